@@ -1,0 +1,159 @@
+"""Everything that bunqkit raises.
+
+BunqkitError
+ +-- SettingsError          a setting is missing or wrong
+ +-- StateError             what is kept on disk can't be read or written
+ +-- KeyFormatError         a text is no RSA key that bunq accepts
+ +-- SignatureError         bytes and their signature don't belong together
+ +-- CatalogueError         a description of the API can't be read
+ +-- UnknownNameError       nothing in the catalogue or the bank has this name
+ +-- FieldError             a path or a body lacks a field, or has one too many
+ +-- FrameError             items can't become a table, or a table items
+ +-- CallError              a call did not bring what it asked for
+      +-- NoAnswerError     no answer came: connection, TLS, time-out
+      +-- BadAnswerError    an answer came that isn't one of the API's
+      +-- ApiError          the bank refused
+
+No message holds an API key, a token, a private key or a signature.
+"""
+
+from __future__ import annotations
+
+
+class BunqkitError(Exception):
+    """The root: never raised itself, caught to catch all."""
+
+
+class SettingsError(BunqkitError):
+    """A setting is missing or wrong; the message names it, its place and the remedy."""
+
+
+class StateError(BunqkitError):
+    """What is kept on disk can't be read or written."""
+
+
+class KeyFormatError(BunqkitError):
+    """A text is not an RSA key in the form that bunq accepts."""
+
+
+class SignatureError(BunqkitError):
+    """A signature is missing, or was made over other bytes or with another key."""
+
+
+class CatalogueError(BunqkitError):
+    """A description of the API can't be read; the message names the place in it."""
+
+
+class UnknownNameError(BunqkitError):
+    """Nothing has this name.
+
+    Attributes
+    ----------
+    nearest
+        Up to three names that are like it, best first.
+    """
+
+    def __init__(self, message: str, nearest: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.nearest = nearest
+
+
+class FieldError(BunqkitError):
+    """A path or a body lacks a field, has one too many, or one of the wrong kind.
+
+    Attributes
+    ----------
+    problems
+        One sentence for each field, with its path in the body.
+    """
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class FrameError(BunqkitError):
+    """Items can't become a table, or a table can't become items again."""
+
+
+class CallError(BunqkitError):
+    """A call did not bring what it asked for.
+
+    Attributes
+    ----------
+    method, path
+        What was called; the path starts with ``/v1`` and has no host.
+    """
+
+    def __init__(self, message: str, *, method: str, path: str) -> None:
+        super().__init__(message)
+        self.method = method
+        self.path = path
+
+
+class NoAnswerError(CallError):
+    """No answer came: the name, the connection, TLS or the time-out failed.
+
+    Attributes
+    ----------
+    was_sent
+        Whether the request may have reached the bank. A write that may have is not sent again.
+    """
+
+    def __init__(self, message: str, *, method: str, path: str, was_sent: bool) -> None:
+        super().__init__(message, method=method, path=path)
+        self.was_sent = was_sent
+
+
+class BadAnswerError(CallError):
+    """An answer came that is not one of the API's: cut off, or no JSON, or no envelope.
+
+    Attributes
+    ----------
+    status
+        Its HTTP status.
+    """
+
+    def __init__(self, message: str, *, method: str, path: str, status: int) -> None:
+        super().__init__(message, method=method, path=path)
+        self.status = status
+
+
+class ApiError(CallError):
+    """The bank refused.
+
+    Attributes
+    ----------
+    status
+        The HTTP status, such as 400, 403, 429 or bunq's own 466 (signature required).
+    messages
+        The bank's own words, in English, one for each problem.
+    response_id
+        What bunq's support asks for; ``None`` if the answer had none.
+    signed
+        Whether the bank's signature vouches for the refusal.
+
+    Source: bunq docs, "Errors".
+    """
+
+    def __init__(
+        self,
+        messages: tuple[str, ...],
+        *,
+        status: int,
+        method: str,
+        path: str,
+        response_id: str | None,
+        signed: bool,
+        advice: str = "",
+    ) -> None:
+        words = " ".join(messages) or "no words"
+        said = f"The bank refused {method} {path} with status {status}: {words}"
+        trace = f"(response id {response_id})" if response_id else ""
+        super().__init__(
+            " ".join(part for part in (said, advice, trace) if part), method=method, path=path
+        )
+        self.status = status
+        self.messages = messages
+        self.response_id = response_id
+        self.signed = signed
