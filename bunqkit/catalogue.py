@@ -12,8 +12,9 @@ import re
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 from urllib.parse import quote, unquote
 
 from bunqkit.errors import CatalogueError, FieldError, UnknownNameError
@@ -126,7 +127,7 @@ class Operation:
         Parameters
         ----------
         ids
-            Values by the names of :attr:`ids`.
+            Values by the names of :attr:`ids`: whole numbers, those of a frame too, or texts.
         defaults
             Values for ids that are not given, such as the user; others in it are ignored.
 
@@ -150,11 +151,11 @@ class Operation:
         wrong += [
             f"{name} is {given[name]!r}, which is no id"
             for name in self.ids
-            if name in given and str(given[name]) in {"", ".", "..", "True", "False"}
+            if name in given and not _id_text(given[name])
         ]
         if wrong:
             raise FieldError(f"{self.name}: {'; '.join(wrong)}", tuple(wrong))
-        values = iter([quote(str(given[name]), safe="") for name in self.ids])
+        values = iter([quote(_id_text(given[name]), safe="") for name in self.ids])
         return _ID.sub(lambda _: next(values), self.path)
 
     def read_ids(self, path: str) -> dict[str, str]:
@@ -455,6 +456,15 @@ def _id_name(placeholder: str, collection: str) -> str:
     if placeholder == "monetary-accountID":
         return "account"
     return re.sub(r"(ID|UUID)$", lambda end: f"_{end[1].lower()}", placeholder).replace("-", "_")
+
+
+def _id_text(value: object) -> str:
+    """Give an id as text; empty if it is none, or would lead to another path."""
+    if isinstance(value, str):
+        return "" if value in {".", ".."} else value
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        return str(index(value))
+    return ""
 
 
 def _lister(method: str, prefix: str) -> str:
