@@ -167,8 +167,6 @@ class _Build:
             "aliases": dict(sorted(self._aliases().items())),
         }
 
-    # Types
-
     def _groups(self) -> dict[str, list[str]]:
         """Give wire name -> the classes that are called so."""
         groups: dict[str, list[str]] = {}
@@ -315,20 +313,17 @@ class _Build:
 
     def _aliases(self) -> dict[str, str]:
         """Give other names of types: bunq's classes, and members of anchors of before 2020."""
-        known = {
-            name: wire
-            for name, wire in ((name, self.wire.get(name, name)) for name in self.read.classes)
-            if wire in self.types
-        }
+        known = {name: self.wire.get(name, name) for name in self.read.classes}
+        for name, type_ in self.answers.items():
+            if name.endswith(("Listing", "Read")):
+                known[name.removesuffix("Listing").removesuffix("Read")] = type_
         for fields in self.types.values():
-            known |= {
-                name: facts["kind"]
-                for name, facts in fields.items()
-                if name[0].isupper() and facts["kind"] in self.types
-            }
-        return {name: wire for name, wire in known.items() if name not in self.types}
-
-    # Operations
+            known |= {name: facts["kind"] for name, facts in fields.items() if name[0].isupper()}
+        return {
+            name: type_
+            for name, type_ in known.items()
+            if name not in self.types and type_ in self.types
+        }
 
     def _operations(self) -> dict[str, dict[str, Any]]:
         """Give facts by name."""

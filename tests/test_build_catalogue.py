@@ -178,6 +178,12 @@ def test_fields_are_corrected(
     assert built["types"][type_].get(field) == facts
 
 
+def test_aliases(document: Json) -> None:
+    """A class whose answer is another type is found under its own name too."""
+    rows = [Correction("answer", "FileListing", "Payment", "test"), *ROWS]
+    assert build(document, rows)["aliases"] == {"BunqId": "Id", "File": "Payment"}
+
+
 def test_names_of_rows() -> None:
     """A row can name several fields of several types."""
     names = Correction("field", "A,B.x,y payment.list", None, "test").names()
@@ -223,9 +229,6 @@ def test_differences(document: Json) -> None:
     ]
 
 
-# A description made of the shipped catalogue
-
-
 def test_shipped_catalogue_comes_back() -> None:
     """A description made of the shipped catalogue builds the same operations and types."""
     document, rows = described(SHIPPED)
@@ -248,9 +251,6 @@ def test_every_row_has_a_source() -> None:
     }
     assert {row.what for row in CORRECTIONS} == kinds
     assert all(row.source and row.names() for row in CORRECTIONS)
-
-
-# The command
 
 
 @pytest.fixture

@@ -33,9 +33,6 @@ def of(name: str) -> dict[str, int]:
     return {each: place for place, each in enumerate(operation(name).ids, start=1)}
 
 
-# Facts
-
-
 def test_every_operation_is_there() -> None:
     """As many operations and paths as bunq describes, of each method and effect."""
     assert len(ALL) == 480
@@ -180,9 +177,6 @@ def test_loaded_late() -> None:
     assert done.stdout.strip() == "0"
 
 
-# Types
-
-
 def test_types_are_closed() -> None:
     """Every kind is a plain one or a type; every body and answer is a type."""
     plain = {"integer", "number", "decimal", "text", "boolean", "time", "date", "any"}
@@ -209,6 +203,7 @@ def test_types_are_closed() -> None:
         ("BillingInvoice", "Invoice"),
         ("TransferwiseTransfer", "TransferwisePayment"),
         ("BunqId", "Id"),
+        ("HealthCheck", "HealthCheckResult"),
     ],
 )
 def test_type_names(said: str, name: str) -> None:
@@ -276,9 +271,6 @@ def test_lookups() -> None:
         type_named("Payment")["amonut"]
 
 
-# Names
-
-
 @pytest.mark.parametrize(
     ("call", "name"),
     [
@@ -333,9 +325,6 @@ def test_unknown_operation(wrong: str, nearest: str) -> None:
         operation(wrong)
     assert nearest in caught.value.nearest
     assert len(caught.value.nearest) == 3
-
-
-# Paths
 
 
 @pytest.mark.parametrize(

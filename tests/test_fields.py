@@ -172,9 +172,6 @@ def objects(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
             yield from objects(each, f"{path}[{place}].")
 
 
-# Examples
-
-
 def test_example_bodies() -> None:
     """A POST shows what is required; a read and a file show no body."""
     assert set(example_body(operation("payment.create")) or ()) == set(PAYMENT)
