@@ -31,10 +31,10 @@ class Correction:
     what
         ``wire name``: a class of the description is called ``says`` on the wire.
         ``answer``: the answer schema ``of`` stands for the type ``says``.
-            ``same answer``: the type ``of`` reads like the type ``says``.
+        ``same answer``: the type ``of`` reads like the type ``says``.
         ``ignore``: the type ``of``, or these fields ``Type.field`` of it, are not on the wire.
         ``field``: the field ``Type.field`` has the facts ``says``; it is added if unknown.
-            ``values``: the set of values of ``Type.field``, instead of what the prose names.
+        ``values``: the set of values of ``Type.field``, instead of what the prose names.
         ``not paged``: these list operations give everything at once.
         ``query``: further query parameters of these operations.
         ``signed``, ``moves money``, ``sends bytes``: operations with this property.
@@ -53,12 +53,12 @@ class Correction:
 
     def names(self) -> list[str]:
         """Give the things that the row is about: ``A,B.x,y`` is A.x, A.y, B.x and B.y."""
+        parts = [word.partition(".") for word in self.of.split()]
         return [
-            f"{before}{dot}{after}"
-            for word in self.of.split()
-            for before in word.partition(".")[0].split(",")
-            for dot in word.partition(".")[1:2]
-            for after in word.partition(".")[2].split(",")
+            f"{owner}{dot}{member}"
+            for owners, dot, members in parts
+            for owner in owners.split(",")
+            for member in members.split(",")
         ]
 
 
