@@ -1,0 +1,85 @@
+"""Learn and explore the bunq banking API from a notebook.
+
+``bunqkit.connect()`` opens an account: at the embedded offline bank without a key, at bunq with
+one. Everything below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from bunqkit.answer import Answer as Answer
+    from bunqkit.client import Client as Client
+    from bunqkit.context import Context as Context
+    from bunqkit.context import connect as connect
+    from bunqkit.errors import ApiError as ApiError
+    from bunqkit.errors import BadAnswerError as BadAnswerError
+    from bunqkit.errors import BunqkitError as BunqkitError
+    from bunqkit.errors import CallError as CallError
+    from bunqkit.errors import CatalogueError as CatalogueError
+    from bunqkit.errors import FieldError as FieldError
+    from bunqkit.errors import FrameError as FrameError
+    from bunqkit.errors import KeyFormatError as KeyFormatError
+    from bunqkit.errors import NoAnswerError as NoAnswerError
+    from bunqkit.errors import SettingsError as SettingsError
+    from bunqkit.errors import SignatureError as SignatureError
+    from bunqkit.errors import StateError as StateError
+    from bunqkit.errors import UnknownNameError as UnknownNameError
+    from bunqkit.frames import to_frame as to_frame
+    from bunqkit.handshake import create_installation as create_installation
+    from bunqkit.handshake import create_sandbox_user as create_sandbox_user
+    from bunqkit.handshake import open_session as open_session
+    from bunqkit.handshake import register_device as register_device
+    from bunqkit.settings import Settings as Settings
+    from bunqkit.settings import load_settings as load_settings
+    from bunqkit.signing import KeyPair as KeyPair
+    from bunqkit.signing import PublicKey as PublicKey
+
+_HOMES = {
+    "answer": ("Answer",),
+    "client": ("Client",),
+    "context": ("Context", "connect"),
+    "errors": (
+        "ApiError",
+        "BadAnswerError",
+        "BunqkitError",
+        "CallError",
+        "CatalogueError",
+        "FieldError",
+        "FrameError",
+        "KeyFormatError",
+        "NoAnswerError",
+        "SettingsError",
+        "SignatureError",
+        "StateError",
+        "UnknownNameError",
+    ),
+    "frames": ("to_frame",),
+    "handshake": (
+        "create_installation",
+        "create_sandbox_user",
+        "open_session",
+        "register_device",
+    ),
+    "settings": ("Settings", "load_settings"),
+    "signing": ("KeyPair", "PublicKey"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 (one list of names, not two)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'bunqkit' has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(f"bunqkit.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

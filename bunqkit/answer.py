@@ -1,0 +1,129 @@
+"""What a call gives: items and their types, and the pages beside this one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bunqkit.exchange import Exchange
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that was verified and is no refusal.
+
+    Attributes
+    ----------
+    exchange
+        The request and the answer, byte for byte.
+    """
+
+    exchange: Exchange
+    _follow: Callable[[str], Answer] = field(repr=False, compare=False)
+
+    @cached_property
+    def envelope(self) -> dict[str, Any]:
+        """The JSON as it came: ``{"Response": [...], "Pagination": {...}}``.
+
+        Raises
+        ------
+        BadAnswerError
+            If the bytes are not one envelope.
+        """
+        return _read_envelope(self.exchange)
+
+    @property
+    def wrapped(self) -> list[dict[str, Any]]:
+        """The ``Response`` list, each item under its type, as ``to_frame`` takes it."""
+        wrapped: list[dict[str, Any]] = self.envelope["Response"]
+        return wrapped
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The items, plain dictionaries, newest first."""
+        return [next(iter(entry.values())) for entry in self.wrapped]
+
+    @property
+    def types(self) -> list[str]:
+        """The type of each item, as the bank named it."""
+        return [next(iter(entry)) for entry in self.wrapped]
+
+    @property
+    def item(self) -> dict[str, Any]:
+        """The only item.
+
+        Raises
+        ------
+        BadAnswerError
+            If there are none or several.
+        """
+        if len(self.items) != 1:
+            raise self.exchange.unusable(f"it holds {len(self.items)} items where one was expected")
+        return self.items[0]
+
+    def first(self, *types: str) -> dict[str, Any]:
+        """First item of one of these types; of any type if none is named.
+
+        Raises
+        ------
+        BadAnswerError
+            If there is none.
+        """
+        for name, item in zip(self.types, self.items, strict=True):
+            if not types or name in types:
+                return item
+        raise self.exchange.unusable(f"it holds no {' or '.join(types) or 'item'}")
+
+    def older(self) -> Answer | None:
+        """Fetch the page of older items; ``None`` if this is the last."""
+        return self._page("older_url")
+
+    def newer(self) -> Answer | None:
+        """Fetch the page of newer items; ``None`` if the bank names none.
+
+        At the newest page the bank names the place where newer ones will stand: the page is then
+        empty until there are some.
+        """
+        return self._page("newer_url") or self._page("future_url")
+
+    def frame(self) -> pd.DataFrame:
+        """Give this page as a table, one row an item."""
+        from bunqkit.frames import to_frame  # noqa: PLC0415 (pandas comes when first used)
+
+        return to_frame(self.wrapped)
+
+    def _page(self, which: str) -> Answer | None:
+        url = (self.envelope.get("Pagination") or {}).get(which)
+        return self._follow(url) if url else None
+
+
+def _read_envelope(exchange: Exchange) -> dict[str, Any]:
+    try:
+        read: Any = json.loads(exchange.answer_body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise exchange.unusable("its body is no complete JSON") from error
+    envelope: dict[str, Any] = read if isinstance(read, dict) else {}
+    response = envelope.get("Response")
+    if not isinstance(response, list):
+        raise exchange.unusable('its JSON has no "Response" list')
+    for entry in response:
+        if not (isinstance(entry, dict) and len(entry) == 1 and isinstance(_only(entry), dict)):
+            raise exchange.unusable("an entry of its list is not one object under one type")
+    pagination = envelope.get("Pagination")
+    if pagination is not None and not isinstance(pagination, dict):
+        raise exchange.unusable('its "Pagination" is no object')
+    return envelope
+
+
+def _only(entry: dict[str, Any]) -> object:
+    return next(iter(entry.values()))
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,66 @@
+"""``bunqkit tour`` and ``bunqkit sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bunqkit import __version__
+from bunqkit.errors import BunqkitError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit status: 0, 1 if it failed, 130 if it was interrupted."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "tour":
+            from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
+
+            show_tour(chosen.environment)
+        else:
+            _serve(chosen)
+    except BunqkitError as error:
+        sys.stderr.write(f"bunqkit: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Somebody has read enough, as in "bunqkit tour | head".
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bunqkit", description="Learn and explore the bunq banking API."
+    )
+    parser.add_argument("--version", action="version", version=f"bunqkit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    tour = commands.add_parser("tour", help="perform the flow from a key to a table, and tell it")
+    tour.add_argument(
+        "--environment", default="OFFLINE", type=str.upper, choices=("OFFLINE", "SANDBOX")
+    )
+    sandbox = commands.add_parser("sandbox", help="serve the offline bank until interrupted")
+    sandbox.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
+    sandbox.add_argument("--port", default=8080, type=int, help="0 takes a free one (%(default)s)")
+    sandbox.add_argument("--file", default=":memory:", help="keep the books in a file")
+    sandbox.add_argument("--seed", default=1, type=int, help="decides people and ids (%(default)s)")
+    sandbox.add_argument("--limits", default="off", choices=("off", "classic", "windows"))
+    return parser
+
+
+def _serve(chosen: argparse.Namespace) -> None:
+    """Serve the bank: the address on the first line, a ready API key on the second."""
+    from bunqkit.sandbox import Bank, doors  # noqa: PLC0415 (each command loads its own)
+
+    bank = Bank(chosen.file, seed=chosen.seed, limits=chosen.limits)
+    server = doors.Server(bank, host=chosen.host, port=chosen.port)
+    sys.stdout.write(f"{server.url}\n{bank.demo_key.reveal()}\n")
+    sys.stdout.flush()
+    try:
+        server.run()
+    finally:
+        bank.close()

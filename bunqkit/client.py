@@ -1,0 +1,340 @@
+"""Serialises once, signs, sends, verifies, judges.
+
+The only importer of ``requests`` outside the sandbox's door. Knows nothing of sessions: tokens are
+given call by call, and a call is sent once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from bunqkit import __version__
+from bunqkit.answer import Answer
+from bunqkit.errors import ApiError, FieldError, NoAnswerError, SignatureError
+from bunqkit.exchange import Exchange
+from bunqkit.redaction import Secret
+from bunqkit.signing import KeyPair, PublicKey
+
+# Source: bunq asks for time-outs of one's own; the official SDK has none and hangs for ever.
+_CONNECT_TIMEOUT_S = 10.0
+_TIMEOUT_S = 30.0
+_CHUNK = 1 << 16
+_OK = 200
+
+_ADVICE = {
+    "User credentials are incorrect. Incorrect API key or IP address.": (
+        "One text for three causes: the key is wrong or expired unused, it belongs to the other "
+        "environment, or this machine's address is not permitted to it."
+    ),
+    "Insufficient authentication.": "The token is unknown or expired here: open a new session.",
+    "Insufficient authorisation.": "The token is unknown or expired here: open a new session.",
+    "The request signature is invalid.": (
+        "The signed bytes are not the sent bytes, or the key is not the installation's."
+    ),
+}
+
+
+class Client:
+    """One bank's address, and the keys of both sides.
+
+    Parameters
+    ----------
+    base_url
+        Address of the API, ending in ``/v1``.
+    key, bank_key
+        Our key, which signs every body, and the bank's, which verifies every answer; both are
+        ``None`` before the installation.
+    transport
+        A ``requests`` adapter in place of the network: a bank in this process.
+    language
+        For the bank's translated texts.
+    timeout_s
+        Seconds after which an answer that is not complete counts as none.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: KeyPair | None = None,
+        bank_key: PublicKey | None = None,
+        transport: requests.adapters.BaseAdapter | None = None,
+        language: str = "en_US",
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.key = key
+        self.bank_key = bank_key
+        self.language = language
+        self.timeout_s = timeout_s
+        self._http = requests.Session()
+        self._http.auth = _no_auth
+        parts = urlsplit(self.base_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._prefix = parts.path
+        # A proxy has no business between this machine and itself.
+        self._http.trust_env = parts.hostname not in ("127.0.0.1", "localhost", "::1")
+        if transport is not None:
+            self._http.mount(self._origin, transport)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        *,
+        token: Secret | None = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        follow: Callable[[str], Answer] | None = None,
+    ) -> Answer:
+        """Send one call and give its answer, verified.
+
+        Parameters
+        ----------
+        method, path
+            The path below ``/v1``, or one that starts with it, as in a page's ``older_url``.
+        body
+            A dictionary, sent as JSON; or bytes, sent as they are.
+        token
+            The installation's or the session's; which one a call needs is the caller's to know.
+        params
+            The query.
+        headers
+            Further headers, such as an upload's ``Content-Type``.
+        follow
+            Fetches the pages beside this one; this client with the same token by default.
+
+        Raises
+        ------
+        FieldError
+            If the body can't be written as JSON, or the path leads to another host.
+        NoAnswerError
+            If no complete answer came in time. Nothing is sent a second time.
+        SignatureError
+            If the answer's signature is wrong, or a success has none.
+        ApiError
+            If the bank refused.
+        BadAnswerError
+            If the answer is not one of the API's.
+
+        Source: bunq docs, "Signing", "Headers", "Errors".
+        """
+        below = self._below(path)
+        content = _serialise(body)
+        sent_headers = self._headers(method, content, token, is_json=not isinstance(body, bytes))
+        sent_headers.update(headers or {})
+        prepared = requests.Request(
+            method, f"{self.base_url}{below}", params=params, headers=sent_headers, data=content
+        )
+        exchange = self._verify(self._send(self._http.prepare_request(prepared)))
+        _judge(exchange)
+
+        def follow_here(url: str) -> Answer:
+            return self.request("GET", url, token=token)
+
+        answer = Answer(exchange, follow or follow_here)
+        if _media_type(exchange) == "application/json":
+            _ = answer.envelope
+        return answer
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _below(self, path: str) -> str:
+        if path.startswith(f"{self._prefix}/"):
+            path = path[len(self._prefix) :]
+        # "//host" and "https://host" would carry the token to another host.
+        if not path.startswith("/") or path.startswith("//") or "\\" in path:
+            raise FieldError(
+                f"{path!r} is no path below {self.base_url}, so nothing was sent. A path starts "
+                "with one '/' and names no host."
+            )
+        return path
+
+    def _headers(
+        self, method: str, content: bytes, token: Secret | None, *, is_json: bool
+    ) -> dict[str, str]:
+        headers = {
+            "User-Agent": f"bunqkit/{__version__}",
+            "Cache-Control": "no-cache",
+            "X-Bunq-Language": self.language,
+            "X-Bunq-Client-Request-Id": str(uuid.uuid4()),
+        }
+        if content and is_json:
+            headers["Content-Type"] = "application/json"
+        if token is not None:
+            headers["X-Bunq-Client-Authentication"] = token.reveal()
+        if self.key is not None and method in ("POST", "PUT"):
+            headers["X-Bunq-Client-Signature"] = self.key.sign(content)
+        return headers
+
+    def _send(self, prepared: requests.PreparedRequest) -> Exchange:
+        method, url = str(prepared.method), str(prepared.url)
+        path = url[len(self._origin) :]
+        started = time.monotonic()
+        deadline = started + self.timeout_s
+        settings = self._http.merge_environment_settings(url, {}, True, None, None)
+        try:
+            with contextlib.closing(
+                self._http.send(
+                    prepared,
+                    timeout=(min(_CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s),
+                    allow_redirects=False,
+                    **settings,
+                )
+            ) as response:
+                content = _read(response, deadline)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _no_answer(error, method, path, self._origin, self.timeout_s) from error
+        body = prepared.body or b""
+        assert isinstance(body, bytes)
+        return Exchange(
+            method=method,
+            url=url,
+            path=path,
+            request_headers=dict(prepared.headers),
+            request_body=body,
+            status=response.status_code,
+            answer_headers=response.headers,
+            answer_body=content,
+            elapsed_s=time.monotonic() - started,
+            is_verified=False,
+        )
+
+    def _verify(self, exchange: Exchange) -> Exchange:
+        # Before the status: a forged refusal is a forgery too.
+        if self.bank_key is None:
+            return exchange
+        call = f"{exchange.method} {exchange.path}"
+        signature = exchange.answer_headers.get("X-Bunq-Server-Signature")
+        if signature is None:
+            if exchange.status == _OK:
+                raise SignatureError(
+                    f"The answer to {call} has no signature, so it may not be the bank's. "
+                    "Don't act on it; look for what stands between you and the bank."
+                )
+            return exchange
+        try:
+            self.bank_key.verify(exchange.answer_body, signature)
+        except SignatureError as error:
+            raise SignatureError(
+                f"The answer to {call} (status {exchange.status}) was not signed by the bank that "
+                f"this installation knows: {error} Don't act on it."
+            ) from error
+        return Exchange(**{**vars(exchange), "is_verified": True})
+
+
+def _no_auth(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep ``requests`` from adding what a ``.netrc`` says."""
+    return prepared
+
+
+def _serialise(body: Mapping[str, Any] | bytes | None) -> bytes:
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FieldError(
+            f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
+            "times texts such as '2026-01-31 09:00:00.000000'."
+        ) from error
+
+
+def _read(response: requests.Response, deadline: float) -> bytes:
+    """Read the body, and give up when the whole of it takes too long."""
+    parts = []
+    # read1 returns with what has come: an answer that drips can't outlast the deadline.
+    while part := response.raw.read1(_CHUNK, decode_content=True):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout("the answer did not end in time")
+    return b"".join(parts)
+
+
+def _judge(exchange: Exchange) -> None:
+    if exchange.status == _OK:
+        return
+    messages = _messages(exchange)
+    raise ApiError(
+        messages,
+        status=exchange.status,
+        method=exchange.method,
+        path=exchange.path,
+        response_id=exchange.answer_headers.get("X-Bunq-Client-Response-Id"),
+        signed=exchange.is_verified,
+        advice=" ".join(_ADVICE[message] for message in messages if message in _ADVICE),
+    )
+
+
+def _messages(exchange: Exchange) -> tuple[str, ...]:
+    """Give the bank's words; of a page that is not the bank's, what it is."""
+    try:
+        told = json.loads(exchange.answer_body)["Error"]
+        return tuple(_clean(str(entry["error_description"])) for entry in told)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        media_type = _media_type(exchange) or "no media type"
+        return (
+            f"(none: {len(exchange.answer_body)} bytes of {media_type}, not in the bank's form.)",
+        )
+
+
+def _clean(text: str) -> str:
+    """Take out control characters, which could rewrite a terminal, and bound the length."""
+    limit = 500
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit]
+
+
+def _media_type(exchange: Exchange) -> str:
+    media_type = exchange.answer_headers.get("Content-Type", "")
+    return _clean(media_type.partition(";")[0].strip().lower())
+
+
+def _no_answer(
+    error: Exception, method: str, path: str, origin: str, timeout_s: float
+) -> NoAnswerError:
+    was_sent = True
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(error, requests.exceptions.SSLError):
+        why, was_sent = "its certificate was not accepted", False
+    elif isinstance(error, requests.exceptions.ProxyError):
+        why, was_sent = "the proxy did not let it through", False
+    elif isinstance(reason, urllib3.exceptions.NameResolutionError):
+        why, was_sent = "its name could not be looked up", False
+    elif isinstance(error, requests.ConnectTimeout):
+        why, was_sent = "the connection was not made in time", False
+    elif isinstance(reason, urllib3.exceptions.NewConnectionError):
+        why, was_sent = "nothing listens there or nothing leads there", False
+    elif isinstance(error, requests.Timeout):
+        why = f"it took longer than {timeout_s:g} s"
+    elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        why, was_sent = "its address can't be used", False
+    else:
+        why = "the connection was cut"
+    outcome = (
+        "It may have been carried out: look before you send it again."
+        if was_sent and method != "GET"
+        else "Nothing was carried out."
+    )
+    return NoAnswerError(
+        f"No answer to {method} {path} from {origin}: {why}. {outcome} Without a network, "
+        "BUNQ_ENVIRONMENT=OFFLINE opens a bank on this machine.",
+        method=method,
+        path=path,
+        was_sent=was_sent,
+    )

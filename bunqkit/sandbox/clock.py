@@ -1,0 +1,43 @@
+"""The bank's time: starts at a fixed instant, runs at the real pace, and can be moved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+# A fixed start, so that the same seed gives the same table on every machine and day.
+START = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that only the bank goes by.
+
+    Parameters
+    ----------
+    start
+        The instant it starts from (aware).
+    tick
+        Seconds of a clock that never goes back; a test gives one that stands still.
+    """
+
+    def __init__(
+        self, start: datetime = START, *, tick: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._start = start.astimezone(UTC)
+        self._tick = tick
+        self._started = tick()
+
+    def now(self) -> datetime:
+        """Give the present (UTC)."""
+        return self._start + timedelta(seconds=self._tick() - self._started)
+
+    def advance(self, *, days: float = 0, hours: float = 0, seconds: float = 0) -> datetime:
+        """Move the present forward, and give it."""
+        self._start += timedelta(days=max(days, 0), hours=max(hours, 0), seconds=max(seconds, 0))
+        return self.now()
+
+
+def wire_time(moment: datetime) -> str:
+    """Write an instant as bunq does: UTC, six decimals, no zone."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

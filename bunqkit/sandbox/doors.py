@@ -1,0 +1,154 @@
+"""Two doors of the bank: a ``requests`` adapter in this process, and a server on loopback."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import requests
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+from bunqkit.errors import BunqkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import WSGIApplication
+
+# Where the bank in this process is; ".invalid" is reserved and leads nowhere (RFC 2606).
+BASE_URL = "https://bank.invalid/v1"
+
+
+class InProcess(requests.adapters.BaseAdapter):
+    """Calls a WSGI application as a function: no socket, no thread.
+
+    Parameters
+    ----------
+    application
+        The bank, or something that stands before it.
+    """
+
+    def __init__(self, application: WSGIApplication) -> None:
+        super().__init__()
+        self._application = application
+
+    def send(  # type: ignore[override]
+        self, request: requests.PreparedRequest, **_transport: Any
+    ) -> requests.Response:
+        """Give the application's answer; what concerns sockets is not looked at."""
+        told: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], _error: object = None
+        ) -> Callable[[bytes], object]:
+            told.append((status, headers))
+            return lambda _written: None
+
+        body = b"".join(self._application(_environ(request), start_response))
+        status, headers = told[-1]
+        code, _, reason = status.partition(" ")
+        raw = HTTPResponse(
+            body=io.BytesIO(body),
+            headers=HTTPHeaderDict(headers),
+            status=int(code),
+            reason=reason,
+            preload_content=False,
+        )
+        # The public way from a urllib3 answer to one of requests.
+        return requests.adapters.HTTPAdapter().build_response(request, raw)
+
+    def close(self) -> None:
+        """Do nothing: the bank outlives its clients."""
+
+
+class Server:
+    """The bank at an address, from ``run()`` until ``close()``.
+
+    Parameters
+    ----------
+    application
+        The bank, or something that stands before it.
+    host, port
+        Where to listen; port 0 takes a free one.
+
+    Attributes
+    ----------
+    url
+        The API's address, ending in ``/v1``.
+
+    Raises
+    ------
+    BunqkitError
+        If waitress is not installed, or the address can't be had.
+    """
+
+    def __init__(self, application: WSGIApplication, *, host: str, port: int) -> None:
+        try:
+            waitress = importlib.import_module("waitress.server")
+        except ImportError as error:
+            raise BunqkitError(
+                "Serving the bank needs waitress. Install it: pip install 'bunqkit[serve]'."
+            ) from error
+        self._loop = waitress.wasyncore
+        self._sockets: dict[int, Any] = {}
+        self._is_closing = threading.Event()
+        try:
+            self._server = waitress.create_server(
+                application, map=self._sockets, host=host, port=port, threads=8, ident="bunq"
+            )
+        except (OSError, ValueError) as error:
+            raise BunqkitError(
+                f"The bank can't listen on {host}:{port} ({error}). Choose another port, or "
+                "--port 0 for a free one."
+            ) from error
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self._server.effective_port}/v1"
+
+    def run(self) -> None:
+        """Answer calls until ``close()`` or an interrupt; then let go of every connection."""
+        try:
+            while not self._is_closing.is_set():
+                self._loop.loop(timeout=1.0, use_poll=True, map=self._sockets, count=1)
+        finally:
+            self._server.task_dispatcher.shutdown()
+            self._loop.close_all(self._sockets, ignore_all=True)
+
+    def close(self) -> None:
+        """End ``run()``, from whatever thread."""
+        self._is_closing.set()
+        self._server.pull_trigger()
+
+
+def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
+    parts = urlsplit(str(request.url))
+    body = request.body or b""
+    assert isinstance(body, bytes)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
+        "QUERY_STRING": parts.query,
+        "SERVER_NAME": parts.hostname or "",
+        "SERVER_PORT": str(parts.port or 443),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": parts.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, text in _header_texts(request.headers.items()):
+        environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
+    return environ
+
+
+def _header_texts(headers: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, str]]:
+    for name, text in headers:
+        yield name, text.decode("latin-1") if isinstance(text, bytes) else str(text)

@@ -1,0 +1,66 @@
+"""A refusal of the bank, in English and, where bunq's own is known or plain, in Dutch."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):  # noqa: N818 (the bank's word for it; it never leaves the bank)
+    """What the bank answers in place of a result.
+
+    Attributes
+    ----------
+    status
+        HTTP status. Source: bunq docs, "Errors"; 466 is bunq's own.
+    texts
+        One pair of English and Dutch for each problem.
+    extra
+        Further members of the error, as in the answer to a missing signature.
+    """
+
+    def __init__(
+        self, status: int, *texts: tuple[str, str], extra: dict[str, object] | None = None
+    ) -> None:
+        super().__init__(" ".join(english for english, _ in texts))
+        self.status = status
+        self.texts = texts
+        self.extra = extra or {}
+
+
+def refuse(status: int, english: str, dutch: str | None = None) -> Refusal:
+    """Make a refusal of one text; without Dutch the English stands in both places."""
+    return Refusal(status, (english, dutch or english))
+
+
+def not_found(kind: str, number: object) -> Refusal:
+    """Make the refusal for an id that is not there, or not yours.
+
+    Source: Ruby client's fixtures ('Monetary account for id "1" not found.').
+    """
+    dutch = {"Monetary account": "Rekening", "Payment": "Betaling", "User": "Gebruiker"}
+    return refuse(
+        404,
+        f'{kind} for id "{number}" not found.',
+        f'{dutch.get(kind, kind)} met id "{number}" is niet gevonden.',
+    )
+
+
+# Source: bunq2ynab PR#76 (2026); 401 in the older docs, 403 in what was captured since 2020.
+INSUFFICIENT = refuse(403, "Insufficient authentication.", "Onvoldoende autorisatie.")
+# Source: sdk_csharp#114, sdk_php#160, sdk_python#147.
+WRONG_CREDENTIALS = refuse(400, "User credentials are incorrect. Incorrect API key or IP address.")
+# Source: sdk_php#87, #129; postman#5.
+WRONG_SIGNATURE = refuse(400, "The request signature is invalid.")
+# Source: bunq/doc#125.
+NO_SIGNATURE = Refusal(
+    466,
+    (
+        "For this operation a request signature is required. Check the urls for more information.",
+        "For this operation a request signature is required. Check the urls for more information.",
+    ),
+    extra={
+        "error_additional_parameter": [{"url_together_post": "https://together.bunq.com/d/15399"}]
+    },
+)
+# Source: bunqDesktop#536.
+NO_ROUTE = refuse(404, "Route not found.")
+# Source: postman#27.
+BAD_PUBLIC_KEY = refuse(400, "Client Public Key Invalid")

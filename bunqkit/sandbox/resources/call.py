@@ -1,0 +1,119 @@
+"""What a rule is given, and what it gives."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bunqkit.sandbox.ledger import Ledger
+
+Item = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Which page of a list is asked for: at most one of the two ids is given."""
+
+    count: int = 10
+    older_id: int | None = None
+    newer_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, newest first, and whether there is more on either side of it."""
+
+    items: list[Item]
+    ids: tuple[int, ...]
+    has_older: bool
+    has_newer: bool
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, authenticated and with its fields checked.
+
+    Attributes
+    ----------
+    ledger
+        The books.
+    ids
+        The path's ids, by their names in the path.
+    body
+        The body, with no field that the call does not take.
+    paging
+        Which page is asked for.
+    address
+        The caller's IP address.
+    bank_key
+        The bank's public key, as PEM.
+    installation, session
+        Whose token came with the call.
+    """
+
+    ledger: Ledger
+    ids: dict[str, str]
+    body: dict[str, Any]
+    paging: Paging
+    address: str
+    bank_key: str
+    installation: sqlite3.Row | None = None
+    session: sqlite3.Row | None = None
+
+    @property
+    def person_id(self) -> int:
+        """The person whose session it is."""
+        assert self.session is not None
+        return int(self.session["person_id"])
+
+    def number(self, name: str) -> int:
+        """Give an id of the path as a number; one that is none is an id that nothing has."""
+        text = self.ids[name]
+        # The bound is SQLite's: an id above it can't be there either.
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0  # noqa: PLR2004
+
+    def page(
+        self, table: str, condition: str, values: tuple[object, ...], tell: Callable[..., Item]
+    ) -> Page:
+        """Read the page of a table that is asked for.
+
+        Parameters
+        ----------
+        table, condition, values
+            What to list.
+        tell
+            Makes the item of a row.
+
+        Source: bunq docs, "Pagination"; newest first, both cursors exclusive (bunq/doc#69).
+        """
+        older, newer = self.paging.older_id, self.paging.newer_id
+        wanted = f"FROM {table} WHERE {condition}"
+        bound, order = "", "DESC"
+        cursor: tuple[int, ...] = ()
+        if older is not None:
+            bound, cursor = f" AND {table}.id < ?", (older,)
+        elif newer is not None:
+            # The ones closest to the cursor, so that no page is skipped on the way forward.
+            bound, order, cursor = f" AND {table}.id > ?", "ASC", (newer,)
+        rows = self.ledger.rows(
+            f"SELECT {table}.* {wanted}{bound} ORDER BY {table}.id {order} LIMIT ?",
+            *values,
+            *cursor,
+            self.paging.count,
+        )
+        rows.sort(key=lambda row: -row["id"])
+        ids = tuple(row["id"] for row in rows)
+        beyond = f"SELECT 1 {wanted} AND {table}.id"
+        return Page(
+            items=[tell(self.ledger, row) for row in rows],
+            ids=ids,
+            has_older=bool(ids and self.ledger.row(f"{beyond} < ?", *values, ids[-1])),
+            has_newer=bool(ids and self.ledger.row(f"{beyond} > ?", *values, ids[0])),
+        )
+
+
+def created(number: int) -> list[Item]:
+    """Give the answer to most creates and updates: the id."""
+    return [("Id", {"id": number})]

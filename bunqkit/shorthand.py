@@ -1,0 +1,153 @@
+"""What people write, as bunq wants it: amounts, counterparties, instants, accounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bunqkit.errors import FieldError, UnknownNameError
+
+# bunq's days are Dutch days.
+_ZONE = "Europe/Amsterdam"
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_PHONE = re.compile(r"\+[0-9]{6,15}", re.ASCII)
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+
+
+def write_amount(amount: str | Decimal | int, currency: str) -> dict[str, str]:
+    """Write an amount as bunq does: a text with two decimals, and its currency.
+
+    Raises
+    ------
+    FieldError
+        If it is a float, which is not exact, has more than two decimals, or is not above zero.
+    """
+    try:
+        number = Decimal(amount) if isinstance(amount, str | Decimal | int) else None
+    except InvalidOperation:
+        number = None
+    if number is None or isinstance(amount, bool) or not number.is_finite():
+        raise FieldError(
+            f"The amount is {amount!r}. Write it as text with a dot, such as '10.00', or as a "
+            "Decimal: a float is not exact."
+        )
+    if number <= 0:
+        raise FieldError(f"The amount is {amount!r}. It must be above zero: bunq sets the sign.")
+    cents = number * 100
+    if cents != cents.to_integral_value():
+        raise FieldError(f"The amount is {amount!r}, which is no whole number of cents.")
+    return {"value": f"{number:.2f}", "currency": currency}
+
+
+def write_pointer(to: str | Mapping[str, str], name: str | None = None) -> dict[str, str]:
+    """Write a counterparty as bunq wants it: a type, a value and a name.
+
+    Parameters
+    ----------
+    to
+        An e-mail address, a phone number (``+31612345678``) or an IBAN, with or without spaces; a
+        dictionary is taken as it is.
+    name
+        The counterparty's name. bunq refuses an IBAN without one (sdk_python#12, #29, #96).
+
+    Raises
+    ------
+    FieldError
+        If it is none of the three, or an IBAN that has no name or wrong check digits.
+    """
+    if isinstance(to, Mapping):
+        return dict(to)
+    text = to.strip()
+    bare = re.sub(r"[\s-]", "", text)
+    if _EMAIL.fullmatch(text):
+        pointer = {"type": "EMAIL", "value": text}
+    elif _PHONE.fullmatch(bare):
+        pointer = {"type": "PHONE_NUMBER", "value": bare}
+    elif _IBAN.fullmatch(bare.upper()):
+        pointer = {"type": "IBAN", "value": bare.upper()}
+        if not name:
+            raise FieldError(
+                f"{to!r} is an IBAN, and bunq pays to an IBAN only with the holder's name. "
+                "Add name='J. Jansen'."
+            )
+        if not _has_right_check_digits(bare.upper()):
+            raise FieldError(f"{to!r} is no IBAN: its check digits are wrong. Look for a typo.")
+    else:
+        raise FieldError(
+            f"{to!r} is neither an e-mail address, nor a phone number such as +31612345678, nor "
+            "an IBAN."
+        )
+    return {**pointer, "name": name} if name else pointer
+
+
+def write_instant(told: str | date | datetime, name: str) -> str:
+    """Write an instant as bunq does, in UTC; a date without a zone is a day in Amsterdam.
+
+    Parameters
+    ----------
+    told
+        A date or a date and time; text in ISO 8601.
+    name
+        What it is called in an error.
+
+    Raises
+    ------
+    FieldError
+        If a text is no date.
+    """
+    if isinstance(told, str):
+        try:
+            moment = datetime.fromisoformat(told)
+        except ValueError as error:
+            raise FieldError(
+                f"{name} is {told!r}. Write a date such as '2026-01-31', or a date and a time."
+            ) from error
+    elif isinstance(told, datetime):
+        moment = told
+    else:
+        moment = datetime.fromisoformat(told.isoformat())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(_ZONE))
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def choose_account(accounts: Iterable[Mapping[str, Any]], named: int | str) -> Mapping[str, Any]:
+    """Find the account of an id, an IBAN or a description.
+
+    Raises
+    ------
+    UnknownNameError
+        If none or several are called so; the message lists them.
+    """
+    known = list(accounts)
+    wanted = str(named).strip()
+    fits = [
+        account
+        for account in known
+        if wanted in (str(account.get("id")), account.get("description"))
+        or re.sub(r"\s", "", wanted).upper() == find_iban(account)
+    ]
+    if len(fits) == 1:
+        return fits[0]
+    listed = "; ".join(f"{account.get('id')} {account.get('description')!r}" for account in known)
+    how = "No account is" if not fits else f"{len(fits)} accounts are"
+    raise UnknownNameError(f"{how} called {named!r}. Name one by its id: {listed}.")
+
+
+def find_iban(account: Mapping[str, Any]) -> str | None:
+    """Give the IBAN among an account's aliases, if it has one."""
+    aliases = account.get("alias")
+    for alias in aliases if isinstance(aliases, list) else []:
+        if isinstance(alias, Mapping) and alias.get("type") == "IBAN":
+            return str(alias.get("value"))
+    return None
+
+
+def _has_right_check_digits(iban: str) -> bool:
+    # ISO 13616: country and check digits moved to the end, letters as numbers, modulo 97 is 1.
+    digits = "".join(str(int(letter, 36)) for letter in iban[4:] + iban[:4])
+    return int(digits) % 97 == 1

@@ -1,0 +1,288 @@
+"""Installation, device and session: what they are, and how they are kept on disk.
+
+One private file for each pair of key and bank, named after a fingerprint of both, written whole or
+not at all. Without it every start would register one more device and spend the one session that
+bunq allows in 30 seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from bunqkit.errors import BunqkitError, StateError
+from bunqkit.redaction import Secret
+from bunqkit.signing import KeyPair, PublicKey
+
+_FORMAT = 1
+_LOCK_WAIT_S = 60.0
+
+
+class StateWarning(UserWarning):
+    """What was kept on disk could not be used, and was set aside."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """First step: the two sides know each other's public key.
+
+    Attributes
+    ----------
+    id
+        The bank's number for it.
+    token
+        The installation token: opens ``device-server`` and ``session-server``, nothing else.
+    key
+        Our key pair, which signs.
+    bank_key
+        The bank's public key, which verifies its answers.
+    """
+
+    id: int
+    token: Secret
+    key: KeyPair
+    bank_key: PublicKey
+
+
+@dataclass(frozen=True)
+class Device:
+    """Second step: the API key is bound to this installation and its permitted addresses.
+
+    Attributes
+    ----------
+    id
+        The bank's number for it.
+    description
+        What the device is called at the bank.
+    """
+
+    id: int
+    description: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """Third step: a token that opens everything else, until it expires.
+
+    Attributes
+    ----------
+    id
+        The bank's number for it.
+    token
+        The session token.
+    user_type
+        ``UserPerson``, ``UserCompany``, ``UserApiKey``, ``UserPaymentServiceProvider``, or one
+        that this kit has not heard of.
+    user
+        The user as the bank gave it; its id stands in the path of every later call.
+    opened_at, timeout_s
+        When it was opened (UTC), and how many seconds without a call end it.
+    """
+
+    id: int
+    token: Secret
+    user_type: str
+    user: dict[str, Any] = field(repr=False)
+    opened_at: datetime
+    timeout_s: int
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it ends if it is not used (UTC)."""
+        return self.opened_at + timedelta(seconds=self.timeout_s)
+
+    @property
+    def user_id(self) -> int:
+        """The id that stands in the path of every later call."""
+        return int(self.user["id"])
+
+
+@dataclass(frozen=True)
+class State:
+    """What one key has reached at one bank: the three steps, as far as they are done."""
+
+    installation: Installation
+    device: Device
+    session: Session | None = None
+
+
+class StateFile:
+    """The file of one key at one bank.
+
+    Parameters
+    ----------
+    folder
+        Made if absent, readable by its owner alone.
+    environment, base_url, api_key
+        What the file is bound to: it is found, and used, only for the same three.
+    """
+
+    def __init__(self, folder: Path, *, environment: str, base_url: str, api_key: Secret) -> None:
+        bound_to = f"{environment}\n{base_url}\n{api_key.reveal()}"
+        self._fingerprint = hashlib.sha256(bound_to.encode()).hexdigest()
+        self.path = folder / f"{environment.lower()}-{self._fingerprint[:16]}.json"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other threads and processes from the file until the block ends.
+
+        Raises
+        ------
+        StateError
+            If another process does not let go of it within a minute.
+        """
+        self._make_folder()
+        try:
+            with FileLock(f"{self.path}.lock", timeout=_LOCK_WAIT_S, mode=0o600):
+                yield
+        except Timeout as error:
+            raise StateError(
+                f"{self.path}.lock has been held for {_LOCK_WAIT_S:.0f} s by another kernel. "
+                "Stop the one that hangs, then try again."
+            ) from error
+
+    def load(self) -> State | None:
+        """Read what was kept; ``None`` if nothing was.
+
+        A file that is damaged, or was written for another key or bank, is renamed and warned
+        about, never overwritten.
+
+        Raises
+        ------
+        StateError
+            If it is there and can't be read.
+        """
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(
+                f"{self.path} can't be read ({error.strerror}). Check its permissions, or name "
+                "another folder in BUNQ_STATE_DIR."
+            ) from error
+        try:
+            kept = json.loads(raw)
+            if kept["format"] != _FORMAT or kept["fingerprint"] != self._fingerprint:
+                self._set_aside("was written for another key or bank, or by another bunqkit")
+                return None
+            return _state_from_json(kept)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BunqkitError):
+            self._set_aside("is damaged")
+            return None
+
+    def save(self, state: State) -> None:
+        """Write the state whole, or leave the file as it was.
+
+        Raises
+        ------
+        StateError
+            If it can't be written.
+        """
+        kept = {"format": _FORMAT, "fingerprint": self._fingerprint, **_state_to_json(state)}
+        self._make_folder()
+        temporary = ""
+        try:
+            # mkstemp makes it 0600 from the first byte on.
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".state-")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(kept, file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise StateError(
+                f"{self.path} can't be written ({error.strerror}). Make room or make the folder "
+                "writable, or name another in BUNQ_STATE_DIR."
+            ) from error
+
+    def _make_folder(self) -> None:
+        folder = self.path.parent
+        try:
+            if not folder.is_dir():
+                folder.mkdir(parents=True, mode=stat.S_IRWXU)
+        except OSError as error:
+            raise StateError(
+                f"{folder} can't be made ({error.strerror}). Name another folder in BUNQ_STATE_DIR."
+            ) from error
+
+    def _set_aside(self, why: str) -> None:
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.stem}.aside-{number}")).exists():
+            number += 1
+        try:
+            self.path.replace(aside)
+        except OSError as error:
+            raise StateError(
+                f"{self.path} {why}, and can't be renamed ({error.strerror}). Move it away."
+            ) from error
+        warnings.warn(
+            f"{self.path} {why}. It was renamed to {aside.name}; the three steps are made anew.",
+            StateWarning,
+            stacklevel=2,
+        )
+
+
+def _state_to_json(state: State) -> dict[str, Any]:
+    installation, device, session = state.installation, state.device, state.session
+    return {
+        "installation": {
+            "id": installation.id,
+            "token": installation.token.reveal(),
+            "private_key": installation.key.to_pem().reveal(),
+            "bank_key": installation.bank_key.pem,
+        },
+        "device": {"id": device.id, "description": device.description},
+        "session": session
+        and {
+            "id": session.id,
+            "token": session.token.reveal(),
+            "user_type": session.user_type,
+            "user": session.user,
+            "opened_at": session.opened_at.isoformat(),
+            "timeout_s": session.timeout_s,
+        },
+    }
+
+
+def _state_from_json(kept: dict[str, Any]) -> State:
+    installation, device, session = kept["installation"], kept["device"], kept["session"]
+    return State(
+        Installation(
+            id=int(installation["id"]),
+            token=Secret(installation["token"]),
+            key=KeyPair.from_pem(installation["private_key"]),
+            bank_key=PublicKey.from_pem(installation["bank_key"]),
+        ),
+        Device(id=int(device["id"]), description=str(device["description"])),
+        session
+        and Session(
+            id=int(session["id"]),
+            token=Secret(session["token"]),
+            user_type=str(session["user_type"]),
+            user={**session["user"], "id": int(session["user"]["id"])},
+            opened_at=_aware(session["opened_at"]),
+            timeout_s=int(session["timeout_s"]),
+        ),
+    )
+
+
+def _aware(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time in the state has no zone")
+    return moment

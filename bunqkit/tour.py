@@ -1,0 +1,162 @@
+"""The flow from an API key to a table of payments, step by step, told to a reader."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+from bunqkit import handshake
+from bunqkit.client import Client
+from bunqkit.context import Context
+from bunqkit.redaction import Secret, shorten
+from bunqkit.sandbox import Bank, doors
+from bunqkit.sessions import Sessions
+from bunqkit.settings import load_settings
+from bunqkit.signing import KeyPair
+from bunqkit.state import State
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WIDTH = 88
+
+
+def show_tour(environment: str = "OFFLINE", *, out: TextIO | None = None) -> None:
+    """Perform the flow and print it.
+
+    Parameters
+    ----------
+    environment
+        ``OFFLINE`` or ``SANDBOX``; in the sandbox a user is made for it.
+    out
+        Where to print; colour only if it is a terminal and ``NO_COLOR`` is not set.
+    """
+    _Tour(environment.upper(), out or sys.stdout).run()
+
+
+class _Tour:
+    def __init__(self, environment: str, out: TextIO) -> None:
+        self._out = out
+        self._colour = out.isatty() and "NO_COLOR" not in os.environ
+        self._settings = load_settings(environment=environment)
+        self._bank = Bank() if self._settings.base_url is None else None
+        if self._bank is not None:
+            self._settings = replace(self._settings, base_url=doors.BASE_URL)
+        transport = doors.InProcess(self._bank) if self._bank else None
+        self._client = Client(str(self._settings.base_url), transport=transport)
+
+    def run(self) -> None:
+        settings = self._settings
+        self._title(
+            f"bunqkit tour: from an API key to a table of payments ({settings.environment})"
+        )
+        key = self._show_key()
+        self._step(
+            "1", "Installation",
+            "You make an RSA key pair and send the public half. The bank answers with its own "
+            "public key and the installation token. From now on you sign what you send, and check "
+            "what you get.",
+        )  # fmt: skip
+        installation = handshake.create_installation(self._client, KeyPair.generate())
+        self._facts(
+            ("POST", "/v1/installation"),
+            ("installation", str(installation.id)),
+            ("token", shorten(installation.token.reveal()) + "  (opens steps 2 and 3 only)"),
+            ("your key", installation.key.public.fingerprint),
+            ("bank's key", installation.bank_key.fingerprint),
+        )
+        self._step(
+            "2", "Device",
+            "You bind the API key to this installation and to an address. Done once: after it the "
+            "key works from here.",
+        )  # fmt: skip
+        device = handshake.register_device(
+            self._client, installation, key, description=settings.device_description
+        )
+        self._facts(("POST", "/v1/device-server"), ("device", str(device.id)))
+        self._step(
+            "3", "Session",
+            "You trade the key for a session token. The bank refuses this call unsigned. The "
+            "token opens everything else, until it expires.",
+        )  # fmt: skip
+        session = handshake.open_session(self._client, installation, key, now=self._now())
+        name = session.user.get("display_name")
+        self._facts(
+            ("POST", "/v1/session-server"),
+            ("token", shorten(session.token.reveal())),
+            ("user", f"{name} ({session.user_type} {session.user_id})"),
+            ("expires", f"{session.expires_at:%Y-%m-%d %H:%M} UTC, later if it is used"),
+        )
+        state = State(installation, device, session)
+        sessions = Sessions(settings, self._client, None, clock=self._now, state=state)
+        self._call(Context(settings, self._client, sessions, bank=self._bank))
+
+    def _now(self) -> datetime:
+        return self._bank.clock.now() if self._bank else datetime.now(UTC)
+
+    def _show_key(self) -> Secret:
+        self._step("0", "API key", "It stands for you: whoever has it can move your money.")
+        if self._bank is not None:
+            key, source = self._bank.demo_key, "of a demo person at a bank in this process"
+        elif self._settings.api_key is not None:
+            key, source = self._settings.api_key, "from your settings"
+        else:
+            key = handshake.create_sandbox_user(self._client)
+            source = "of a sandbox user that was just made"
+        self._facts(("key", f"{shorten(key.reveal())}  ({source})"))
+        return key
+
+    def _call(self, bunq: Context) -> None:
+        self._step("4", "First call", "Any call, with the session token. This one is a list.")
+        if self._bank is None:
+            bunq.top_up("50.00")
+        answer = bunq.call("GET /user/{userID}/monetary-account")
+        exchange = answer.exchange
+        self._facts(
+            ("GET", exchange.path),
+            ("answer", f"{exchange.status}, {len(exchange.answer_body):,} bytes of JSON"),
+            ("signature", "checked with the bank's key" if exchange.is_verified else "none"),
+            ("items", ", ".join(answer.types)),
+        )
+        self._title("Balances")
+        accounts = bunq.accounts()
+        self._table(accounts[["description", "iban", "balance", "currency"]])
+        payments = bunq.payments(max_rows=10)
+        self._title(f"The last {len(payments)} payments")
+        payments["when"] = payments["created"].dt.strftime("%Y-%m-%d")
+        self._table(payments[["when", "account", "amount", "currency", "counterparty",
+                              "description"]])  # fmt: skip
+        self._print()
+        self._print("The same in Python:  import bunqkit; bunqkit.connect().payments()")
+
+    def _table(self, frame: pd.DataFrame) -> None:
+        shown = frame.copy()
+        for name, form in (("balance", "{:,.2f}"), ("amount", "{:+,.2f}")):
+            if name in shown:
+                shown[name] = shown[name].map(form.format)
+        for name in shown.columns.intersection(["counterparty", "description"]):
+            shown[name] = shown[name].str.slice(0, 24)
+        self._print(textwrap.indent(shown.to_string(index=False), "  "))
+
+    def _step(self, number: str, name: str, what: str) -> None:
+        self._title(f"{number}. {name}")
+        self._print(textwrap.fill(what, _WIDTH, initial_indent="  ", subsequent_indent="  "))
+
+    def _facts(self, *facts: tuple[str, str]) -> None:
+        for name, text in facts:
+            self._print(f"    {self._dim(f'{name:<14}')}{text}")
+
+    def _title(self, text: str) -> None:
+        self._print()
+        self._print(f"\x1b[1m{text}\x1b[0m" if self._colour else text)
+
+    def _dim(self, text: str) -> str:
+        return f"\x1b[2m{text}\x1b[0m" if self._colour else text
+
+    def _print(self, text: str = "") -> None:
+        self._out.write(f"{text}\n")
+        self._out.flush()

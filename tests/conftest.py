@@ -1,0 +1,218 @@
+"""Fixtures: a bank, its two doors, and a wire before it that can be watched and bent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bunqkit import handshake
+from bunqkit.client import Client
+from bunqkit.redaction import Secret
+from bunqkit.sandbox import Bank, Clock, doors
+from bunqkit.signing import KeyPair
+from bunqkit.state import Installation, Session
+
+# Items as odd as they come; each is a ``Response`` list.
+ANSWERS: dict[str, list[dict[str, Any]]] = {
+    "empty": [],
+    "one": [{"Payment": {"id": 1, "amount": {"value": "10.00", "currency": "EUR"}}}],
+    "unknown type": [{"PaymentOfTomorrow": {"id": 1, "colour": "blue"}}],
+    "mixed types": [{"Payment": {"id": 1}}, {"RequestInquiry": {"id": 2, "status": "PENDING"}}],
+    "missing keys": [{"Payment": {"id": 1, "batch_id": 7}}, {"Payment": {"id": 2}}],
+    "huge id": [{"Event": {"id": 2**53 + 1}}, {"Event": {"id": 2**62 + 1}}],
+    "id past 64 bits": [{"Event": {"id": 2**70}}],
+    "negative": [{"Payment": {"id": 1, "amount": {"value": "-0.01", "currency": "EUR"}}}],
+    "deep": [{"Payment": {"id": 1, "a": {"b": {"c": {"d": {"e": "leaf"}}}}}}],
+    "dotted key": [{"Payment": {"id": 1, "a.b": 1, "a": {"b": 2}, "a\\": {"b": 3}}}],
+    "item_type inside": [{"Payment": {"id": 1, "item_type": "mine"}}],
+    "hollow": [{"Payment": {"id": 1, "empty": {}, "nulls": {"x": None}, "none": None}}],
+    "changing kind": [{"Payment": {"id": 1, "x": 1}}, {"Payment": {"id": "two", "x": [1, {}]}}],
+    "lone surrogate": [{"Payment": {"id": 1, "description": "\ud800"}}],
+}
+
+
+class Frozen:
+    """A tick that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        """Give the seconds."""
+        return self.seconds
+
+
+class Wire:
+    """Stands between door and bank: keeps what passes, and bends answers on demand."""
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self.calls: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.bend: Callable[[int, dict[str, str], bytes], tuple[int, dict[str, str], bytes]] = (
+            lambda status, headers, body: (status, headers, body)
+        )
+        self.bend_request: Callable[[dict[str, Any]], None] = lambda _environ: None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Pass a call on, and its answer back."""
+        self.calls.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+        self.headers.append({k: v for k, v in environ.items() if k.startswith("HTTP_")})
+        self.bend_request(environ)
+        told: list[Any] = []
+        body = b"".join(self.bank(environ, lambda status, headers: told.extend((status, headers))))
+        status, headers, body = self.bend(int(told[0].split()[0]), dict(told[1]), body)
+        headers["Content-Length"] = str(len(body))
+        start_response(f"{status} As Told", list(headers.items()))
+        return [body]
+
+    def count(self, call: str) -> int:
+        """Count the calls that went to a method and path."""
+        return self.calls.count(call)
+
+
+class Door:
+    """One of the two ways to a bank."""
+
+    def __init__(self, wire: Wire, base_url: str, transport: Any = None) -> None:
+        self.wire = wire
+        self.bank = wire.bank
+        self.base_url = base_url
+        self.transport = transport
+
+    def client(self, **how: Any) -> Client:
+        """Make a client that has no keys yet."""
+        return Client(self.base_url, transport=self.transport, **how)
+
+
+class Visitor:
+    """A client that has gone through the three steps."""
+
+    def __init__(self, door: Door, key: KeyPair, api_key: Secret | None = None) -> None:
+        self.door = door
+        self.client = door.client()
+        self.api_key = api_key or handshake.create_sandbox_user(self.client)
+        self.installation: Installation = handshake.create_installation(self.client, key)
+        handshake.register_device(self.client, self.installation, self.api_key, description="test")
+        self.session: Session = handshake.open_session(
+            self.client, self.installation, self.api_key, now=door.bank.clock.now()
+        )
+        accounts = self.call("GET", f"/user/{self.session.user_id}/monetary-account").items
+        self.account_id = accounts[-1]["id"]
+        self.account = f"/user/{self.session.user_id}/monetary-account/{self.account_id}"
+        self.email = next(a["value"] for a in self.session.user["alias"] if a["type"] == "EMAIL")
+
+    def call(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
+        """Send a call with the session's token."""
+        return self.client.request(method, path, body, token=self.session.token, **how)
+
+    def create(self, path: str, body: Any) -> int:
+        """Send a POST and give the id."""
+        number: int = self.call("POST", path, body).first("Id")["id"]
+        return number
+
+    def top_up(self, amount: str = "500.00") -> None:
+        """Ask the sugar daddy for money."""
+        self.create(f"{self.account}/request-inquiry", request("sugardaddy@bunq.com", amount))
+
+    def balance(self) -> str:
+        """Give the balance of the first account."""
+        path = f"/user/{self.session.user_id}/monetary-account/{self.account_id}"
+        value: str = self.call("GET", path).item["balance"]["value"]
+        return value
+
+
+def payment(to: str, amount: str = "10.00", **more: Any) -> dict[str, Any]:
+    """Give the body of a payment to an e-mail address."""
+    return {
+        "amount": {"value": amount, "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": to},
+        "description": "tea",
+        **more,
+    }
+
+
+def request(to: str, amount: str = "10.00", **more: Any) -> dict[str, Any]:
+    """Give the body of a request to an e-mail address."""
+    return {
+        "amount_inquired": {"value": amount, "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": to},
+        "description": "tea",
+        "allow_bunqme": False,
+        **more,
+    }
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test away from the settings and the state of whoever runs it."""
+    for name in ("ENVIRONMENT", "API_KEY", "BASE_URL", "LANGUAGE", "PERMITTED_IPS", "STATE_DIR",
+                 "DEVICE_DESCRIPTION"):  # fmt: skip
+        monkeypatch.delenv(f"BUNQ_{name}", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+
+
+@pytest.fixture(scope="session")
+def key() -> KeyPair:
+    """Give one key for all, so that no test waits for it."""
+    return KeyPair.generate()
+
+
+@pytest.fixture(scope="session")
+def other_key() -> KeyPair:
+    """Give a key that no installation knows."""
+    return KeyPair.generate()
+
+
+@pytest.fixture
+def tick() -> Frozen:
+    """Give the seconds that the bank's clock goes by."""
+    return Frozen()
+
+
+@pytest.fixture
+def bank(tick: Frozen) -> Iterator[Bank]:
+    """Give a bank whose clock stands still."""
+    bank = Bank(clock=Clock(tick=tick))
+    yield bank
+    bank.close()
+
+
+@pytest.fixture(params=["in process", "loopback"])
+def door(request: pytest.FixtureRequest, bank: Bank) -> Iterator[Door]:
+    """Give either door of the bank."""
+    wire = Wire(bank)
+    if request.param == "in process":
+        yield Door(wire, doors.BASE_URL, doors.InProcess(wire))
+        return
+    pytest.importorskip("waitress", reason="serving the bank needs waitress")
+    server = doors.Server(wire, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield Door(wire, server.url)
+    server.close()
+    thread.join(10)
+
+
+@pytest.fixture
+def visitor(door: Door, key: KeyPair) -> Visitor:
+    """Give a person of the bank with an open session and an empty account."""
+    return Visitor(door, key)
+
+
+@pytest.fixture
+def later(tick: Frozen) -> Callable[..., None]:
+    """Give a way to move the bank's clock."""
+
+    def move(**how: float) -> None:
+        tick.seconds += timedelta(**how).total_seconds()
+
+    return move
