@@ -320,7 +320,7 @@ def _no_answer(
         why, was_sent = "the connection was not made in time", False
     elif isinstance(reason, urllib3.exceptions.NewConnectionError):
         why, was_sent = "nothing listens there or nothing leads there", False
-    elif isinstance(error, requests.Timeout):
+    elif isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         why = f"it took longer than {timeout_s:g} s"
     elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
         why, was_sent = "its address can't be used", False

@@ -1,0 +1,294 @@
+"""One session for all who ask: kept, found again, renewed once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Door, Wire
+
+import bunqkit
+from bunqkit import handshake
+from bunqkit.client import Client
+from bunqkit.context import Context
+from bunqkit.errors import ApiError, NoAnswerError
+from bunqkit.redaction import Secret
+from bunqkit.sandbox import Bank, doors
+from bunqkit.sessions import Sessions
+from bunqkit.settings import load_settings
+from bunqkit.state import StateFile, StateWarning
+
+HANDSHAKE = ("POST /v1/installation", "POST /v1/device-server", "POST /v1/session-server")
+
+
+def sessions_of(door: Door, folder: Path | None, api_key: Secret) -> tuple[Sessions, Client]:
+    """Give what a fresh process has: settings, a client, a state file."""
+    settings = load_settings(environment="SANDBOX", api_key=api_key)
+    client = door.client()
+    file = folder and StateFile(
+        folder, environment="SANDBOX", base_url=door.base_url, api_key=api_key
+    )
+    return Sessions(settings, client, file or None, clock=door.bank.clock.now), client
+
+
+def steps(wire: Wire) -> tuple[int, ...]:
+    """Count the calls of each of the three steps."""
+    return tuple(wire.count(call) for call in HANDSHAKE)
+
+
+@pytest.fixture
+def api_key(door: Door) -> Secret:
+    """Give the key of a new person."""
+    return handshake.create_sandbox_user(door.client())
+
+
+def test_a_second_start_makes_no_call(door: Door, tmp_path: Path, api_key: Secret) -> None:
+    """While the session lives, what is on disk is all that is needed."""
+    first = sessions_of(door, tmp_path, api_key)[0].current()
+    assert steps(door.wire) == (1, 1, 1)
+    second, client = sessions_of(door, tmp_path, api_key)
+    assert second.current() == first
+    assert steps(door.wire) == (1, 1, 1)
+    assert client.request("GET", "/user", token=first.token).exchange.is_verified
+
+
+def test_without_a_file_nothing_is_written(door: Door, tmp_path: Path, api_key: Secret) -> None:
+    """A bank in this process leaves no state behind."""
+    sessions_of(door, None, api_key)[0].current()
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_an_expired_session_is_opened_anew(
+    door: Door, tmp_path: Path, api_key: Secret, later: Callable[..., None]
+) -> None:
+    """By the clock: the installation stays, one session is opened."""
+    sessions, _ = sessions_of(door, tmp_path, api_key)
+    first = sessions.current()
+    later(days=8)
+    assert sessions.current().token != first.token
+    assert steps(door.wire) == (1, 1, 2)
+    again, _ = sessions_of(door, tmp_path, api_key)
+    again.current()
+    assert steps(door.wire) == (1, 1, 2)
+
+
+def test_threads_share_one_renewal(door: Door, tmp_path: Path, api_key: Secret) -> None:
+    """Sixteen threads find the token refused at once: one session call, and all go on."""
+    sessions, client = sessions_of(door, tmp_path, api_key)
+    first = sessions.current()
+    client.request("DELETE", "/session/0", token=first.token)
+    start = threading.Barrier(16)
+    found = []
+
+    def call() -> None:
+        start.wait()
+        found.append(sessions.current(but_not=first))
+
+    threads = [threading.Thread(target=call) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len({session.token for session in found}) == 1
+    assert len(found) == 16
+    assert steps(door.wire) == (1, 1, 2)
+
+
+def test_contexts_of_two_processes_share_one_renewal(
+    door: Door, tmp_path: Path, api_key: Secret
+) -> None:
+    """Two that hold the same dead session: the second takes what the first has opened."""
+    one, client = sessions_of(door, tmp_path, api_key)
+    other, _ = sessions_of(door, tmp_path, api_key)
+    dead = one.current()
+    assert other.current() == dead
+    client.request("DELETE", "/session/0", token=dead.token)
+    assert one.current(but_not=dead) == other.current(but_not=dead)
+    assert steps(door.wire) == (1, 1, 2)
+
+
+def test_a_refused_token_is_renewed_and_the_call_sent_again(
+    door: Door, tmp_path: Path, api_key: Secret
+) -> None:
+    """The call was not carried out, so sending it again is safe, once."""
+    sessions, client = sessions_of(door, tmp_path, api_key)
+    bunq = Context(load_settings(), client, sessions)
+    bunq.call("DELETE /session/0")
+    assert bunq.call("GET /user").item["id"] == bunq.user_id
+    assert steps(door.wire) == (1, 1, 2)
+
+
+def test_a_bank_that_refuses_for_ever_is_not_asked_for_ever(
+    door: Door, tmp_path: Path, api_key: Secret
+) -> None:
+    """Two refusals of one call, and the second is the answer."""
+    sessions, client = sessions_of(door, tmp_path, api_key)
+    bunq = Context(load_settings(), client, sessions)
+    bunq.call("GET /user")
+    bank_key = door.bank.key
+    body = b'{"Error":[{"error_description":"Insufficient authentication."}]}'
+
+    def bend(status: int, headers: dict[str, str], told: bytes) -> Any:
+        if door.wire.calls[-1] != "GET /v1/user":
+            return status, headers, told
+        return 403, headers | {"X-Bunq-Server-Signature": bank_key.sign(body)}, body
+
+    door.wire.bend = bend
+    before = door.wire.count("GET /v1/user")
+    with pytest.raises(ApiError):
+        bunq.call("GET /user")
+    assert door.wire.count("GET /v1/user") == before + 2
+
+
+def test_a_wiped_bank_is_entered_anew(door: Door, tmp_path: Path, api_key: Secret) -> None:
+    """The installation is gone, the key is not: the three steps are made again, once."""
+    sessions_of(door, tmp_path, api_key)[0].current()
+    ledger = door.bank.ledger
+    with ledger.transaction():
+        for table in ("session", "device", "installation"):
+            for row in ledger.rows(f"SELECT id FROM {table}"):
+                ledger.delete(table, row["id"])
+    sessions, client = sessions_of(door, tmp_path, api_key)
+    bunq = Context(load_settings(), client, sessions)
+    assert bunq.call("GET /user").item["id"] == bunq.user_id
+    assert steps(door.wire) == (2, 2, 3)
+
+
+def test_a_key_that_is_wrong_is_tried_once(door: Door, tmp_path: Path) -> None:
+    """A wrong key is refused at the second step, and no loop begins."""
+    sessions, _ = sessions_of(door, tmp_path, Secret("sandbox_" + "0" * 64))
+    with pytest.raises(ApiError, match="three causes"):
+        sessions.current()
+    assert steps(door.wire) == (1, 1, 0)
+
+
+def test_a_damaged_state_leads_to_a_fresh_start(
+    door: Door, tmp_path: Path, api_key: Secret
+) -> None:
+    """The file is set aside with a message, and the three steps are made anew."""
+    sessions_of(door, tmp_path, api_key)[0].current()
+    (path,) = tmp_path.glob("*.json")
+    path.write_text("{")
+    with pytest.warns(StateWarning, match="damaged"):
+        sessions_of(door, tmp_path, api_key)[0].current()
+    assert steps(door.wire) == (2, 2, 2)
+
+
+def test_a_start_that_stopped_half_way_goes_on(door: Door, tmp_path: Path, api_key: Secret) -> None:
+    """Installation and device are kept before the session is asked for."""
+    sessions, _ = sessions_of(door, tmp_path, api_key)
+
+    def bend(status: int, headers: dict[str, str], body: bytes) -> Any:
+        if door.wire.calls[-1] == HANDSHAKE[2]:
+            return 503, {"Content-Type": "text/html"}, b"busy"
+        return status, headers, body
+
+    honest, door.wire.bend = door.wire.bend, bend
+    with pytest.raises(ApiError):
+        sessions.current()
+    door.wire.bend = honest
+    sessions_of(door, tmp_path, api_key)[0].current()
+    assert steps(door.wire) == (1, 1, 2)
+
+
+KINDS = {
+    "UserApiKey": (
+        {"id": 9, "requested_by_user": {"UserCompany": {"id": 1, "session_timeout": 3600}}},
+        3600,
+    ),
+    "UserPaymentServiceProvider": ({"id": 9, "session_timeout": 3600, "status": "ACTIVE"}, 3600),
+    "UserOfTomorrow": ({"id": 9}, 300),
+    "UserPerson": ({"id": 9, "session_timeout": 0}, 300),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_user_opens_a_session(
+    door: Door, tmp_path: Path, api_key: Secret, kind: str
+) -> None:
+    """Person, company, API key, service provider and unheard-of: id and timeout are found."""
+    user, timeout_s = KINDS[kind]
+    bank_key = door.bank.key
+
+    def bend(status: int, headers: dict[str, str], body: bytes) -> Any:
+        if door.wire.calls[-1] != HANDSHAKE[2]:
+            return status, headers, body
+        envelope = json.loads(body)
+        envelope["Response"][2] = {kind: user}
+        bent = json.dumps(envelope).encode()
+        return status, headers | {"X-Bunq-Server-Signature": bank_key.sign(bent)}, bent
+
+    door.wire.bend = bend
+    session = sessions_of(door, tmp_path, api_key)[0].current()
+    assert (session.user_type, session.user_id, session.timeout_s) == (kind, 9, timeout_s)
+    again = sessions_of(door, tmp_path, api_key)[0].current()
+    assert again == session
+
+
+def test_a_second_process_makes_no_handshake_call(tmp_path: Path) -> None:
+    """Served bank, two processes, one ``.env``: the second one finds the session on disk."""
+    pytest.importorskip("waitress", reason="serving the bank needs waitress")
+    wire = Wire(Bank())
+    server = doors.Server(wire, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    env_file = tmp_path / "class.env"
+    env_file.write_text(
+        f"BUNQ_BASE_URL={server.url}\nBUNQ_API_KEY={wire.bank.demo_key.reveal()}\n"
+        f"BUNQ_STATE_DIR={tmp_path / 'state'}\n"
+    )
+    program = (
+        "import sys, bunqkit\n"
+        "bunq = bunqkit.connect(env_file=sys.argv[1])\n"
+        "print(bunq.user_id, len(bunq.payments()))\n"
+    )
+    told = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(env_file)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told.append(done.stdout)
+    server.close()
+    thread.join(10)
+    assert told[0] == told[1]
+    assert steps(wire) == (1, 1, 1)
+
+
+def test_a_key_is_made_and_kept_where_there_is_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """At a served bank without a key: one is made, written to ``.env``, and only its place told."""
+    pytest.importorskip("waitress", reason="serving the bank needs waitress")
+    wire = Wire(Bank())
+    server = doors.Server(wire, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    Path(".env").write_text(f"BUNQ_BASE_URL={server.url}\n")
+    first = bunqkit.connect()
+    told = capsys.readouterr().out
+    second = bunqkit.connect()
+    server.close()
+    thread.join(10)
+    assert first.user_id == second.user_id
+    assert wire.count("POST /v1/sandbox-user-person") == 1
+    assert str(Path.cwd() / ".env") in told
+    assert first.settings.api_key is not None
+    assert first.settings.api_key.reveal() not in told
+    assert f"BUNQ_API_KEY={first.settings.api_key.reveal()}" in Path(".env").read_text()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_bank_that_is_away_is_said_kindly() -> None:
+    """Nothing listens at the address: no state is written, and the message helps."""
+    Path(".env").write_text("BUNQ_BASE_URL=http://127.0.0.1:9/v1\nBUNQ_API_KEY=sandbox_" + "a" * 64)
+    with pytest.raises(NoAnswerError, match="nothing listens there"):
+        bunqkit.connect()

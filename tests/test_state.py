@@ -1,0 +1,203 @@
+"""What is kept on disk: private, whole, bound to key and bank, set aside when it is damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bunqkit.errors import StateError
+from bunqkit.redaction import Secret
+from bunqkit.signing import KeyPair
+from bunqkit.state import Device, Installation, Session, State, StateFile, StateWarning
+
+API_KEY = Secret("sandbox_" + "ab" * 32)
+NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
+
+
+def file_of(
+    folder: Path,
+    api_key: Secret = API_KEY,
+    environment: str = "SANDBOX",
+    base_url: str = "https://bank.invalid/v1",
+) -> StateFile:
+    """Give the file of a key at a bank."""
+    return StateFile(folder, environment=environment, base_url=base_url, api_key=api_key)
+
+
+@pytest.fixture
+def state(key: KeyPair) -> State:
+    """Give a state with all three steps done."""
+    user = {"id": 7, "display_name": "Ada"}
+    return State(
+        Installation(1, Secret("i" * 64), key, key.public),
+        Device(2, "laptop"),
+        Session(3, Secret("s" * 64), "UserPerson", user, NOW, 604_800),
+    )
+
+
+def test_what_is_saved_comes_back(tmp_path: Path, state: State) -> None:
+    """Keys sign as before, tokens and times are the same."""
+    file = file_of(tmp_path)
+    assert file.load() is None
+    file.save(state)
+    loaded = file.load()
+    assert loaded is not None
+    assert loaded.session == state.session
+    assert loaded.device == state.device
+    assert loaded.installation.token == state.installation.token
+    assert loaded.installation.key.sign(b"x") == state.installation.key.sign(b"x")
+    assert loaded.installation.bank_key.pem == state.installation.bank_key.pem
+
+
+def test_a_state_without_session_comes_back(tmp_path: Path, state: State) -> None:
+    """A start that stopped before the third step goes on from the second."""
+    file = file_of(tmp_path)
+    file.save(State(state.installation, state.device))
+    loaded = file.load()
+    assert loaded is not None
+    assert loaded.session is None
+
+
+def test_file_and_folder_are_private(tmp_path: Path, state: State) -> None:
+    """0600 in a folder of 0700, whatever the umask."""
+    old = os.umask(0)
+    try:
+        file = file_of(tmp_path / "new" / "state")
+        with file.lock():
+            file.save(state)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(Path(f"{file.path}.lock").stat().st_mode) & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"api_key": Secret("sandbox_" + "cd" * 32)},
+        {"environment": "OFFLINE"},
+        {"base_url": "https://other.invalid/v1"},
+    ],
+    ids=["key", "environment", "bank"],
+)
+def test_the_state_of_another_is_not_used(
+    tmp_path: Path, state: State, other: dict[str, str]
+) -> None:
+    """Another key, environment or bank has a file of its own, and refuses this one's content."""
+    mine, theirs = file_of(tmp_path), file_of(tmp_path, **other)  # type: ignore[arg-type]
+    mine.save(state)
+    assert theirs.load() is None
+    theirs.path.write_bytes(mine.path.read_bytes())
+    with pytest.warns(StateWarning, match="another key or bank"):
+        assert theirs.load() is None
+    assert mine.load() is not None
+
+
+def _without(text: str, name: str) -> str:
+    kept = json.loads(text)
+    del kept["installation"][name]
+    return json.dumps(kept)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "null",
+        lambda text: "[" * 100_000,
+        lambda text: text.replace("BEGIN PRIVATE", "BEGIN PRIVY"),
+        lambda text: _without(text, "token"),
+        lambda text: text.replace('"id": 7', '"id": "seven"'),
+        lambda text: text.replace("+00:00", ""),
+    ],
+    ids=["empty", "cut", "null", "deep", "key", "no token", "id", "no zone"],
+)
+def test_a_damaged_file_is_set_aside(tmp_path: Path, state: State, damage: object) -> None:
+    """It is renamed with a message, keeps its content, and what follows is saved anew."""
+    file = file_of(tmp_path)
+    file.save(state)
+    content = damage(file.path.read_text())  # type: ignore[operator]
+    file.path.write_text(content)
+    with pytest.warns(StateWarning, match="is damaged"):
+        assert file.load() is None
+    (aside,) = tmp_path.glob("*.aside-1")
+    assert aside.read_text() == content
+    file.save(state)
+    assert file.load() is not None
+
+
+def test_several_damaged_files_are_kept(tmp_path: Path) -> None:
+    """The second one that is set aside does not replace the first."""
+    file = file_of(tmp_path)
+    for content in ("first", "second"):
+        file.path.write_text(content)
+        with pytest.warns(StateWarning):
+            file.load()
+    assert {path.read_text() for path in tmp_path.glob("*.aside-*")} == {"first", "second"}
+
+
+def test_a_failed_save_leaves_the_old_state(
+    tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without room on the disk the file stays as it was, and no half one is left about."""
+    file = file_of(tmp_path / "state")
+    file.save(state)
+    before = file.path.read_bytes()
+
+    def no_room(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(StateError, match="No space left"):
+        file.save(State(state.installation, state.device))
+    assert file.path.read_bytes() == before
+    assert [path.name for path in file.path.parent.iterdir()] == [file.path.name]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, state: State) -> None:
+    """The message names the folder and the setting that changes it."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StateError, match="BUNQ_STATE_DIR"):
+        file_of(tmp_path / "file" / "state").save(state)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A folder in its place is an error, and is not set aside."""
+    file = file_of(tmp_path)
+    file.path.mkdir()
+    with pytest.raises(StateError, match="can't be read"):
+        file.load()
+
+
+def test_the_lock_keeps_others_out(tmp_path: Path) -> None:
+    """While one holds it, another waits."""
+    order: list[str] = []
+
+    def other() -> None:
+        with file_of(tmp_path).lock():
+            order.append("other")
+
+    thread = threading.Thread(target=other)
+    with file_of(tmp_path).lock():
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "other"]
+
+
+def test_no_secret_is_in_a_repr(state: State) -> None:
+    """Tokens, keys and the API key are masked."""
+    shown = repr(state)
+    assert "i" * 64 not in shown
+    assert "s" * 64 not in shown
+    assert "BEGIN" not in shown
+    assert API_KEY.reveal()[8:] not in file_of(Path()).path.name
