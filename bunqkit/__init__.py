@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bunqkit.client import Client as Client
     from bunqkit.context import Context as Context
     from bunqkit.context import connect as connect
+    from bunqkit.differences import drift as drift
     from bunqkit.errors import ApiError as ApiError
     from bunqkit.errors import BadAnswerError as BadAnswerError
     from bunqkit.errors import BunqkitError as BunqkitError
@@ -43,6 +44,7 @@ _HOMES = {
     "answer": ("Answer",),
     "client": ("Client",),
     "context": ("Context", "connect"),
+    "differences": ("drift",),
     "errors": (
         "ApiError",
         "BadAnswerError",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit.exchange import Exchange
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Media types that front ends show without running anything in them.
+_SHOWN_AS_BASE64 = ("image/png", "image/jpeg", "image/gif", "application/pdf")
+_LARGEST_SHOWN = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,17 @@ class Answer:
 
     exchange: Exchange
     _follow: Callable[[str], Answer] = field(repr=False, compare=False)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer is an envelope, and no file."""
+        return self.media_type == "application/json"
+
+    @property
+    def media_type(self) -> str:
+        """What the body is, as the bank says: ``application/json``, ``image/png``."""
+        told = self.exchange.answer_headers.get("Content-Type", "")
+        return told.partition(";")[0].strip().lower()
 
     @cached_property
     def envelope(self) -> dict[str, Any]:
@@ -98,9 +116,53 @@ class Answer:
 
         return to_frame(self.wrapped)
 
+    @property
+    def content(self) -> Content:
+        """The body's bytes, which show themselves: an image, a PDF, a text."""
+        return Content(self.exchange.answer_body, self.media_type)
+
     def _page(self, which: str) -> Answer | None:
         url = (self.envelope.get("Pagination") or {}).get(which)
         return self._follow(url) if url else None
+
+
+class Content(bytes):
+    """A file's bytes, which a notebook shows.
+
+    Parameters
+    ----------
+    content
+        The bytes.
+    media_type
+        What they are, as the bank says: ``image/png``, ``application/pdf``, ``text/csv``.
+    """
+
+    media_type: str
+
+    def __new__(cls, content: bytes, media_type: str) -> Self:
+        """Keep the media type beside the bytes."""
+        made = super().__new__(cls, content)
+        made.media_type = media_type
+        return made
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the bytes to a file, which must not be there yet; give its path."""
+        with Path(path).open("xb") as file:
+            file.write(self)
+        return Path(path)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} bytes of {self.media_type or 'no media type'}>"
+
+    def _repr_mimebundle_(self, **_how: object) -> dict[str, str]:
+        shown = {"text/plain": repr(self)}
+        if len(self) > _LARGEST_SHOWN:
+            return shown
+        if self.media_type in _SHOWN_AS_BASE64:
+            shown[self.media_type] = base64.b64encode(self).decode()
+        elif self.media_type.startswith("text/"):
+            shown["text/plain"] = self.decode("utf-8", "replace")
+        return shown
 
 
 def _read_envelope(exchange: Exchange) -> dict[str, Any]:

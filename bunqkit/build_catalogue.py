@@ -11,16 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bunqkit.catalogue import CATALOGUE_FILE
 from bunqkit.corrections import CORRECTIONS, Correction
 from bunqkit.description import SUFFIXES, Description, json_schema, kind_by_name, only
 from bunqkit.errors import CatalogueError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = ["build", "differences", "main", "render"]
 

@@ -6,10 +6,10 @@ They are loaded when they are first asked for, not when this module is imported.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from operator import index
@@ -19,10 +19,10 @@ from urllib.parse import quote, unquote
 
 from bunqkit.errors import CatalogueError, FieldError, UnknownNameError
 from bunqkit.fields import Field, Type, body_example, item_example, problems
-from bunqkit.search import Index, words
+from bunqkit.search import Index, nearest_names, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from bunqkit.reference import Page
 
 __all__ = [
     "CATALOGUE_FILE",
@@ -52,7 +52,7 @@ class CatalogueWarning(UserWarning):
     """A value is none of those that are known; the API may know it all the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Operation:
     """One thing that the API can do.
 
@@ -213,6 +213,20 @@ class Operation:
         for each in unusual:
             warnings.warn(f"{self.name}: {each}", CatalogueWarning, stacklevel=2)
 
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.method} {self.path}>"
+
+    def _repr_html_(self) -> str:
+        return self._page().html()
+
+    def _repr_markdown_(self) -> str:
+        return self._page().markdown()
+
+    def _page(self) -> Page:
+        from bunqkit.reference import describe_operation  # noqa: PLC0415 (it reads this module)
+
+        return describe_operation(self)
+
     def _ids(self) -> Iterator[tuple[str, str]]:
         """Give the path before each id, and the id's name."""
         for match in _ID.finditer(self.path):
@@ -250,7 +264,7 @@ def operation(name: str) -> Operation:
     call = _METHOD_PATH.fullmatch(name.strip())
     if call:
         return _by_path(call[1].upper(), call[2])
-    nearest = _nearest(name, _operations())
+    nearest = nearest_names(name, _operations())
     raise UnknownNameError(f"No operation is called {name!r}. {_meant(nearest)}", nearest)
 
 
@@ -265,7 +279,7 @@ def type_named(name: str) -> Type:
     facts = _facts()
     wire = name if name in facts["types"] else facts["aliases"].get(name)
     if wire is None:
-        nearest = _nearest(name, [*facts["types"], *facts["aliases"]])
+        nearest = nearest_names(name, [*facts["types"], *facts["aliases"]])
         raise UnknownNameError(f"No type is called {name!r}. {_meant(nearest)}", nearest)
     return _type(wire)
 
@@ -434,7 +448,7 @@ def _by_path(method: str, path: str) -> Operation:
         # Of several that fit, the one with more words that are the same.
         return max(fits, key=lambda fit: fit[0])[1]
     by_call = {f"{each.method} {each.path}": each.name for each in operations()}
-    nearest = tuple(by_call[call] for call in _nearest(f"{method} {path}", by_call))
+    nearest = tuple(by_call[call] for call in nearest_names(f"{method} {path}", by_call))
     raise UnknownNameError(f"No operation is {method} {path}. {_meant(nearest)}", nearest)
 
 
@@ -475,10 +489,6 @@ def _lister(method: str, prefix: str) -> str:
     if ("POST", prefix) in calls and method != "POST":
         return f"; {calls['POST', prefix]} gives one"
     return ""
-
-
-def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> tuple[str, ...]:
-    return tuple(difflib.get_close_matches(name, list(known), n=3, cutoff=0.0))
 
 
 def _meant(nearest: tuple[str, ...]) -> str:

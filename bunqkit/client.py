@@ -144,7 +144,7 @@ class Client:
             return self.request("GET", url, token=token)
 
         answer = Answer(exchange, follow or follow_here)
-        if _media_type(exchange) == "application/json":
+        if answer.is_json:
             _ = answer.envelope
         return answer
 

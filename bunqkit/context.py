@@ -1,30 +1,28 @@
 """``connect()``, and what it gives: the one place where the parts are put together.
 
-A ``Context`` is one key at one bank. It sends calls with the session's token, and sends a call
-again only if the bank refused the token and so did not carry it out.
+A ``Context`` is one key at one bank: it calls any operation, and has tables and payments at hand.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from bunqkit import handshake
-from bunqkit.answer import Answer
+from bunqkit.caller import Caller
 from bunqkit.client import Client
-from bunqkit.errors import ApiError, FieldError, SettingsError, UnknownNameError
+from bunqkit.errors import FieldError, SettingsError
 from bunqkit.look import badge, card, key_values
 from bunqkit.redaction import Secret
-from bunqkit.sessions import Sessions, session_ended
+from bunqkit.sessions import Sessions
 from bunqkit.settings import Settings, load_settings, write_api_key
-from bunqkit.shorthand import choose_account, write_amount, write_instant, write_pointer
-from bunqkit.state import Session, StateFile
+from bunqkit.shorthand import choose_account, write_instant
+from bunqkit.state import StateFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from bunqkit.sandbox import Bank
 
 _SUGAR_DADDY = "sugardaddy@bunq.com"
-_PAGE = 200
 
 
 def connect(
@@ -111,7 +108,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     return Context(settings, client, sessions, bank=own_bank)
 
 
-class Context:
+class Context(Caller):
     """One key at one bank, ready to call; made by ``connect()``.
 
     Attributes
@@ -125,91 +122,9 @@ class Context:
     def __init__(
         self, settings: Settings, client: Client, sessions: Sessions, *, bank: Bank | None = None
     ) -> None:
+        super().__init__(client, sessions)
         self.settings = settings
         self.bank = bank
-        self._client = client
-        self._sessions = sessions
-        self._main: Mapping[str, Any] | None = None
-
-    @property
-    def session(self) -> Session:
-        """The session, opened anew if it has ended."""
-        return self._sessions.current()
-
-    @property
-    def user(self) -> dict[str, Any]:
-        """The user as the bank gave it when the session was opened."""
-        return self.session.user
-
-    @property
-    def user_id(self) -> int:
-        """The id that stands in the path of every call."""
-        return self.session.user_id
-
-    def call(
-        self,
-        operation: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        params: Mapping[str, str | int] | None = None,
-    ) -> Answer:
-        """Send one call by method and path, and give its answer, verified.
-
-        Parameters
-        ----------
-        operation
-            ``GET /user/{userID}/card``: the user and the main account are filled in.
-        body
-            Sent as JSON.
-        params
-            The query, such as ``{"count": 50}``.
-
-        Raises
-        ------
-        FieldError
-            If it is no method and path, or an id is left open in it.
-        ApiError, NoAnswerError, SignatureError, BadAnswerError
-            As the client says.
-        """
-        method, _, path = operation.strip().partition(" ")
-        method, path = method.upper(), path.strip()
-        if method not in ("GET", "POST", "PUT", "DELETE") or not path.startswith("/"):
-            raise FieldError(
-                f"{operation!r} is no call. Write a method and a path: GET /user/{{userID}}/card."
-            )
-        path = path.replace("{userID}", str(self.user_id))
-        if "{monetary-accountID}" in path:
-            path = path.replace("{monetary-accountID}", str(self._account(None)["id"]))
-        if left := re.findall(r"\{.*?\}", path):
-            raise FieldError(f"{operation!r} leaves {', '.join(left)} open. Put an id there.")
-        return self._request(method, path, body, params=params)
-
-    def pages(
-        self, operation: str, *, params: Mapping[str, str | int] | None = None
-    ) -> Iterator[Answer]:
-        """Give the pages of a list, newest first, each fetched when it is asked for.
-
-        Parameters
-        ----------
-        operation
-            As for ``call``.
-        params
-            The query of the first page; ``count`` is 200 unless it says otherwise. Later pages
-            are the bank's own ``older_url``.
-
-        Raises
-        ------
-        BadAnswerError
-            If the bank leads back to a page that came before.
-        """
-        page: Answer | None = self.call(operation, params={"count": _PAGE, **(params or {})})
-        seen = set()
-        while page is not None:
-            if page.exchange.path in seen:
-                raise page.exchange.unusable("its page of older items is one that came before")
-            seen.add(page.exchange.path)
-            yield page
-            page = page.older()
 
     def accounts(self) -> pd.DataFrame:
         """One row an account, of whatever kind.
@@ -310,13 +225,9 @@ class Context:
         ApiError, NoAnswerError, SignatureError
             As the client says. After ``NoAnswerError`` the payment may have been made.
         """
-        payer = self._account(account)
-        body = {
-            "amount": write_amount(amount, payer["currency"]),
-            "counterparty_alias": write_pointer(to, name),
-            "description": description,
-        }
-        return self._create(f"/user/{{userID}}/monetary-account/{payer['id']}/payment", body)
+        return self._create(
+            "payment", amount=amount, to=to, name=name, description=description, account=account
+        )
 
     def request_money(
         self,
@@ -334,15 +245,14 @@ class Context:
         amount, to, description, account, name
             As for ``pay``; ``account`` is the one that gets the money.
         """
-        asker = self._account(account)
-        body = {
-            "amount_inquired": write_amount(amount, asker["currency"]),
-            "counterparty_alias": write_pointer(to, name),
-            "description": description,
-            "allow_bunqme": False,
-        }
         return self._create(
-            f"/user/{{userID}}/monetary-account/{asker['id']}/request-inquiry", body
+            "request-inquiry",
+            amount_inquired=amount,
+            to=to,
+            name=name,
+            description=description,
+            account=account,
+            allow_bunqme=False,
         )
 
     def top_up(self, amount: str | Decimal | int = "500.00") -> dict[str, Any]:
@@ -366,66 +276,16 @@ class Context:
         """Let go of the connections. The session stays, so that the next start can use it."""
         self._client.close()
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        params: Mapping[str, str | int] | None = None,
-    ) -> Answer:
-        session = self.session
-        try:
-            return self._send(session, method, path, body, params)
-        except ApiError as error:
-            if not session_ended(error):
-                raise
-        # Refused, so not carried out: with the next session it is sent again, once.
-        return self._send(self._sessions.current(but_not=session), method, path, body, params)
-
-    def _send(
-        self,
-        session: Session,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        params: Mapping[str, str | int] | None,
-    ) -> Answer:
-        return self._client.request(
-            method,
-            path,
-            body,
-            token=session.token,
-            params=params,
-            follow=lambda url: self._request("GET", url),
-        )
-
-    def _create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        number = self.call(f"POST {path}", body).first("Id")["id"]
-        return self.call(f"GET {path}/{number}").item
-
-    def _account_pages(self) -> Iterator[Answer]:
-        return self.pages("GET /user/{userID}/monetary-account")
-
-    def _accounts(self) -> list[dict[str, Any]]:
-        return [account for page in self._account_pages() for account in page.items]
-
-    def _account(self, named: int | str | None) -> Mapping[str, Any]:
-        """Find an account; without a name the oldest open one. Source: as the SDK chooses."""
-        if named is not None:
-            return choose_account(self._accounts(), named)
-        if self._main is None:
-            active = [each for each in self._accounts() if each.get("status") == "ACTIVE"]
-            if not active:
-                raise UnknownNameError("There is no open account. Open one in the app first.")
-            self._main = min(active, key=lambda each: int(each["id"]))
-        return self._main
+    def _create(self, resource: str, **given: Any) -> dict[str, Any]:
+        account = self._account(given.pop("account"))["id"]
+        made = self.call(f"{resource}.create", account=account, **given).first("Id")
+        return self.call(f"{resource}.get", made["id"], account=account).item
 
     def _payments_of(
         self, account_id: int, first: str | None, end: str | None
     ) -> Iterator[dict[str, Any]]:
         seen = set()
-        for page in self.pages(f"GET /user/{{userID}}/monetary-account/{account_id}/payment"):
+        for page in self.pages("payment.list", account=account_id):
             for payment in page.items:
                 # bunq's times are of one width and sort as text.
                 if first is not None and payment["created"] < first:

@@ -7,12 +7,10 @@ the type ``string``. What is wrong in the description is :mod:`bunqkit.correctio
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bunqkit.errors import CatalogueError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 __all__ = ["SUFFIXES", "Description", "json_schema", "kind_by_name", "only"]
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from bunqkit.reference import Page
 
 __all__ = ["Field", "Type", "body_example", "item_example", "problems"]
 
@@ -90,6 +91,17 @@ class Type:
         """The fields of bodies, required ones first."""
         fields = [field for field in self.fields if field.writable]
         return tuple(sorted(fields, key=lambda field: not field.required))
+
+    def _repr_html_(self) -> str:
+        return self._page().html()
+
+    def _repr_markdown_(self) -> str:
+        return self._page().markdown()
+
+    def _page(self) -> Page:
+        from bunqkit.reference import describe_type  # noqa: PLC0415 (it reads this module)
+
+        return describe_type(self)
 
     def __getitem__(self, name: str) -> Field:
         for field in self.fields:

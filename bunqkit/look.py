@@ -1,24 +1,32 @@
 """The look of everything that a notebook shows as HTML: one stylesheet, a few parts.
 
-Colours come from the front end, with a fallback; every text is escaped here.
+Colours come from the front end, with a fallback; every text is escaped here or by who gives it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 _STYLE = """
-.bunqkit{color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));max-width:80ch;
- border:1px solid var(--jp-border-color2,#9994);border-radius:4px;padding:8px 16px 8px 16px;
- background:var(--jp-layout-color1,transparent);margin:4px 0}
+.bunqkit{color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));max-width:100ch;
+ border:1px solid var(--jp-border-color2,#9994);border-radius:4px;padding:8px 16px;
+ background:var(--jp-layout-color1,transparent);margin:4px 0;overflow-x:auto}
 .bunqkit .title{font-weight:600;margin-bottom:8px}
+.bunqkit p{margin:8px 0;max-width:80ch;overflow-wrap:anywhere}
 .bunqkit dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:0}
 .bunqkit dt{opacity:.75;font-weight:400}.bunqkit dd{margin:0;overflow-wrap:anywhere}
 .bunqkit .badge{border-radius:4px;padding:0 8px;margin-right:8px;font-weight:600;
  display:inline-block}
 .bunqkit .OFFLINE{background:#0f766e;color:#fff}.bunqkit .SANDBOX{background:#fbbf24;color:#1f1300}
 .bunqkit .PRODUCTION{background:#b91c1c;color:#fff}
+.bunqkit table{border-collapse:collapse;margin:8px 0}
+.bunqkit td,.bunqkit th{text-align:left;padding:4px 16px 4px 0;vertical-align:top;
+ border-bottom:1px solid var(--jp-border-color2,#9994);font-weight:400}
+.bunqkit th{opacity:.75}
+.bunqkit .method{display:inline-block;width:8ch;font-family:var(--jp-code-font-family,monospace)}
+.bunqkit pre{font-family:var(--jp-code-font-family,monospace);margin:4px 0;white-space:pre-wrap;
+ overflow-wrap:anywhere}
 """
 
 
@@ -32,6 +40,27 @@ def key_values(rows: Mapping[str, str]) -> str:
     """Give names and texts side by side."""
     told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
     return f"<dl>{told}</dl>"
+
+
+def method_label(text: str) -> str:
+    """Give a method as a word of fixed width; any other text as it is."""
+    word = escape(text)
+    is_method = text in ("GET", "POST", "PUT", "DELETE")
+    return f'<span class="method">{word}</span>' if is_method else word
+
+
+def table(header: Sequence[str], rows_html: Sequence[Sequence[str]]) -> str:
+    """Give a table; its cells are HTML."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows_html
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def code(text: str) -> str:
+    """Give a piece of code."""
+    return f"<pre>{escape(text)}</pre>"
 
 
 def card(title_html: str, body_html: str) -> str:

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-__all__ = ["Index", "words"]
+__all__ = ["Index", "nearest_names", "words"]
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _NOISE = set("a all an and are at by do does for from get how i in is it me my of on".split())  # noqa: SIM905 - words
@@ -161,6 +158,13 @@ def words(text: str) -> list[str]:
     ``"ScheduledPayment"``, ``"scheduled-payments"`` and ``"SCHEDULED_PAYMENT"`` give the same.
     """
     return [_stem(word.lower()) for word in _WORD.findall(text)]
+
+
+def nearest_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Give the three names that are spelt most like one, best first."""
+    import difflib  # noqa: PLC0415 (only a wrong name needs it)
+
+    return tuple(difflib.get_close_matches(name, list(known), n=3, cutoff=0.0))
 
 
 class Index:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import mimetypes
+import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -115,7 +118,43 @@ def write_instant(told: str | date | datetime, name: str) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def choose_account(accounts: Iterable[Mapping[str, Any]], named: int | str) -> Mapping[str, Any]:
+def read_upload(
+    file: str | os.PathLike[str] | bytes, *, description: str, media_type: str | None
+) -> tuple[bytes, dict[str, str]]:
+    """Read a file that is to be sent: its bytes, and the headers that say what it is.
+
+    Raises
+    ------
+    FieldError
+        If it can't be read, its type can't be told, or a header can't hold the description.
+    """
+    name = "" if isinstance(file, bytes) else str(file)
+    told = media_type or mimetypes.guess_type(name)[0]
+    if told is None:
+        raise FieldError(
+            f"The type of {name or 'these bytes'} can't be told. Say media_type='image/png', or "
+            "what it is."
+        )
+    try:
+        content = file if isinstance(file, bytes) else Path(file).read_bytes()
+    except OSError as error:
+        raise FieldError(f"{name} can't be read ({error.strerror}). Check the path.") from error
+    if not content:
+        raise FieldError(f"{name or 'The file'} is empty, and bunq keeps no empty files.")
+    headers = {
+        "Content-Type": told,
+        "X-Bunq-Attachment-Description": description or Path(name).name,
+    }
+    for header, text in headers.items():
+        if not (text.isascii() and text.isprintable()):
+            raise FieldError(
+                f"{header} is {text!r}, and a header holds plain letters only. Write it without "
+                "accents or line breaks."
+            )
+    return content, headers
+
+
+def choose_account(accounts: Iterable[Mapping[str, Any]], named: object) -> Mapping[str, Any]:
     """Find the account of an id, an IBAN or a description.
 
     Raises

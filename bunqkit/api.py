@@ -1,0 +1,191 @@
+"""``bunq.api``: every operation as a method, for Tab completion, ``?`` and Shift-Tab.
+
+Resources and verbs are built from the catalogue when they are first looked at. Nothing here sends
+anything: a method hands its operation and arguments to the caller that it was made with.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from bunqkit.answer import Answer
+from bunqkit.arguments import takes_counterparty
+from bunqkit.catalogue import Field, Operation, operations, type_named
+from bunqkit.errors import UnknownNameError
+from bunqkit.reference import (
+    Page,
+    describe_api,
+    describe_operation,
+    describe_resource,
+    write_docstring,
+)
+from bunqkit.search import nearest_names
+
+Caller = Callable[..., Answer]
+
+
+class _Documented:
+    """Shows itself as its documentation."""
+
+    def _page(self) -> Page:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self._page().text()
+
+    def _repr_html_(self) -> str:
+        return self._page().html()
+
+    def _repr_markdown_(self) -> str:
+        return self._page().markdown()
+
+
+class Resource(_Documented):
+    """What bunq calls a resource: its verbs, and the resources below it.
+
+    Parameters
+    ----------
+    name
+        As in the names of operations, ``card.export-statement-card``; ``""`` is the whole API.
+    below
+        The operations whose names start with it.
+    call
+        What a verb is handed to.
+    """
+
+    def __init__(self, name: str, below: Mapping[str, Operation], call: Caller) -> None:
+        self._name = name
+        self._below = below
+        self._call = call
+
+    @cached_property
+    def _members(self) -> dict[str, Resource | Verb]:
+        depth = len(self._name.split(".")) if self._name else 0
+        members: dict[str, Resource | Verb] = {}
+        for operation in self._below.values():
+            parts = operation.name.split(".")
+            member = parts[depth].replace("-", "_")
+            if len(parts) == depth + 1:
+                members[member] = Verb(operation, self._call)
+            elif member not in members:
+                name = ".".join(parts[: depth + 1])
+                below = {n: o for n, o in self._below.items() if n.startswith(f"{name}.")}
+                members[member] = Resource(name, below, self._call)
+        return members
+
+    def __getattr__(self, name: str) -> Resource | Verb:
+        if name in self._members:
+            return self._members[name]
+        if name.startswith("_"):
+            raise AttributeError(name)
+        nearest = nearest_names(name, self._members)
+        # An AttributeError too, so that hasattr() and completion work as everywhere.
+        raise NoSuchMemberError(
+            f"{self._name or 'The API'} has no {name!r}. Did you mean {', '.join(nearest)}? "
+            "bunq.find() searches all operations.",
+            nearest,
+        )
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._members)
+
+    def _page(self) -> Page:
+        if not self._name:
+            return describe_api(self._below.values())
+        return describe_resource(self._name, self._below.values())
+
+
+class NoSuchMemberError(UnknownNameError, AttributeError):
+    """A name that completion would not have given."""
+
+
+class Verb(_Documented):
+    """One operation, to be called.
+
+    Parameters
+    ----------
+    operation
+        What is called.
+    call
+        Takes the operation and the arguments.
+    """
+
+    def __init__(self, operation: Operation, call: Caller) -> None:
+        self.operation = operation
+        self._call = call
+        self.__name__ = operation.python_name.rpartition(".")[2]
+        self.__doc__ = write_docstring(operation)
+        self.__signature__ = _signature(operation)
+
+    def __call__(self, *own_id: object, **given: Any) -> Answer:
+        """Call the operation; the signature tells what it takes."""
+        return self._call(self.operation, *own_id, **given)
+
+    def _page(self) -> Page:
+        return describe_operation(self.operation)
+
+
+def make_api(call: Caller) -> Resource:
+    """Give the whole API, whose verbs are handed to ``call``."""
+    return Resource("", {operation.name: operation for operation in operations()}, call)
+
+
+_ANNOTATIONS: dict[str, object] = {
+    "integer": int,
+    "number": float,
+    "decimal": Decimal | str,
+    "text": str,
+    "boolean": bool,
+    "time": datetime | str,
+    "date": date | str,
+    "any": object,
+    "Amount": Decimal | str | dict,
+    "Pointer": str | dict,
+}
+
+
+def _signature(operation: Operation) -> inspect.Signature:
+    """Tell what a verb takes: its own id, required fields, other ids, the rest."""
+    ids = [name for name in operation.ids if name not in ("user_id", "account")]
+    parameters = [
+        inspect.Parameter(ids[-1], inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=int)
+        for _ in ids[-1:]
+    ]
+
+    def keyword(name: str, annotation: object, *, required: bool = False) -> None:
+        default = inspect.Parameter.empty if required else None
+        parameters.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+            )
+        )
+
+    for name in ids[:-1]:
+        keyword(name, int, required=True)
+    fields = [] if operation.body is None else list(type_named(operation.body).writable)
+    for field in fields:
+        short = field.name == "counterparty_alias" and takes_counterparty(operation)
+        keyword(
+            "to" if short else field.name,
+            _annotation(field),
+            required=field.required and operation.method == "POST",
+        )
+    if takes_counterparty(operation) and "name" not in [field.name for field in fields]:
+        keyword("name", str)
+    if "account" in operation.ids:
+        keyword("account", int | str)
+    for name in operation.query:
+        keyword(name, int if name in ("count", "older_id", "newer_id") else str)
+    if operation.method in ("POST", "PUT"):
+        keyword("body", dict)
+        keyword("check", bool)
+    return inspect.Signature(parameters, return_annotation=Answer)
+
+
+def _annotation(field: Field) -> object:
+    return list if field.is_body_list else _ANNOTATIONS.get(field.body_kind, dict)

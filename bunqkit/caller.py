@@ -1,0 +1,343 @@
+"""Calls any operation as one user: by name, by path, by ``api``.
+
+Keeps to one session, and sends a call again only if the bank refused the token and so did not
+carry it out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from bunqkit.answer import Answer, Content
+from bunqkit.api import Resource, make_api
+from bunqkit.arguments import Arranged, arrange
+from bunqkit.catalogue import Operation, find
+from bunqkit.catalogue import operation as catalogue_operation
+from bunqkit.client import Client
+from bunqkit.differences import DriftLog
+from bunqkit.errors import ApiError, FieldError, UnknownNameError
+from bunqkit.reference import Found
+from bunqkit.sessions import Sessions, session_ended
+from bunqkit.shorthand import choose_account, read_upload
+from bunqkit.state import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PAGE = 200
+
+
+class Caller:
+    """One user of one bank, who can call everything.
+
+    Parameters
+    ----------
+    client
+        The bank's address and the keys of both sides.
+    sessions
+        Gives the session to call with.
+
+    Attributes
+    ----------
+    drift
+        Counts where answers differ from the catalogue, once it is switched on.
+    """
+
+    def __init__(self, client: Client, sessions: Sessions) -> None:
+        self.drift = DriftLog()
+        self._client = client
+        self._sessions = sessions
+        self._main: Mapping[str, Any] | None = None
+        self._known_accounts: list[dict[str, Any]] = []
+
+    @property
+    def session(self) -> Session:
+        """The session, opened anew if it has ended."""
+        return self._sessions.current()
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """The user as the bank gave it when the session was opened."""
+        return self.session.user
+
+    @property
+    def user_id(self) -> int:
+        """The id that stands in the path of every call."""
+        return self.session.user_id
+
+    @cached_property
+    def api(self) -> Resource:
+        """Every operation as a method: ``bunq.api.payment.list(count=50)``, with Tab completion."""
+        return make_api(self._call_operation)
+
+    def find(self, words: str) -> Found:
+        """Search the operations by words of their names, paths and fields, best first.
+
+        Everyday words are understood: ``find("webhook")``. ``find("")`` gives all.
+        """
+        return Found(find(words))
+
+    def call(
+        self,
+        operation: str,
+        *own_id: object,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+        check: bool = True,
+        **given: Any,
+    ) -> Answer:
+        """Call any operation, and give its answer, verified.
+
+        Parameters
+        ----------
+        operation
+            Its name, ``payment.create``; or a method and a path, ``GET /user/{userID}/card``,
+            which the catalogue need not know.
+        own_id
+            The id of the item itself, the last in the path.
+        body
+            The whole body, sent as it is, in place of its fields.
+        params
+            Further query parameters.
+        check
+            Whether fields are checked before anything is sent. The API may know more than the
+            catalogue does.
+        given
+            Ids (``payment_id``), ``account`` (id, IBAN or description; the main one without it),
+            the query (``count``), and fields of the body: ``amount="10.00"``, ``to`` an e-mail
+            address, phone number or IBAN, dates for times.
+
+        Raises
+        ------
+        UnknownNameError
+            If no operation is called so; the message has the nearest names.
+        FieldError
+            If an id or a field is missing, superfluous or ill-typed; nothing was sent.
+        ApiError, NoAnswerError, SignatureError, BadAnswerError
+            As the client says.
+        """
+        method, _, path = operation.strip().partition(" ")
+        if path:
+            path, _, query = path.strip().partition("?")
+            params = {**dict(parse_qsl(query)), **(params or {})}
+            try:
+                known = catalogue_operation(f"{method} {path}")
+            except UnknownNameError:
+                return self._call_unknown(method.upper(), path, body, params, given)
+            given = {**known.read_ids(path), **given}
+        else:
+            known = catalogue_operation(operation.strip())
+        return self._call_operation(known, *own_id, body=body, params=params, check=check, **given)
+
+    def pages(self, operation: str, *own_id: object, **given: Any) -> Iterator[Answer]:
+        """Give the pages of a list, newest first, each fetched when it is asked for.
+
+        Parameters
+        ----------
+        operation, own_id, given
+            As for ``call``. ``count`` is 200 unless it says otherwise; later pages are the bank's
+            own ``older_url``.
+
+        Raises
+        ------
+        BadAnswerError
+            If the bank leads back to a page that came before.
+        """
+        if catalogue_operation(operation).is_paged:
+            given.setdefault("count", _PAGE)
+        page: Answer | None = self.call(operation, *own_id, **given)
+        seen = set()
+        while page is not None:
+            if page.exchange.path in seen:
+                raise page.exchange.unusable("its page of older items is one that came before")
+            seen.add(page.exchange.path)
+            yield page
+            page = page.older()
+
+    def frame(self, operation: str, *own_id: object, **given: Any) -> pd.DataFrame:
+        """Give every page of a list as one table.
+
+        Parameters
+        ----------
+        operation, own_id, given
+            As for ``call``.
+        """
+        from bunqkit.frames import to_frame  # noqa: PLC0415 (pandas when first used)
+
+        known = catalogue_operation(operation)
+        pages = self.pages(operation, *own_id, **given)
+        items = [entry for page in pages for entry in page.wrapped]
+        return to_frame(items, type=None if known.wrapper in ("*", "") else known.wrapper)
+
+    def download(self, operation: str, *own_id: object, **given: Any) -> Content:
+        """Get a file's bytes, which show themselves: ``download("attachment.content", 7)``.
+
+        Parameters
+        ----------
+        operation, own_id, given
+            As for ``call``; the operation is one that answers bytes.
+        """
+        if not catalogue_operation(operation).is_bytes:
+            raise FieldError(f"{operation} answers no file. Use bunq.call({operation!r}).")
+        return self.call(operation, *own_id, **given).content
+
+    def upload(
+        self,
+        operation: str,
+        file: str | os.PathLike[str] | bytes,
+        *,
+        description: str = "",
+        media_type: str | None = None,
+        **given: Any,
+    ) -> dict[str, Any]:
+        """Send a file's bytes, which are what is signed, and give the item: its id or uuid.
+
+        Parameters
+        ----------
+        operation
+            ``attachment-public.create`` or ``attachment.create``.
+        file
+            A path, or the bytes themselves.
+        description
+            What the file is called at the bank.
+        media_type
+            Such as ``image/png``; told by the name of the file if it is left out.
+        given
+            Ids and ``account``, as for ``call``.
+
+        Raises
+        ------
+        FieldError
+            If the operation takes no file, the file can't be read, or its type can't be told.
+
+        Source: bunq docs, "Attachments": PNG, JPEG and GIF; PDF works in practice.
+        """
+        known = catalogue_operation(operation)
+        if not known.sends_bytes:
+            raise FieldError(f"{operation} takes no file. Use bunq.call({operation!r}).")
+        arranged = self._arrange(known, (), given, None)
+        content, headers = read_upload(file, description=description, media_type=media_type)
+        return self._request("POST", arranged.path, content, headers=headers).first()
+
+    def _call_operation(
+        self,
+        operation: Operation,
+        *own_id: object,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+        check: bool = True,
+        **given: Any,
+    ) -> Answer:
+        if operation.sends_bytes:
+            raise FieldError(
+                f"{operation.name} takes a file: bunq.upload({operation.name!r}, ...)."
+            )
+        arranged = self._arrange(operation, own_id, given, body)
+        if check and arranged.body is not None:
+            operation.check(arranged.body)
+        return self._request(
+            operation.method,
+            arranged.path,
+            arranged.body,
+            params={**arranged.params, **(params or {})},
+        )
+
+    def _arrange(
+        self,
+        operation: Operation,
+        own_id: tuple[object, ...],
+        given: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
+    ) -> Arranged:
+        return arrange(
+            operation,
+            own_id,
+            given,
+            body=body,
+            user_id=self.user_id,
+            find_account=self._account,
+        )
+
+    def _call_unknown(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        params: Mapping[str, str | int],
+        given: Mapping[str, Any],
+    ) -> Answer:
+        """Call what the catalogue does not know: the API changes without notice."""
+        if method not in ("GET", "POST", "PUT", "DELETE") or not path.startswith("/"):
+            raise FieldError(
+                f"'{method} {path}' is no call. Write a method and a path: "
+                "GET /user/{userID}/card."
+            )
+        path = path.replace("{userID}", str(self.user_id))
+        if "{monetary-accountID}" in path:
+            account = self._account(given.get("account"))
+            path = path.replace("{monetary-accountID}", str(account["id"]))
+        left = [*re.findall(r"\{.*?\}", path), *(name for name in given if name != "account")]
+        if left:
+            raise FieldError(
+                f"The catalogue does not know {method} {path}, so {', '.join(left)} can't be "
+                "placed. Write ids into the path, and fields into body=."
+            )
+        return self._request(method, path, body, params=params)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        def send(session: Session) -> Answer:
+            answer = self._client.request(
+                method,
+                path,
+                body,
+                token=session.token,
+                params=params,
+                headers=headers,
+                follow=lambda url: self._request("GET", url),
+            )
+            if self.drift.is_on and answer.is_json:
+                self.drift.add(answer)
+            return answer
+
+        session = self.session
+        try:
+            return send(session)
+        except ApiError as error:
+            if not session_ended(error):
+                raise
+        # Refused, so not carried out: with the next session it is sent again, once.
+        return send(self._sessions.current(but_not=session))
+
+    def _account_pages(self) -> Iterator[Answer]:
+        return self.pages("monetary-account.list")
+
+    def _accounts(self) -> list[dict[str, Any]]:
+        self._known_accounts = [account for page in self._account_pages() for account in page.items]
+        return self._known_accounts
+
+    def _account(self, named: object) -> Mapping[str, Any]:
+        """Find an account; without a name the oldest open one. Source: as the SDK chooses."""
+        if named is not None:
+            known = self._known_accounts
+            if all(str(named) != str(account.get("id")) for account in known):
+                known = self._accounts()
+            return choose_account(known, named)
+        if self._main is None:
+            active = [each for each in self._accounts() if each.get("status") == "ACTIVE"]
+            if not active:
+                raise UnknownNameError("There is no open account. Open one in the app first.")
+            self._main = min(active, key=lambda each: int(each["id"]))
+        return self._main
