@@ -12,8 +12,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from bunqkit.catalogue import Field, Operation, Type, type_named
-from bunqkit.errors import FieldError, UnknownNameError
+from bunqkit.catalogue import Field, Operation, Type, find_type, type_named
+from bunqkit.errors import FieldError
 from bunqkit.shorthand import write_amount, write_instant, write_pointer
 
 Account = Mapping[str, Any]
@@ -146,20 +146,13 @@ class _BodyWriter:
             return write_instant(value, field.name)
         if kind == "date" and isinstance(value, date):
             return value.isoformat()[:10]
-        if isinstance(value, Mapping) and (known := _find_type(kind)) is not None:
+        if isinstance(value, Mapping) and (known := find_type(kind)) is not None:
             return self._write_object(known, value)
         return str(value) if isinstance(value, Decimal) else value
 
 
 def _body_type(operation: Operation) -> Type | None:
     return None if operation.body is None else type_named(operation.body)
-
-
-def _find_type(name: str) -> Type | None:
-    try:
-        return type_named(name)
-    except UnknownNameError:
-        return None
 
 
 def _query_text(value: object) -> str:

@@ -34,6 +34,7 @@ __all__ = [
     "example_body",
     "example_item",
     "find",
+    "find_type",
     "operation",
     "operations",
     "type_named",
@@ -269,19 +270,26 @@ def operation(name: str) -> Operation:
 
 
 def type_named(name: str) -> Type:
-    """Give the type of a name: the one that items bear on the wire, or that of bunq's class.
+    """The type of a name: the one that items bear on the wire, or that of bunq's class.
 
     Raises
     ------
     UnknownNameError
         If there is none; ``nearest`` holds three names that are like it.
     """
-    facts = _facts()
-    wire = name if name in facts["types"] else facts["aliases"].get(name)
-    if wire is None:
+    found = find_type(name)
+    if found is None:
+        facts = _facts()
         nearest = nearest_names(name, [*facts["types"], *facts["aliases"]])
         raise UnknownNameError(f"No type is called {name!r}. {_meant(nearest)}", nearest)
-    return _type(wire)
+    return found
+
+
+def find_type(name: str) -> Type | None:
+    """The type of a name, or ``None``: the kind of a field may be no type's name."""
+    facts = _facts()
+    wire = name if name in facts["types"] else facts["aliases"].get(name)
+    return None if wire is None else _type(wire)
 
 
 def find(words: str) -> list[Operation]:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bunqkit.catalogue import Field, Type, type_named
-from bunqkit.errors import FrameError, UnknownNameError
+from bunqkit.catalogue import Field, Type, find_type
+from bunqkit.errors import FrameError
 from bunqkit.redaction import redact
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _typed(answer_or_items: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _compare_item(name: str, item: Mapping[str, Any]) -> Iterator[tuple[_Difference, str]]:
-    known = _find_type(name)
+    known = find_type(name)
     if known is None:
         yield _Difference(name, "", "unknown type", "", "object"), _example("", item)
     else:
@@ -162,7 +162,7 @@ class _Comparer:
         if known.is_list:
             entries, path = value, f"{path}[]"
         for each in entries:
-            nested = _find_type(known.kind)
+            nested = find_type(known.kind)
             if nested is not None and isinstance(each, Mapping):
                 yield from self.compare(nested, each, f"{path}.")
             elif not _fits(known.kind, each, is_nested=nested is not None):
@@ -178,13 +178,6 @@ class _Comparer:
 
     def _tell(self, path: str, difference: str, expected: str, found: str) -> _Difference:
         return _Difference(self._item_type, path, difference, expected, found)
-
-
-def _find_type(name: str) -> Type | None:
-    try:
-        return type_named(name)
-    except UnknownNameError:
-        return None
 
 
 def _describe(known: Field) -> str:
