@@ -270,7 +270,7 @@ def operation(name: str) -> Operation:
 
 
 def type_named(name: str) -> Type:
-    """The type of a name: the one that items bear on the wire, or that of bunq's class.
+    """Give the type of a name: the one that items bear on the wire, or that of bunq's class.
 
     Raises
     ------
@@ -286,7 +286,7 @@ def type_named(name: str) -> Type:
 
 
 def find_type(name: str) -> Type | None:
-    """The type of a name, or ``None``: the kind of a field may be no type's name."""
+    """Give the type of a name, or ``None``: the kind of a field may be no type's name."""
     facts = _facts()
     wire = name if name in facts["types"] else facts["aliases"].get(name)
     return None if wire is None else _type(wire)

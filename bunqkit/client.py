@@ -78,7 +78,6 @@ class Client:
         self.language = language
         self.timeout_s = timeout_s
         self._http = requests.Session()
-        self._http.auth = _no_auth
         parts = urlsplit(self.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
@@ -105,7 +104,8 @@ class Client:
         method, path
             The path below ``/v1``, or one that starts with it, as in a page's ``older_url``.
         body
-            A dictionary, sent as JSON; or bytes, sent as they are.
+            A dictionary, sent as JSON, in which a ``Secret`` stands for its text; or bytes, sent as
+        they are.
         token
             The installation's or the session's; which one a call needs is the caller's to know.
         params
@@ -132,12 +132,16 @@ class Client:
         """
         below = self._below(path)
         content = _serialise(body)
-        sent_headers = self._headers(method, content, token, is_json=not isinstance(body, bytes))
-        sent_headers.update(headers or {})
-        prepared = requests.Request(
-            method, f"{self.base_url}{below}", params=params, headers=sent_headers, data=content
+        told = self._headers(method, content, is_json=not isinstance(body, bytes))
+        request = requests.Request(
+            method,
+            f"{self.base_url}{below}",
+            params=params,
+            headers={**told, **(headers or {})},
+            data=content,
+            auth=_Authentication(token),
         )
-        exchange = self._verify(self._send(self._http.prepare_request(prepared)))
+        exchange = self._verify(self._send(self._http.prepare_request(request)))
         _judge(exchange)
 
         def follow_here(url: str) -> Answer:
@@ -163,9 +167,7 @@ class Client:
             )
         return path
 
-    def _headers(
-        self, method: str, content: bytes, token: Secret | None, *, is_json: bool
-    ) -> dict[str, str]:
+    def _headers(self, method: str, content: bytes, *, is_json: bool) -> dict[str, str]:
         headers = {
             "User-Agent": f"bunqkit/{__version__}",
             "Cache-Control": "no-cache",
@@ -174,8 +176,6 @@ class Client:
         }
         if content and is_json:
             headers["Content-Type"] = "application/json"
-        if token is not None:
-            headers["X-Bunq-Client-Authentication"] = token.reveal()
         if self.key is not None and method in ("POST", "PUT"):
             headers["X-Bunq-Client-Signature"] = self.key.sign(content)
         return headers
@@ -197,6 +197,7 @@ class Client:
             ) as response:
                 content = _read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            _let_go_of_frames(error)
             raise _no_answer(error, method, path, self._origin, self.timeout_s) from error
         body = prepared.body or b""
         assert isinstance(body, bytes)
@@ -236,23 +237,45 @@ class Client:
         return Exchange(**{**vars(exchange), "is_verified": True})
 
 
-def _no_auth(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep ``requests`` from adding what a ``.netrc`` says."""
-    return prepared
+class _Authentication(requests.auth.AuthBase):
+    """Adds the token, and keeps ``requests`` from adding what a ``.netrc`` says."""
+
+    def __init__(self, token: Secret | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["X-Bunq-Client-Authentication"] = self._token.reveal()
+        return request
+
+
+class _Body(bytes):
+    """The bytes of a body, which may hold a key: a traceback with locals shows their number."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
 
 
 def _serialise(body: Mapping[str, Any] | bytes | None) -> bytes:
     if body is None:
         return b""
     if isinstance(body, bytes):
-        return body
+        return _Body(body)
     try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        return _Body(
+            json.dumps(body, ensure_ascii=False, allow_nan=False, default=_reveal).encode()
+        )
     except (TypeError, ValueError, RecursionError) as error:
         raise FieldError(
             f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
             "times texts such as '2026-01-31 09:00:00.000000'."
         ) from error
+
+
+def _reveal(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"a {value.__class__.__name__} is no JSON")
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
@@ -302,6 +325,14 @@ def _clean(text: str) -> str:
 def _media_type(exchange: Exchange) -> str:
     media_type = exchange.answer_headers.get("Content-Type", "")
     return _clean(media_type.partition(";")[0].strip().lower())
+
+
+def _let_go_of_frames(error: BaseException) -> None:
+    """Take the frames from an error and its causes: the transport's hold the token as a local."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.__traceback__ = None
+        cause = cause.__cause__ or cause.__context__
 
 
 def _no_answer(

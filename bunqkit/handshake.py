@@ -90,7 +90,7 @@ def register_device(
         Addresses, or ``*`` for any; ``None`` lets the bank take the caller's. A list without the
         caller's own address locks the caller out.
     """
-    body: dict[str, Any] = {"description": description, "secret": api_key.reveal()}
+    body: dict[str, Any] = {"description": description, "secret": api_key}
     if permitted_ips is not None:
         body["permitted_ips"] = list(permitted_ips)
     answer = client.request("POST", "/device-server", body, token=installation.token)
@@ -115,7 +115,7 @@ def open_session(
 
     Source: bunq docs, "Sessions"; one session in 30 seconds.
     """
-    body = {"secret": api_key.reveal()}
+    body = {"secret": api_key}
     answer = client.request("POST", "/session-server", body, token=installation.token)
     user_type, user = _user(answer)
     return Session(

@@ -73,8 +73,12 @@ class _Found:
     """A setting's text, and where it stands, for messages."""
 
     name: str
-    text: str
+    secret: Secret
     place: str
+
+    @property
+    def text(self) -> str:
+        return self.secret.reveal().strip()
 
 
 def load_settings(
@@ -102,11 +106,11 @@ def load_settings(
 
     def find(name: str, argument: str | None = None) -> _Found | None:
         if argument is not None:
-            return _Found(name, argument, "the argument of the call")
+            return _Found(name, Secret(argument), "the argument of the call")
         if name in os.environ:
-            return _Found(name, os.environ[name], "the environment")
+            return _Found(name, Secret(os.environ[name]), "the environment")
         if name in values:
-            return _Found(name, values[name] or "", str(path))
+            return _Found(name, values[name], str(path))
         return None
 
     key_argument = api_key.reveal() if isinstance(api_key, Secret) else api_key
@@ -119,7 +123,7 @@ def load_settings(
         _check_key(key, name)
     return Settings(
         environment=name,
-        api_key=Secret(key.text.strip()) if key else None,
+        api_key=Secret(key.text) if key else None,
         base_url=_check_url(url, name) if url else BASE_URLS.get(name),
         device_description=_text(find("BUNQ_DEVICE_DESCRIPTION"))
         or f"bunqkit on {socket.gethostname()}",
@@ -142,12 +146,9 @@ def write_api_key(api_key: Secret, env_file: Path | None) -> Path:
     """
     path = env_file or Path.cwd() / ".env"
     try:
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        if before and not before.endswith("\n"):
-            before += "\n"
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".env-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(f"{before}BUNQ_API_KEY={api_key.reveal()}\n")
+            file.write(_with_key(path, api_key))
         Path(temporary).chmod(stat.S_IRUSR | stat.S_IWUSR)
         Path(temporary).replace(path)
     except OSError as error:
@@ -158,9 +159,15 @@ def write_api_key(api_key: Secret, env_file: Path | None) -> Path:
     return path
 
 
+def _with_key(path: Path, api_key: Secret) -> str:
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    line_end = "\n" if before and not before.endswith("\n") else ""
+    return f"{before}{line_end}BUNQ_API_KEY={api_key.reveal()}\n"
+
+
 def _read_env_file(
     env_file: str | os.PathLike[str] | None,
-) -> tuple[Path | None, dict[str, str | None]]:
+) -> tuple[Path | None, dict[str, Secret]]:
     if env_file is None:
         found = find_dotenv(usecwd=True)
         if not found:
@@ -184,7 +191,8 @@ def _read_env_file(
                 f"Line {binding.original.line} of {path} is not NAME=value (a quote left open, "
                 "perhaps). Correct it; .env.example shows the form."
             )
-    return path, dotenv_values(stream=io.StringIO(text), interpolate=False)
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return path, {name: Secret(value or "") for name, value in values.items()}
 
 
 def _no_text(path: Path) -> str:
@@ -193,7 +201,7 @@ def _no_text(path: Path) -> str:
 
 def _choose_environment(name: _Found | None, key: _Found | None, url: _Found | None) -> str:
     if name is not None:
-        chosen = name.text.strip().upper()
+        chosen = name.text.upper()
         if chosen not in ENVIRONMENTS:
             raise SettingsError(
                 f"BUNQ_ENVIRONMENT in {name.place} is {name.text!r}. "
@@ -201,9 +209,9 @@ def _choose_environment(name: _Found | None, key: _Found | None, url: _Found | N
             )
         return chosen
     # Plain http is a bank that somebody serves: play money, whatever the key looks like.
-    if key is None or (url is not None and url.text.strip().lower().startswith("http:")):
+    if key is None or (url is not None and url.text.lower().startswith("http:")):
         return "OFFLINE"
-    if key.text.strip().startswith(_SANDBOX_PREFIX):
+    if key.text.startswith(_SANDBOX_PREFIX):
         return "SANDBOX"
     _insist_on_text(key)
     raise SettingsError(
@@ -214,12 +222,11 @@ def _choose_environment(name: _Found | None, key: _Found | None, url: _Found | N
 
 def _check_key(key: _Found, environment: str) -> None:
     _insist_on_text(key)
-    bare = key.text.strip()
-    if not (bare.isascii() and bare.isprintable()) or " " in bare:
+    if not (key.text.isascii() and key.text.isprintable()) or " " in key.text:
         raise SettingsError(
             f"BUNQ_API_KEY in {key.place} holds spaces or letters that no key has. Copy it again."
         )
-    if environment == "PRODUCTION" and bare.startswith(_SANDBOX_PREFIX):
+    if environment == "PRODUCTION" and key.text.startswith(_SANDBOX_PREFIX):
         raise SettingsError(
             f"BUNQ_API_KEY in {key.place} is a sandbox key, but BUNQ_ENVIRONMENT is PRODUCTION. "
             "Set BUNQ_ENVIRONMENT to SANDBOX, or use a key made in the bunq app."
@@ -227,7 +234,7 @@ def _check_key(key: _Found, environment: str) -> None:
 
 
 def _insist_on_text(found: _Found) -> None:
-    if not found.text.strip():
+    if not found.text:
         raise SettingsError(
             f"{found.name} in {found.place} is empty. Give it a value, or take the line out."
         )
@@ -235,7 +242,7 @@ def _insist_on_text(found: _Found) -> None:
 
 def _check_url(url: _Found, environment: str) -> str:
     _insist_on_text(url)
-    text = url.text.strip().rstrip("/")
+    text = url.text.rstrip("/")
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
@@ -296,7 +303,7 @@ def _check_addresses(found: _Found | None) -> tuple[str, ...] | None:
 def _check_language(found: _Found | None) -> str:
     if found is None:
         return _LANGUAGES[0]
-    language = found.text.strip()
+    language = found.text
     if language not in _LANGUAGES:
         raise SettingsError(
             f"BUNQ_LANGUAGE in {found.place} is {found.text!r}. "
@@ -309,7 +316,7 @@ def _state_folder(found: _Found | None, env_file: Path | None) -> Path:
     if found is None:
         return user_state_path("bunqkit", appauthor=False)
     _insist_on_text(found)
-    folder = Path(found.text.strip()).expanduser()
+    folder = Path(found.text).expanduser()
     # Beside the file that says it, so that notebooks in different folders share one state.
     base = env_file.parent if env_file and found.place == str(env_file) else Path.cwd()
     return base / folder
@@ -319,4 +326,4 @@ def _text(found: _Found | None) -> str:
     if found is None:
         return ""
     _insist_on_text(found)
-    return found.text.strip()
+    return found.text

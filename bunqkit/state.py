@@ -165,7 +165,7 @@ class StateFile:
             If it is there and can't be read.
         """
         try:
-            raw = self.path.read_bytes()
+            found = self._read(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -173,15 +173,10 @@ class StateFile:
                 f"{self.path} can't be read ({error.strerror}). Check its permissions, or name "
                 "another folder in BUNQ_STATE_DIR."
             ) from error
-        try:
-            kept = json.loads(raw)
-            if kept["format"] != _FORMAT or kept["fingerprint"] != self._fingerprint:
-                self._set_aside("was written for another key or bank, or by another bunqkit")
-                return None
-            return _state_from_json(kept)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BunqkitError):
-            self._set_aside("is damaged")
+        if isinstance(found, str):
+            self._set_aside(found)
             return None
+        return found
 
     def save(self, state: State) -> None:
         """Write the state whole, or leave the file as it was.
@@ -191,14 +186,13 @@ class StateFile:
         StateError
             If it can't be written.
         """
-        kept = {"format": _FORMAT, "fingerprint": self._fingerprint, **_state_to_json(state)}
         self._make_folder()
         temporary = ""
         try:
             # mkstemp makes it 0600 from the first byte on.
             handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".state-")
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(kept, file)
+                file.write(self._write(state))
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(self.path)
@@ -209,6 +203,20 @@ class StateFile:
                 f"{self.path} can't be written ({error.strerror}). Make room or make the folder "
                 "writable, or name another in BUNQ_STATE_DIR."
             ) from error
+
+    def _write(self, state: State) -> str:
+        bound = {"format": _FORMAT, "fingerprint": self._fingerprint}
+        return json.dumps(bound | _state_to_json(state))
+
+    def _read(self, raw: bytes) -> State | str:
+        """Give the state, or why there is none; no frame that raises holds what was read."""
+        try:
+            kept = json.loads(raw)
+            if kept["format"] != _FORMAT or kept["fingerprint"] != self._fingerprint:
+                return "was written for another key or bank, or by another bunqkit"
+            return _state_from_json(kept)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BunqkitError):
+            return "is damaged"
 
     def _make_folder(self) -> None:
         folder = self.path.parent

@@ -1,0 +1,159 @@
+"""The commands, as a person runs them: in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+import bunqkit
+from bunqkit.cli import main
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``bunqkit`` and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "bunqkit", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+def test_tour_ends_in_a_table() -> None:
+    """The flow step by step, then balances and the last ten payments; no colour in a pipe."""
+    started = time.monotonic()
+    done = run("tour")
+    assert done.returncode == 0
+    assert time.monotonic() - started < 30
+    for part in (
+        "API key", "POST          /v1/installation", "POST          /v1/device-server",
+        "POST          /v1/session-server", "Balances", "The last 10 payments", "Main account",
+        "Buurtsuper",
+    ):  # fmt: skip
+        assert part in done.stdout
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+    assert len(re.findall(r"^ *2026-", done.stdout, re.MULTILINE)) == 10
+
+
+def test_tour_shows_no_secret_whole() -> None:
+    """Keys and tokens are shortened: no run of 20 hex digits."""
+    assert re.findall(r"[0-9a-f]{20,}", run("tour").stdout) == []
+
+
+def test_tour_of_a_sandbox_that_is_away_is_kind() -> None:
+    """Without a network: exit status 1, one line that says what happened and what works."""
+    done = run("tour", "--environment", "sandbox", HTTPS_PROXY="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "bunqkit: No answer to POST /v1/sandbox-user-person from https://"
+    )
+    assert "BUNQ_ENVIRONMENT=OFFLINE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_tour_of_a_served_bank(tmp_path: Path) -> None:
+    """With BUNQ_BASE_URL the same steps go to a bank that somebody serves."""
+    bank = Served(tmp_path)
+    done = run("tour", BUNQ_BASE_URL=bank.url, BUNQ_API_KEY=bank.api_key)
+    bank.stop()
+    assert done.returncode == 0
+    assert "The last 10 payments" in done.stdout
+
+
+def test_a_wrong_setting_is_one_line() -> None:
+    """No traceback for what a person can mend."""
+    Path(".env").write_text("BUNQ_LANGUAGE=de_DE\n")
+    done = run("tour")
+    assert done.returncode == 1
+    assert done.stderr.startswith("bunqkit: BUNQ_LANGUAGE in ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["tour", "--environment", "PRODUCTION"], ["sandbox", "--port", "x"]]
+)
+def test_wrong_commands_exit_with_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The usual status, with the usage."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: bunqkit" in capsys.readouterr().err
+
+
+def test_version() -> None:
+    """One place says it."""
+    assert run("--version").stdout == f"bunqkit {bunqkit.__version__}\n"
+
+
+class Served:
+    """``bunqkit sandbox --port 0`` in a process of its own."""
+
+    def __init__(self, folder: Path, *more: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bunqkit", "sandbox", "--port", "0", *more],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+        )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+        self.api_key = self.process.stdout.readline().strip()
+
+    def stop(self) -> int:
+        """Interrupt it, and give its exit status."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=20)
+        return self.process.returncode
+
+
+def test_sandbox_says_where_it_is_and_with_which_key(tmp_path: Path) -> None:
+    """First line the address, second a ready key; Ctrl-C ends it."""
+    bank = Served(tmp_path)
+    assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/v1", bank.url)
+    assert re.fullmatch(r"sandbox_[0-9a-f]{64}", bank.api_key)
+    answer = requests.post(f"{bank.url}/sandbox-user-person", timeout=10)
+    assert answer.status_code == 200
+    Path(".env").write_text(
+        f"BUNQ_BASE_URL={bank.url}\nBUNQ_API_KEY={bank.api_key}\nBUNQ_STATE_DIR={tmp_path}/state\n"
+    )
+    assert len(bunqkit.connect().payments(max_rows=5)) == 5
+    assert bank.stop() == 130
+
+
+def test_sandbox_on_a_file_remembers(tmp_path: Path) -> None:
+    """Stopped and started again, the same bank: key, people and payments."""
+    first = Served(tmp_path, "--file", "bank.sqlite")
+    Path(".env").write_text(f"BUNQ_BASE_URL={first.url}\nBUNQ_API_KEY={first.api_key}\n")
+    bunqkit.connect().pay("1.00", "bravo@bunq.com", "kept")
+    first.stop()
+    second = Served(tmp_path, "--file", "bank.sqlite")
+    Path(".env").write_text(f"BUNQ_BASE_URL={second.url}\nBUNQ_API_KEY={second.api_key}\n")
+    newest = bunqkit.connect().payments(max_rows=1)
+    second.stop()
+    assert second.api_key == first.api_key
+    assert newest["description"].tolist() == ["kept"]
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    """Exit status 1 and what to do."""
+    bank = Served(tmp_path)
+    port = bank.url.rpartition(":")[2].removesuffix("/v1")
+    done = run("sandbox", "--port", port)
+    bank.stop()
+    assert done.returncode == 1
+    assert "--port 0" in done.stderr
+    assert "Traceback" not in done.stderr

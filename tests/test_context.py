@@ -1,0 +1,268 @@
+"""A context: tables, payments, requests, and how it shows itself."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import Door, Frozen
+
+import bunqkit
+from bunqkit.context import Context
+from bunqkit.errors import ApiError, FieldError, SettingsError, UnknownNameError
+from bunqkit.sandbox import Bank, Clock
+
+ACCOUNT_COLUMNS = [
+    "id", "type", "description", "iban", "balance", "balance_cents", "currency", "status",
+]  # fmt: skip
+PAYMENT_COLUMNS = [
+    "id", "created", "account_id", "account", "amount", "amount_cents", "currency",
+    "counterparty", "counterparty_iban", "description", "type", "sub_type", "balance_after",
+]  # fmt: skip
+
+
+@pytest.fixture
+def bunq(bank: Bank) -> Context:
+    """Give the person with a history, at a bank whose clock stands still."""
+    return bunqkit.connect(bank=bank, api_key=bank.demo_key)
+
+
+def test_connect_opens_an_account_without_anything() -> None:
+    """No key, no file, no network: a person with three months of payments."""
+    bunq = bunqkit.connect()
+    payments = bunq.payments()
+    assert 75 <= len(payments) <= 90
+    assert payments["created"].max() - payments["created"].min() > pd.Timedelta(days=80)
+    assert {"Buurtsuper", "Waterland Software BV"} <= set(payments["counterparty"])
+
+
+def test_each_connect_opens_a_bank_of_its_own() -> None:
+    """What one does, another does not see; a key in the settings is not looked at."""
+    first = bunqkit.connect(environment="offline", api_key="x" * 64)
+    second = bunqkit.connect()
+    first.pay("10.00", "bravo@bunq.com", "tea")
+    assert first.accounts()["balance"].sum() != second.accounts()["balance"].sum()
+    assert first.bank is not second.bank
+
+
+def test_connect_to_a_bank_is_another_person(bunq: Context) -> None:
+    """Two people of one bank pay each other."""
+    other = bunqkit.connect(bank=bunq.bank)
+    assert other.user_id != bunq.user_id
+    assert other.accounts()["balance"].tolist() == [0.0]
+    email = next(a["value"] for a in other.user["alias"] if a["type"] == "EMAIL")
+    bunq.pay("25.00", email, "lunch")
+    (payment,) = other.payments().to_dict("records")
+    assert (payment["amount"], payment["amount_cents"]) == (25.0, 2500)
+    assert payment["counterparty"] == bunq.user["display_name"]
+
+
+def test_a_bank_of_ones_own_is_offline(bank: Bank) -> None:
+    """A bank and another environment together are a mistake."""
+    with pytest.raises(SettingsError, match="SANDBOX"):
+        bunqkit.connect(bank=bank, environment="SANDBOX")
+
+
+def test_offline_leaves_nothing_on_the_disk(tmp_path: Any) -> None:
+    """No state is read or written."""
+    bunqkit.connect()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_accounts_have_their_columns(bunq: Context) -> None:
+    """Names, order and kinds are a promise."""
+    accounts = bunq.accounts()
+    assert list(accounts.columns)[:8] == ACCOUNT_COLUMNS
+    assert [str(kind) for kind in accounts.dtypes[:8]] == [
+        "Int64", "str", "str", "str", "float64", "Int64", "str", "str",
+    ]  # fmt: skip
+    assert (accounts["balance"] * 100).round().astype("Int64").equals(accounts["balance_cents"])
+
+
+def test_payments_have_their_columns(bunq: Context) -> None:
+    """Names, order and kinds are a promise."""
+    payments = bunq.payments()
+    assert list(payments.columns)[:13] == PAYMENT_COLUMNS
+    assert [str(kind) for kind in payments.dtypes[:13]] == [
+        "Int64", "datetime64[us, UTC]", "Int64", "str", "float64", "Int64", "str", "str", "str",
+        "str", "str", "str", "float64",
+    ]  # fmt: skip
+    assert payments["created"].is_monotonic_decreasing
+    assert payments["id"].is_unique
+
+
+def test_an_empty_account_has_the_same_columns(bank: Bank) -> None:
+    """Nothing paid yet: no rows, all columns, the same kinds."""
+    empty, full = bunqkit.connect(bank=bank), bunqkit.connect(bank=bank, api_key=bank.demo_key)
+    assert len(empty.payments()) == 0
+    assert empty.payments().dtypes.equals(full.payments().dtypes)
+
+
+def test_payments_add_up_to_the_balances(bunq: Context) -> None:
+    """To the cent, for each account."""
+    payments, accounts = bunq.payments(), bunq.accounts()
+    sums = payments.groupby("account_id")["amount_cents"].sum()
+    balances = accounts.set_index("id")["balance_cents"]
+    assert sums.sort_index().tolist() == balances.sort_index().tolist()
+
+
+def test_since_is_inclusive_and_until_exclusive(bunq: Context) -> None:
+    """Bounds by date and by instant, and together they split the whole."""
+    payments = bunq.payments()
+    middle = payments["created"].iloc[40].to_pydatetime()
+    later, earlier = bunq.payments(since=middle), bunq.payments(until=middle)
+    assert later["created"].min() == middle
+    assert earlier["created"].max() < middle
+    assert len(later) + len(earlier) == len(payments)
+    february = bunq.payments(since="2026-02-01", until="2026-03-01")
+    assert set(february["created"].dt.tz_convert("Europe/Amsterdam").dt.month) == {2}
+    assert len(bunq.payments(since="2027-01-01")) == 0
+
+
+def test_one_account_by_any_name(bunq: Context) -> None:
+    """Id, IBAN and description find the same account; a wrong name lists the right ones."""
+    holiday = bunq.accounts().set_index("description").loc["Holiday"]
+    for named in (int(holiday["id"]), holiday["iban"], "Holiday"):
+        assert set(bunq.payments(account=named)["account"]) == {"Holiday"}
+    with pytest.raises(UnknownNameError, match="'Holiday'"):
+        bunq.payments(account="Vacation")
+
+
+@pytest.mark.parametrize("max_rows", [0, 1, 10, 81, 1000])
+def test_rows_are_bounded_to_the_newest(bunq: Context, max_rows: int) -> None:
+    """The newest of all accounts, and the table says whether it was cut."""
+    whole, cut = bunq.payments(), bunq.payments(max_rows=max_rows)
+    assert cut["id"].tolist() == whole["id"].tolist()[:max_rows]
+    assert cut.attrs["bunqkit"]["complete"] == (max_rows >= len(whole))
+    with pytest.raises(FieldError, match="max_rows"):
+        bunq.payments(max_rows=-1)
+
+
+def test_pay_gives_the_payment(bunq: Context) -> None:
+    """The created item, whole: sign, balance, counterparty."""
+    before = bunq.accounts().set_index("description")["balance_cents"]["Main account"]
+    payment = bunq.pay(Decimal("10.00"), "bravo@bunq.com", "tea")
+    assert payment["amount"] == {"currency": "EUR", "value": "-10.00"}
+    assert payment["description"] == "tea"
+    assert payment["counterparty_alias"]["display_name"] == "B. Varb"
+    assert Decimal(payment["balance_after_mutation"]["value"]) * 100 == int(before) - 1000
+
+
+def test_pay_from_another_account_to_an_iban(bunq: Context) -> None:
+    """``account`` pays; an IBAN needs a name."""
+    payment = bunq.pay("1.00", "NL91 ABNA 0417 1643 00", "x", account="Holiday", name="J. Jansen")
+    assert payment["counterparty_alias"]["iban"] == "NL91ABNA0417164300"
+    assert payment["counterparty_alias"]["display_name"] == "J. Jansen"
+    with pytest.raises(FieldError, match="holder's name"):
+        bunq.pay("1.00", "NL91ABNA0417164300", "x")
+
+
+def test_too_little_money_is_refused(bunq: Context) -> None:
+    """The bank says so, and nothing moves."""
+    before = bunq.accounts()
+    with pytest.raises(ApiError, match="not sufficient"):
+        bunq.pay("99999.00", "bravo@bunq.com", "tea")
+    pd.testing.assert_frame_equal(bunq.accounts(), before)
+
+
+def test_request_money_gives_the_request(bunq: Context) -> None:
+    """Somebody else's answer is awaited."""
+    request = bunq.request_money("12.50", "bravo@bunq.com", "half of it")
+    assert (request["status"], request["amount_inquired"]["value"]) == ("PENDING", "12.50")
+    assert request["amount_responded"] is None
+
+
+def test_top_up_brings_money(bank: Bank) -> None:
+    """The sugar daddy pays at once, up to 500 at a time."""
+    bunq = bunqkit.connect(bank=bank)
+    assert bunq.top_up()["status"] == "ACCEPTED"
+    assert bunq.top_up("0.01")["status"] == "ACCEPTED"
+    assert bunq.top_up("500.01")["status"] == "REJECTED"
+    assert bunq.accounts()["balance_cents"].tolist() == [50_001]
+
+
+def test_more_accounts_than_a_page_are_all_there(bank: Bank) -> None:
+    """With more than ten accounts, a client that does not page loses some."""
+    bunq = bunqkit.connect(bank=bank)
+    for number in range(12):
+        bunq.call("monetary-account-bank.create", currency="EUR", description=f"pot {number}")
+    assert len(bunq.accounts()) == 13
+    answer = bunq.call("monetary-account.list", count=5)
+    assert len(answer.items) == 5
+
+
+def test_it_shows_what_it_is(bunq: Context) -> None:
+    """Environment first, then bank, user, device and session; asking it costs no call."""
+    shown = repr(bunq)
+    assert shown.startswith("bunq OFFLINE\n")
+    assert f"(UserPerson {bunq.user_id})" in shown
+    assert "2026-04-08 09:00 UTC" in shown
+    html = bunq._repr_html_()
+    assert '<span class="badge OFFLINE">OFFLINE</span>' in html
+    assert bunq.user["display_name"] in html
+
+
+def test_names_from_the_bank_are_no_markup(tick: Frozen) -> None:
+    """A display name is data in HTML too."""
+    bank = Bank(clock=Clock(tick=tick))
+    bunq = bunqkit.connect(bank=bank)
+    bunq.user["display_name"] = "<script>alert(1)</script>"
+    assert "<script>" not in bunq._repr_html_()
+
+
+def test_no_secret_is_printed_logged_raised_or_shown(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, door: Door
+) -> None:
+    """A run that shows everything it can, searched for key, tokens and private key."""
+    caplog.set_level(logging.DEBUG)
+    bank = door.bank
+    bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
+    shown: list[str] = []
+
+    def show(thing: object) -> None:
+        shown.extend((repr(thing), str(thing)))
+        forms = [form for form in ("_repr_html_", "_repr_markdown_") if hasattr(thing, form)]
+        shown.extend(str(getattr(thing, form)()) for form in forms)
+
+    answer = bunq.call("payment.list")
+    state = bunq._sessions.state
+    assert state is not None
+    assert state.session is not None
+    for thing in (
+        bunq, bunq.settings, bunq.session, state, state.installation, answer, answer.exchange,
+        answer.exchange.describe(), bunq.api.payment, bunq.find("session"), bank, bank.demo_key,
+        vars(bunq), bunq._client, bunq._sessions,
+    ):  # fmt: skip
+        show(thing)
+    away = bunqkit.Client("http://127.0.0.1:9/v1")
+    for wrong in (
+        lambda: away.request("GET", "/user", token=bunq.session.token),
+        lambda: bunqkit.open_session(away, state.installation, bank.demo_key, now=bank.clock.now()),
+        lambda: bunq.call("GET /nowhere"),
+        lambda: bunq.call("payment.create", amount="1", to="x", description=""),
+        lambda: bunqkit.register_device(
+            door.client(), state.installation, bank.demo_key, description="again"
+        ),
+        lambda: bunqkit.load_settings(api_key="no prefix " * 9),
+    ):
+        try:
+            wrong()
+        except bunqkit.BunqkitError as error:
+            show(error)
+            shown.append("".join(traceback.TracebackException.from_exception(
+                error, capture_locals=True).format()))  # fmt: skip
+    told = capsys.readouterr()
+    everything = "\n".join([*shown, told.out, told.err, caplog.text])
+    secrets = {
+        "API key": bank.demo_key.reveal().removeprefix("sandbox_"),
+        "installation token": state.installation.token.reveal(),
+        "session token": state.session.token.reveal(),
+        "private key": state.installation.key.to_pem().reveal().splitlines()[1],
+        "the bank's key": bank.key.to_pem().reveal().splitlines()[1],
+    }
+    assert {name for name, secret in secrets.items() if secret in everything} == set()
+    assert len(everything) > 10_000
