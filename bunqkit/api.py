@@ -6,27 +6,23 @@ anything: a method hands its operation and arguments to the caller that it was m
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bunqkit.answer import Answer
-from bunqkit.arguments import takes_counterparty
 from bunqkit.catalogue import Field, Operation, operations, type_named
 from bunqkit.errors import UnknownNameError
-from bunqkit.reference import (
-    Page,
-    describe_api,
-    describe_operation,
-    describe_resource,
-    write_docstring,
-)
 from bunqkit.search import nearest_names
 
-Caller = Callable[..., Answer]
+if TYPE_CHECKING:
+    import inspect
+
+    from bunqkit.answer import Answer
+    from bunqkit.reference import Page
+
+Caller = Callable[..., "Answer"]
 
 
 class _Documented:
@@ -95,6 +91,8 @@ class Resource(_Documented):
         return sorted(self._members)
 
     def _page(self) -> Page:
+        from bunqkit.reference import describe_api, describe_resource  # noqa: PLC0415 (when shown)
+
         if not self._name:
             return describe_api(self._below.values())
         return describe_resource(self._name, self._below.values())
@@ -119,14 +117,26 @@ class Verb(_Documented):
         self.operation = operation
         self._call = call
         self.__name__ = operation.python_name.rpartition(".")[2]
-        self.__doc__ = write_docstring(operation)
-        self.__signature__ = _signature(operation)
 
     def __call__(self, *own_id: object, **given: Any) -> Answer:
         """Call the operation; the signature tells what it takes."""
         return self._call(self.operation, *own_id, **given)
 
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        """Write the docstring when it is asked for: completion does not need it."""
+        from bunqkit.reference import write_docstring  # noqa: PLC0415 (when shown)
+
+        return write_docstring(self.operation)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Tell what the operation takes, as ``inspect.signature`` wants it."""
+        return _signature(self.operation)
+
     def _page(self) -> Page:
+        from bunqkit.reference import describe_operation  # noqa: PLC0415 (when shown)
+
         return describe_operation(self.operation)
 
 
@@ -151,6 +161,8 @@ _ANNOTATIONS: dict[str, object] = {
 
 def _signature(operation: Operation) -> inspect.Signature:
     """Tell what a verb takes: its own id, required fields, other ids, the rest."""
+    import inspect  # noqa: PLC0415 (when a signature is asked for)
+
     ids = [name for name in operation.ids if name not in ("user_id", "account")]
     parameters = [
         inspect.Parameter(ids[-1], inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=int)
@@ -169,13 +181,13 @@ def _signature(operation: Operation) -> inspect.Signature:
         keyword(name, int, required=True)
     fields = [] if operation.body is None else list(type_named(operation.body).writable)
     for field in fields:
-        short = field.name == "counterparty_alias" and takes_counterparty(operation)
+        short = field.name == "counterparty_alias" and operation.takes_counterparty
         keyword(
             "to" if short else field.name,
             _annotation(field),
             required=field.required and operation.method == "POST",
         )
-    if takes_counterparty(operation) and "name" not in [field.name for field in fields]:
+    if operation.takes_counterparty and "name" not in [field.name for field in fields]:
         keyword("name", str)
     if "account" in operation.ids:
         keyword("account", int | str)
@@ -184,7 +196,7 @@ def _signature(operation: Operation) -> inspect.Signature:
     if operation.method in ("POST", "PUT"):
         keyword("body", dict)
         keyword("check", bool)
-    return inspect.Signature(parameters, return_annotation=Answer)
+    return inspect.Signature(parameters, return_annotation="Answer")
 
 
 def _annotation(field: Field) -> object:

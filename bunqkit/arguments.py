@@ -105,12 +105,6 @@ def arrange(
     return Arranged(path, params, fields)
 
 
-def takes_counterparty(operation: Operation) -> bool:
-    """Whether ``to`` and ``name`` are understood."""
-    known = _body_type(operation)
-    return known is not None and "counterparty_alias" in known
-
-
 class _BodyWriter:
     """Writes short forms out, at whatever depth a type's fields say what they are."""
 

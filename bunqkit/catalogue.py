@@ -122,6 +122,11 @@ class Operation:
         """
         return tuple(name for _, name in self._ids())
 
+    @property
+    def takes_counterparty(self) -> bool:
+        """Whether a body names whom it pays or asks, in ``counterparty_alias``."""
+        return self.body is not None and "counterparty_alias" in type_named(self.body)
+
     def fill(self, ids: Mapping[str, object], defaults: Mapping[str, object] | None = None) -> str:
         """Give the path with its ids filled in, percent-encoded, without ``/v1``.
 

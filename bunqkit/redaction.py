@@ -7,7 +7,6 @@ traceback with locals. JSON and headers that hold one are shown through ``redact
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +59,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        return self._text == other._text
 
     def __hash__(self) -> int:
         return hash(self._text)

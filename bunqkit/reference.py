@@ -219,7 +219,7 @@ def _sentences(operation: Operation) -> list[str]:
     if operation.is_paged:
         told.append("Comes in pages, newest first: bunq.pages() follows them.")
     fields = () if operation.body is None else type_named(operation.body).writable
-    if any(each.name == "counterparty_alias" for each in fields):
+    if operation.takes_counterparty:
         told.append(
             "to= stands for counterparty_alias: an e-mail address, a phone number, or an IBAN "
             "with name=."
