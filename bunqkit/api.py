@@ -7,14 +7,11 @@ anything: a method hands its operation and arguments to the caller that it was m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from bunqkit.catalogue import Field, Operation, operations, type_named
 from bunqkit.errors import UnknownNameError
-from bunqkit.search import nearest_names
 
 if TYPE_CHECKING:
     import inspect
@@ -61,17 +58,19 @@ class Resource(_Documented):
 
     @cached_property
     def _members(self) -> dict[str, Resource | Verb]:
-        depth = len(self._name.split(".")) if self._name else 0
+        depth = self._name.count(".") + 1 if self._name else 0
         members: dict[str, Resource | Verb] = {}
+        below: dict[str, dict[str, Operation]] = {}
         for operation in self._below.values():
             parts = operation.name.split(".")
-            member = parts[depth].replace("-", "_")
             if len(parts) == depth + 1:
-                members[member] = Verb(operation, self._call)
-            elif member not in members:
+                members[parts[depth].replace("-", "_")] = Verb(operation, self._call)
+            else:
                 name = ".".join(parts[: depth + 1])
-                below = {n: o for n, o in self._below.items() if n.startswith(f"{name}.")}
-                members[member] = Resource(name, below, self._call)
+                below.setdefault(name, {})[operation.name] = operation
+        for name, known in below.items():
+            member = name.rpartition(".")[2].replace("-", "_")
+            members[member] = Resource(name, known, self._call)
         return members
 
     def __getattr__(self, name: str) -> Resource | Verb:
@@ -79,6 +78,8 @@ class Resource(_Documented):
             return self._members[name]
         if name.startswith("_"):
             raise AttributeError(name)
+        from bunqkit.search import nearest_names  # noqa: PLC0415 (when a name is wrong)
+
         nearest = nearest_names(name, self._members)
         # An AttributeError too, so that hasattr() and completion work as everywhere.
         raise NoSuchMemberError(
@@ -145,20 +146,6 @@ def make_api(call: Caller) -> Resource:
     return Resource("", {operation.name: operation for operation in operations()}, call)
 
 
-_ANNOTATIONS: dict[str, object] = {
-    "integer": int,
-    "number": float,
-    "decimal": Decimal | str,
-    "text": str,
-    "boolean": bool,
-    "time": datetime | str,
-    "date": date | str,
-    "any": object,
-    "Amount": Decimal | str | dict,
-    "Pointer": str | dict,
-}
-
-
 def _signature(operation: Operation) -> inspect.Signature:
     """Tell what a verb takes: its own id, required fields, other ids, the rest."""
     import inspect  # noqa: PLC0415 (when a signature is asked for)
@@ -200,4 +187,24 @@ def _signature(operation: Operation) -> inspect.Signature:
 
 
 def _annotation(field: Field) -> object:
-    return list if field.is_body_list else _ANNOTATIONS.get(field.body_kind, dict)
+    return list if field.is_body_list else _annotations().get(field.body_kind, dict)
+
+
+@cache
+def _annotations() -> dict[str, object]:
+    """Give the Python types of the catalogue's kinds."""
+    from datetime import date, datetime  # noqa: PLC0415 (when a signature is asked for)
+    from decimal import Decimal  # noqa: PLC0415 (when a signature is asked for)
+
+    return {
+        "integer": int,
+        "number": float,
+        "decimal": Decimal | str,
+        "text": str,
+        "boolean": bool,
+        "time": datetime | str,
+        "date": date | str,
+        "any": object,
+        "Amount": Decimal | str | dict,
+        "Pointer": str | dict,
+    }
