@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import FieldError as FieldError
     from bunqkit.errors import FrameError as FrameError
     from bunqkit.errors import KeyFormatError as KeyFormatError
+    from bunqkit.errors import LockedError as LockedError
     from bunqkit.errors import NoAnswerError as NoAnswerError
     from bunqkit.errors import SettingsError as SettingsError
     from bunqkit.errors import SignatureError as SignatureError
@@ -54,6 +55,7 @@ _HOMES = {
         "FieldError",
         "FrameError",
         "KeyFormatError",
+        "LockedError",
         "NoAnswerError",
         "SettingsError",
         "SignatureError",

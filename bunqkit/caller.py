@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -21,6 +23,7 @@ from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
 from bunqkit.differences import DriftLog
 from bunqkit.errors import ApiError, FieldError, UnknownNameError
+from bunqkit.guard import Guard, Permit
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
 from bunqkit.shorthand import choose_account, read_upload
@@ -41,6 +44,8 @@ class Caller:
         The bank's address and the keys of both sides.
     sessions
         Gives the session to call with.
+    environment
+        Decides what may be written: production is read-only until a call is unlocked.
 
     Attributes
     ----------
@@ -48,7 +53,8 @@ class Caller:
         Counts where answers differ from the catalogue, once it is switched on.
     """
 
-    def __init__(self, client: Client, sessions: Sessions) -> None:
+    def __init__(self, client: Client, sessions: Sessions, *, environment: str = "OFFLINE") -> None:
+        self._guard = Guard(environment)
         self.drift = DriftLog()
         self._client = client
         self._sessions = sessions
@@ -222,7 +228,32 @@ class Caller:
             raise FieldError(f"{operation} takes no file. Use bunq.call({operation!r}).")
         arranged = self._arrange(known, (), given, None)
         content, headers = read_upload(file, description=description, media_type=media_type)
-        return self._request("POST", arranged.path, content, headers=headers).first()
+        answer = self._request("POST", arranged.path, content, known, headers=headers)
+        return answer.first()
+
+    def unlock(
+        self,
+        operation: str,
+        *,
+        up_to: str | Decimal | None = None,
+        count: int = 1,
+        to: str | None = None,
+    ) -> AbstractContextManager[Permit]:
+        """Let one operation write to production until the block ends; elsewhere nothing is locked.
+
+        Parameters
+        ----------
+        operation
+            Its name, such as ``payment.create``.
+        up_to
+            The most that all its calls together may move, in the account's currency; needed by
+            what moves money.
+        count
+            How many calls may be made.
+        to
+            The only counterparty that it may be for: e-mail address, phone number or IBAN.
+        """
+        return self._guard.unlock(operation, up_to=up_to, count=count, to=to)
 
     def _call_operation(
         self,
@@ -244,6 +275,7 @@ class Caller:
             operation.method,
             arranged.path,
             arranged.body,
+            operation,
             params={**arranged.params, **(params or {})},
         )
 
@@ -294,6 +326,7 @@ class Caller:
         method: str,
         path: str,
         body: Mapping[str, Any] | bytes | None = None,
+        operation: Operation | None = None,
         *,
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -312,6 +345,7 @@ class Caller:
                 self.drift.add(answer)
             return answer
 
+        self._guard.check(method, path, operation, body)
         session = self.session
         try:
             return send(session)

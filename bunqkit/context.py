@@ -122,7 +122,7 @@ class Context(Caller):
     def __init__(
         self, settings: Settings, client: Client, sessions: Sessions, *, bank: Bank | None = None
     ) -> None:
-        super().__init__(client, sessions)
+        super().__init__(client, sessions, environment=settings.environment)
         self.settings = settings
         self.bank = bank
 
@@ -306,6 +306,8 @@ class Context(Caller):
                 "device": f"{device.description} ({device.id})",
                 "session": f"until {session.expires_at:%Y-%m-%d %H:%M} UTC",
             }
+        if writes := self._guard.describe():
+            told["writes"] = writes
         return told
 
     def __repr__(self) -> str:
@@ -313,4 +315,9 @@ class Context(Caller):
         return "\n".join([f"bunq {self.settings.environment}", *lines])
 
     def _repr_html_(self) -> str:
-        return card(f"{badge(self.settings.environment)} bunq", key_values(self._told()))
+        environment = self.settings.environment
+        return card(
+            f"{badge(environment)} bunq",
+            key_values(self._told()),
+            is_production=environment == "PRODUCTION",
+        )

@@ -8,6 +8,7 @@ BunqkitError
  +-- CatalogueError         a description of the API can't be read
  +-- UnknownNameError       nothing in the catalogue or the bank has this name
  +-- FieldError             a path or a body lacks a field, or has one too many
+ +-- LockedError            production is read-only, and no unlock covers the call
  +-- FrameError             items can't become a table, or a table items
  +-- CallError              a call did not bring what it asked for
       +-- NoAnswerError     no answer came: connection, TLS, time-out
@@ -70,6 +71,10 @@ class FieldError(BunqkitError):
     def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class LockedError(BunqkitError):
+    """The call was not sent: production is read-only, and no unlock covers it."""
 
 
 class FrameError(BunqkitError):

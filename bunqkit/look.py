@@ -20,7 +20,8 @@ _STYLE = """
  display:inline-block}
 .bunqkit .OFFLINE{background:#0f766e;color:#fff}.bunqkit .SANDBOX{background:#fbbf24;color:#1f1300}
 .bunqkit .PRODUCTION{background:#b91c1c;color:#fff}
-.bunqkit table{border-collapse:collapse;margin:8px 0}
+.bunqkit.production{border-left:4px solid #b91c1c}
+.bunqkit table{border-collapse:collapse;margin:8px 0;font-size:inherit}
 .bunqkit td,.bunqkit th{text-align:left;padding:4px 16px 4px 0;vertical-align:top;
  border-bottom:1px solid var(--jp-border-color2,#9994);font-weight:400}
 .bunqkit th{opacity:.75}
@@ -63,9 +64,10 @@ def code(text: str) -> str:
     return f"<pre>{escape(text)}</pre>"
 
 
-def card(title_html: str, body_html: str) -> str:
+def card(title_html: str, body_html: str, *, is_production: bool = False) -> str:
     """Give a framed part with a title; both are HTML that the other parts have made."""
+    frame = "bunqkit production" if is_production else "bunqkit"
     return (
-        f'<div class="bunqkit"><style>{_STYLE}</style><div class="title">{title_html}</div>'
+        f'<div class="{frame}"><style>{_STYLE}</style><div class="title">{title_html}</div>'
         f"{body_html}</div>"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import inspect
-import json
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recording import Recorder, own_ids
 
 import bunqkit
 from bunqkit.api import make_api
@@ -21,73 +21,11 @@ from bunqkit.catalogue import (
     Operation,
     example_answer,
     example_body,
-    operation,
     operations,
     type_named,
 )
-from bunqkit.client import Client
 from bunqkit.errors import FieldError, UnknownNameError
-from bunqkit.redaction import Secret
-from bunqkit.sandbox import doors
-from bunqkit.sessions import Sessions
-from bunqkit.settings import load_settings
-from bunqkit.signing import KeyPair, PublicKey
-from bunqkit.state import Device, Installation, Session, State
-
-TOKEN = "5" * 64
-ACCOUNT = {
-    "id": 7,
-    "status": "ACTIVE",
-    "description": "Main",
-    "currency": "EUR",
-    "alias": [{"type": "IBAN", "value": "NL91ABNA0417164300", "name": "Ada"}],
-}
-HOLIDAY = ACCOUNT | {"id": 8, "description": "Holiday", "currency": "USD", "alias": []}
-
-
-class Recorder:
-    """A WSGI application that checks what every call must have, and answers by the catalogue."""
-
-    def __init__(self, key: KeyPair, bank_key: KeyPair) -> None:
-        self._public: PublicKey = key.public
-        self._bank_key = bank_key
-        self.seen: list[tuple[str, str, str, bytes, dict[str, str]]] = []
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Check, remember, answer."""
-        body = environ["wsgi.input"].read()
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        headers = {k: v for k, v in environ.items() if k.startswith("HTTP_")}
-        assert headers["HTTP_X_BUNQ_CLIENT_AUTHENTICATION"] == TOKEN
-        assert headers["HTTP_USER_AGENT"].startswith("bunqkit/")
-        assert headers["HTTP_CACHE_CONTROL"] == "no-cache"
-        assert headers["HTTP_X_BUNQ_CLIENT_REQUEST_ID"]
-        if method in ("POST", "PUT"):
-            self._public.verify(body, headers["HTTP_X_BUNQ_CLIENT_SIGNATURE"])
-        else:
-            assert body == b""
-        self.seen.append((method, path, environ["QUERY_STRING"], body, headers))
-        known = operation(f"{method} {path}")
-        if known.name == "monetary-account.list":
-            answer = [{"MonetaryAccountBank": each} for each in (HOLIDAY, ACCOUNT)]
-        else:
-            answer = example_answer(known)
-        told = b"\x89PNG" if known.is_bytes else json.dumps({"Response": answer}).encode()
-        media_type = "image/png" if known.is_bytes else "application/json"
-        start_response(
-            "200 OK",
-            [
-                ("Content-Type", media_type),
-                ("X-Bunq-Server-Signature", self._bank_key.sign(told)),
-            ],
-        )
-        return [told]
-
-    @property
-    def last(self) -> tuple[str, str, str, Any]:
-        """Give method, path, query and parsed body of the last call."""
-        method, path, query, body, _ = self.seen[-1]
-        return method, path, query, json.loads(body) if body else None
+from bunqkit.signing import KeyPair
 
 
 @pytest.fixture
@@ -99,29 +37,7 @@ def recorder(key: KeyPair, other_key: KeyPair) -> Recorder:
 @pytest.fixture
 def caller(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Caller:
     """Give a caller with an open session at the recorder."""
-    client = Client(
-        doors.BASE_URL,
-        key=key,
-        bank_key=other_key.public,
-        transport=doors.InProcess(recorder),
-    )
-    now = datetime.now(UTC)
-    state = State(
-        Installation(1, Secret("i" * 64), key, other_key.public),
-        Device(2, "test"),
-        Session(3, Secret(TOKEN), "UserPerson", {"id": 42}, now, 3600),
-    )
-    sessions = Sessions(load_settings(), client, None, clock=lambda: now, state=state)
-    return Caller(client, sessions)
-
-
-def own_ids(known: Operation) -> dict[str, int | str]:
-    """Give every id that has no default."""
-    return {
-        name: "6f0f1c6e-0000-4000-8000-000000000000" if name.endswith("uuid") else 9
-        for name in known.ids
-        if name not in ("user_id", "account")
-    }
+    return recorder.caller(key, other_key)
 
 
 @pytest.mark.parametrize("known", operations(), ids=lambda known: known.name)
