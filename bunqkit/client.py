@@ -1,7 +1,7 @@
 """Serialises once, signs, sends, verifies, judges.
 
 The only importer of ``requests`` outside the sandbox's door. Knows nothing of sessions: tokens are
-given call by call, and a call is sent once.
+given call by call.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +23,9 @@ from bunqkit import __version__
 from bunqkit.answer import Answer
 from bunqkit.errors import ApiError, FieldError, NoAnswerError, SignatureError
 from bunqkit.exchange import Exchange
+from bunqkit.limits import Limiter
 from bunqkit.redaction import Secret
+from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
 
 # Source: bunq asks for time-outs of one's own; the official SDK has none and hangs for ever.
@@ -60,6 +63,10 @@ class Client:
         For the bank's translated texts.
     timeout_s
         Seconds after which an answer that is not complete counts as none.
+    limiter
+        Waits until the bank will take a call; without it calls go out at once.
+    retries
+        Sends again what may be; without it a call is sent once.
     """
 
     def __init__(
@@ -71,12 +78,16 @@ class Client:
         transport: requests.adapters.BaseAdapter | None = None,
         language: str = "en_US",
         timeout_s: float = _TIMEOUT_S,
+        limiter: Limiter | None = None,
+        retries: Retries | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.key = key
         self.bank_key = bank_key
         self.language = language
         self.timeout_s = timeout_s
+        self.limiter = limiter or Limiter()
+        self._retries = retries or Retries(attempts=1)
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -120,7 +131,8 @@ class Client:
         FieldError
             If the body can't be written as JSON, or the path leads to another host.
         NoAnswerError
-            If no complete answer came in time. Nothing is sent a second time.
+            If no complete answer came in time. A write that the bank may have got is not sent a
+            second time.
         SignatureError
             If the answer's signature is wrong, or a success has none.
         ApiError
@@ -132,17 +144,27 @@ class Client:
         """
         below = self._below(path)
         content = _serialise(body)
-        told = self._headers(method, content, is_json=not isinstance(body, bytes))
-        request = requests.Request(
-            method,
-            f"{self.base_url}{below}",
-            params=params,
-            headers={**told, **(headers or {})},
-            data=content,
-            auth=_Authentication(token),
+
+        def send_once() -> Exchange:
+            self.limiter.wait(method, below)
+            told = self._headers(method, content, is_json=not isinstance(body, bytes))
+            request = requests.Request(
+                method,
+                f"{self.base_url}{below}",
+                params=params,
+                headers={**told, **(headers or {})},
+                data=content,
+                auth=_Authentication(token),
+            )
+            exchange = self._verify(self._send(self._http.prepare_request(request)))
+            _judge(exchange)
+            return exchange
+
+        exchange = self._retries.run(
+            send_once,
+            is_read=method == "GET",
+            learn=partial(self.limiter.learn, method, below),
         )
-        exchange = self._verify(self._send(self._http.prepare_request(request)))
-        _judge(exchange)
 
         def follow_here(url: str) -> Answer:
             return self.request("GET", url, token=token)

@@ -17,8 +17,10 @@ from bunqkit import handshake
 from bunqkit.caller import Caller
 from bunqkit.client import Client
 from bunqkit.errors import FieldError, SettingsError
+from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
 from bunqkit.redaction import Secret
+from bunqkit.retries import Retries
 from bunqkit.sessions import Sessions
 from bunqkit.settings import Settings, load_settings, write_api_key
 from bunqkit.shorthand import choose_account, write_instant
@@ -72,7 +74,12 @@ def connect(
     )
     if bank is not None or settings.base_url is None:
         return _connect_here(settings, bank, api_key)
-    client = Client(settings.base_url, language=settings.language)
+    client = Client(
+        settings.base_url,
+        language=settings.language,
+        limiter=_limiter(settings),
+        retries=Retries(),
+    )
     if settings.api_key is None:
         key = handshake.create_sandbox_user(client)
         path = write_api_key(key, settings.env_file)
@@ -90,12 +97,26 @@ def connect(
     return Context(settings, client, sessions)
 
 
+def _limiter(settings: Settings) -> Limiter:
+    """Give bunq's limits for bunq; an offline bank that somebody serves says its own."""
+    if settings.environment == "OFFLINE":
+        return Limiter()
+    # The limits hold for an address, whatever the key: all kernels of a user share the file.
+    file = settings.state_folder / f"{settings.environment.lower()}-limits.json"
+    return Limiter("classic", file=file)
+
+
 def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret | None) -> Context:
     """Open an account at a bank in this process; no state is read or written."""
     from bunqkit.sandbox import Bank, doors  # noqa: PLC0415 (a key at bunq needs no bank)
 
     own_bank = bank or Bank()
-    client = Client(doors.BASE_URL, transport=doors.InProcess(own_bank), language=settings.language)
+    client = Client(
+        doors.BASE_URL,
+        transport=doors.InProcess(own_bank),
+        language=settings.language,
+        retries=Retries(),
+    )
     if bank is None:
         key = own_bank.demo_key
     elif api_key is None:

@@ -143,7 +143,7 @@ class StateFile:
         StateError
             If another process does not let go of it within a minute.
         """
-        self._make_folder()
+        make_private_folder(self.path.parent)
         try:
             with FileLock(f"{self.path}.lock", timeout=_LOCK_WAIT_S, mode=0o600):
                 yield
@@ -186,19 +186,10 @@ class StateFile:
         StateError
             If it can't be written.
         """
-        self._make_folder()
-        temporary = ""
+        make_private_folder(self.path.parent)
         try:
-            # mkstemp makes it 0600 from the first byte on.
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".state-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self._write(state))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
+            write_private(self.path, self._write(state))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
             raise StateError(
                 f"{self.path} can't be written ({error.strerror}). Make room or make the folder "
                 "writable, or name another in BUNQ_STATE_DIR."
@@ -218,16 +209,6 @@ class StateFile:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BunqkitError):
             return "is damaged"
 
-    def _make_folder(self) -> None:
-        folder = self.path.parent
-        try:
-            if not folder.is_dir():
-                folder.mkdir(parents=True, mode=stat.S_IRWXU)
-        except OSError as error:
-            raise StateError(
-                f"{folder} can't be made ({error.strerror}). Name another folder in BUNQ_STATE_DIR."
-            ) from error
-
     def _set_aside(self, why: str) -> None:
         number = 1
         while (aside := self.path.with_name(f"{self.path.stem}.aside-{number}")).exists():
@@ -243,6 +224,40 @@ class StateFile:
             StateWarning,
             stacklevel=2,
         )
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder for its owner alone, unless it is there.
+
+    Raises
+    ------
+    StateError
+        If it can't be made.
+    """
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, mode=stat.S_IRWXU)
+    except OSError as error:
+        raise StateError(
+            f"{folder} can't be made ({error.strerror}). Name another folder in BUNQ_STATE_DIR."
+        ) from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file for its owner alone, whole or not at all."""
+    temporary = ""
+    try:
+        # mkstemp makes it 0600 from the first byte on.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
 
 
 def _state_to_json(state: State) -> dict[str, Any]:
