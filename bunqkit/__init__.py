@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import KeyFormatError as KeyFormatError
     from bunqkit.errors import LockedError as LockedError
     from bunqkit.errors import NoAnswerError as NoAnswerError
+    from bunqkit.errors import OutcomeUnknownError as OutcomeUnknownError
     from bunqkit.errors import SettingsError as SettingsError
     from bunqkit.errors import SignatureError as SignatureError
     from bunqkit.errors import StateError as StateError
@@ -57,6 +58,7 @@ _HOMES = {
         "KeyFormatError",
         "LockedError",
         "NoAnswerError",
+        "OutcomeUnknownError",
         "SettingsError",
         "SignatureError",
         "StateError",

@@ -33,6 +33,7 @@ class Answer:
 
     exchange: Exchange
     _follow: Callable[[str], Answer] = field(repr=False, compare=False)
+    _given: list[dict[str, Any]] | None = field(default=None, repr=False)
 
     @property
     def is_json(self) -> bool:
@@ -60,7 +61,11 @@ class Answer:
     def wrapped(self) -> list[dict[str, Any]]:
         """The ``Response`` list, each item under its type, as ``to_frame`` takes it."""
         wrapped: list[dict[str, Any]] = self.envelope["Response"]
-        return wrapped
+        return wrapped if self._given is None else self._given
+
+    def answering(self, wrapped: list[dict[str, Any]]) -> Answer:
+        """Give an answer with other items: those of a write whose own answer was lost."""
+        return Answer(self.exchange, self._follow, wrapped)
 
     @property
     def items(self) -> list[dict[str, Any]]:

@@ -22,8 +22,9 @@ from bunqkit.catalogue import Operation, find
 from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
 from bunqkit.differences import DriftLog
-from bunqkit.errors import ApiError, FieldError, UnknownNameError
+from bunqkit.errors import ApiError, CallError, FieldError, SignatureError, UnknownNameError
 from bunqkit.guard import Guard, Permit
+from bunqkit.outcome import Books, Write, add_reference, is_lost
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
 from bunqkit.shorthand import choose_account, read_upload
@@ -60,6 +61,7 @@ class Caller:
         self._sessions = sessions
         self._main: Mapping[str, Any] | None = None
         self._known_accounts: list[dict[str, Any]] = []
+        self._books = Books()
 
     @property
     def session(self) -> Session:
@@ -271,13 +273,45 @@ class Caller:
         arranged = self._arrange(operation, own_id, given, body)
         if check and arranged.body is not None:
             operation.check(arranged.body)
-        return self._request(
-            operation.method,
-            arranged.path,
-            arranged.body,
+        query = {**arranged.params, **(params or {})}
+        if operation.method != "GET":
+            # A body that was given whole is sent as it is; a reference goes beside fields only.
+            sent = (
+                arranged.body
+                if body is not None or not arranged.body
+                else add_reference(operation, arranged.body)
+            )
+            return self._write(operation, arranged.path, sent, query)
+        answer = self._request("GET", arranged.path, params=query)
+        if operation.is_paged:
+            self._books.note(arranged.path, answer)
+        return answer
+
+    def _write(
+        self,
+        operation: Operation,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, str | int],
+    ) -> Answer:
+        """Send a write once; if its answer is lost, find out what became of it."""
+        write = Write(
             operation,
-            params={**arranged.params, **(params or {})},
+            path,
+            body or {},
+            self._books,
+            lambda below: self._request("GET", below, params={"count": _PAGE}),
+            self._books.newest.get(path),
         )
+        try:
+            answer = self._request(operation.method, path, body, operation, params=query)
+        except (CallError, SignatureError, KeyboardInterrupt) as error:
+            if not is_lost(error):
+                raise
+            return write.settle(error)
+        if operation.method == "POST":
+            self._books.claim(path, answer)
+        return answer
 
     def _arrange(
         self,

@@ -322,6 +322,7 @@ def _judge(exchange: Exchange) -> None:
         path=exchange.path,
         response_id=exchange.answer_headers.get("X-Bunq-Client-Response-Id"),
         signed=exchange.is_verified,
+        exchange=exchange,
         advice=" ".join(_ADVICE[message] for message in messages if message in _ADVICE),
     )
 

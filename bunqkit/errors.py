@@ -11,6 +11,7 @@ BunqkitError
  +-- LockedError            production is read-only, and no unlock covers the call
  +-- FrameError             items can't become a table, or a table items
  +-- CallError              a call did not bring what it asked for
+      +-- OutcomeUnknownError  a write's answer was lost, and nobody can say if it was done
       +-- NoAnswerError     no answer came: connection, TLS, time-out
       +-- BadAnswerError    an answer came that isn't one of the API's
       +-- ApiError          the bank refused
@@ -19,6 +20,9 @@ No message holds an API key, a token, a private key or a signature.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 
 class BunqkitError(Exception):
@@ -96,6 +100,35 @@ class CallError(BunqkitError):
         self.path = path
 
 
+class OutcomeUnknownError(CallError):
+    """A write's answer was lost, and what the bank shows does not tell whether it was done.
+
+    Attributes
+    ----------
+    body
+        What was sent.
+    candidates
+        The items at the bank that may be it.
+    look_again
+        Looks once more: gives the item that was made, or ``None`` if nobody can say yet.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str,
+        path: str,
+        body: dict[str, Any],
+        candidates: list[dict[str, Any]],
+        look_again: Callable[[], dict[str, Any] | None],
+    ) -> None:
+        super().__init__(message, method=method, path=path)
+        self.body = body
+        self.candidates = candidates
+        self.look_again = look_again
+
+
 class NoAnswerError(CallError):
     """No answer came: the name, the connection, TLS or the time-out failed.
 
@@ -137,6 +170,8 @@ class ApiError(CallError):
         What bunq's support asks for; ``None`` if the answer had none.
     signed
         Whether the bank's signature vouches for the refusal.
+    exchange
+        The request with this answer.
 
     Source: bunq docs, "Errors".
     """
@@ -151,6 +186,7 @@ class ApiError(CallError):
         response_id: str | None,
         signed: bool,
         advice: str = "",
+        exchange: Any = None,
     ) -> None:
         words = " ".join(messages) or "no words"
         said = f"The bank refused {method} {path} with status {status}: {words}"
@@ -162,3 +198,4 @@ class ApiError(CallError):
         self.messages = messages
         self.response_id = response_id
         self.signed = signed
+        self.exchange = exchange

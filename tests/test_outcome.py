@@ -1,0 +1,200 @@
+"""A write whose answer was lost is looked for, never sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from conftest import Wire
+
+import bunqkit
+from bunqkit import outcome
+from bunqkit.client import Client
+from bunqkit.context import Context
+from bunqkit.errors import ApiError, OutcomeUnknownError
+from bunqkit.retries import Retries
+from bunqkit.sandbox import Bank, doors
+
+PAY = {"amount": "10.00", "to": "bravo@bunq.com", "description": "tea"}
+
+
+class Lossy(requests.adapters.BaseAdapter):
+    """A wire that loses answers to writes, after or before the bank has done its work."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._bank = doors.InProcess(wire)
+        self.lose: str | None = None
+        self.error: BaseException = requests.ConnectionError("cut")
+
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        """Send, or lose what is to be lost, once."""
+        if self.lose is None or request.method == "GET":
+            return self._bank.send(request, **how)
+        when, self.lose = self.lose, None
+        if when == "after":
+            self._bank.send(request, **how)
+        raise self.error
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcome, "_PAUSES_S", (0.0, 0.0))
+
+
+@pytest.fixture
+def wire(bank: Bank) -> Wire:
+    """Give what counts the calls."""
+    return Wire(bank)
+
+
+@pytest.fixture
+def lossy(wire: Wire) -> Lossy:
+    """Give the wire."""
+    return Lossy(wire)
+
+
+@pytest.fixture
+def bunq(bank: Bank, lossy: Lossy) -> Context:
+    """Give the person with a history, behind the lossy wire."""
+    bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
+    keys = bunq._client
+    bunq._client = Client(
+        doors.BASE_URL,
+        key=keys.key,
+        bank_key=keys.bank_key,
+        transport=lossy,
+        retries=Retries(sleep=lambda _seconds: None),
+    )
+    return bunq
+
+
+def sent(wire: Wire, method: str = "POST") -> int:
+    """Count the writes that the bank got."""
+    return sum(call.startswith(method) for call in wire.calls)
+
+
+LOSSES: dict[str, BaseException] = {
+    "cut": requests.ConnectionError("cut"),
+    "time-out": requests.ReadTimeout("late"),
+    "interrupt": KeyboardInterrupt(),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
+def test_a_payment_that_was_made_is_found(
+    bunq: Context, lossy: Lossy, wire: Wire, loss: BaseException
+) -> None:
+    """Its answer is lost, the payment is not: the caller gets it, and it was sent once."""
+    lossy.lose, lossy.error = "after", loss
+    payment = bunq.pay("10.00", "bravo@bunq.com", "tea")
+    assert payment["amount"]["value"] == "-10.00"
+    assert sent(wire) == 1
+    assert bunq.payments(max_rows=1)["id"].tolist() == [payment["id"]]
+
+
+def test_a_payment_that_was_not_made_is_not_claimed(
+    bunq: Context, lossy: Lossy, wire: Wire
+) -> None:
+    """An older twin is not taken for it; the error says what to do, and nothing was sent again."""
+    bunq.pay("10.00", "bravo@bunq.com", "tea")
+    before = bunq.accounts()["balance_cents"].sum()
+    lossy.lose = "before"
+    with pytest.raises(OutcomeUnknownError, match="Don't send it again") as caught:
+        bunq.call("payment.create", **PAY)
+    assert caught.value.candidates == []
+    assert caught.value.body["amount"] == {"value": "10.00", "currency": "EUR"}
+    assert caught.value.look_again() is None
+    assert bunq.accounts()["balance_cents"].sum() == before
+    assert sent(wire) == 1
+
+
+def test_twins_are_told_apart(bunq: Context, lossy: Lossy) -> None:
+    """Two equal payments, the second one's answer lost: the second is found, not the first."""
+    first = bunq.call("payment.create", **PAY).first("Id")["id"]
+    lossy.lose = "after"
+    second = bunq.call("payment.create", **PAY).first("Id")["id"]
+    assert second > first
+
+
+def test_a_body_given_whole_is_found_by_what_is_new(bunq: Context, lossy: Lossy) -> None:
+    """Without a reference of the kit's: newer than the newest seen, and equal."""
+    body = {
+        "amount": {"value": "1.25", "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
+        "description": "whole",
+    }
+    bunq.call("payment.list", count=1)
+    lossy.lose = "after"
+    number = bunq.call("payment.create", body=body).first("Id")["id"]
+    assert bunq.call("payment.get", number).item["description"] == "whole"
+
+
+def test_without_anything_to_tell_by_nobody_can_say(bunq: Context, lossy: Lossy) -> None:
+    """No reference, and the list was never looked at: it might be an older twin."""
+    body = {
+        "amount": {"value": "1.25", "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
+        "description": "whole",
+    }
+    lossy.lose = "after"
+    with pytest.raises(OutcomeUnknownError) as caught:
+        bunq.call("payment.create", body=body)
+    assert [each["description"] for each in caught.value.candidates] == ["whole"]
+
+
+def test_a_look_may_come_later(bunq: Context, lossy: Lossy, bank: Bank) -> None:
+    """``look_again`` finds what turned up since."""
+    body = PAY | {"merchant_reference": "invoice 7"}
+    bunq.call("payment.list", count=1)
+    lossy.lose = "before"
+    with pytest.raises(OutcomeUnknownError) as caught:
+        bunq.call("payment.create", **body)
+    elsewhere = bunqkit.connect(bank=bank, api_key=bank.demo_key)
+    late = elsewhere.call("payment.create", **body).first("Id")["id"]
+    assert caught.value.look_again() == {"id": late}
+
+
+def test_a_change_that_was_made_is_found(bunq: Context, lossy: Lossy, wire: Wire) -> None:
+    """A PUT is looked at where it was to change something."""
+    number = bunq.request_money("5.00", "bravo@bunq.com", "half")["id"]
+    lossy.lose = "after"
+    assert bunq.call("request-inquiry.update", number, status="REVOKED").item["id"] == number
+    assert sent(wire, "PUT") == 1
+
+
+def test_a_change_that_was_not_made_is_unknown(bunq: Context, lossy: Lossy) -> None:
+    """The item is as it was: nobody can say whether the change is still under way."""
+    number = bunq.request_money("5.00", "bravo@bunq.com", "half")["id"]
+    lossy.lose = "before"
+    with pytest.raises(OutcomeUnknownError) as caught:
+        bunq.call("request-inquiry.update", number, status="REVOKED")
+    assert caught.value.candidates[0]["status"] == "PENDING"
+
+
+def test_a_refusal_is_a_refusal(bunq: Context, wire: Wire) -> None:
+    """What the bank said no to is not looked for."""
+    before = len(wire.calls)
+    with pytest.raises(ApiError, match="not sufficient"):
+        bunq.call("payment.create", **PAY | {"amount": "999999.00"})
+    assert wire.calls[before:][-1].startswith("POST")
+
+
+def test_a_payment_whose_answer_was_bent_is_found(
+    bunq: Context, wire: Wire, other_key: Any
+) -> None:
+    """A forged answer to a payment is not believed; what the bank shows, signed, is."""
+    honest: Callable[..., Any] = wire.bend
+
+    def bend(status: int, headers: dict[str, str], body: bytes) -> Any:
+        if wire.calls[-1].startswith("POST"):
+            headers = headers | {"X-Bunq-Server-Signature": other_key.sign(body)}
+        return honest(status, headers, body)
+
+    wire.bend = bend
+    assert bunq.pay("10.00", "bravo@bunq.com", "tea")["description"] == "tea"
