@@ -62,5 +62,11 @@ NO_SIGNATURE = Refusal(
 )
 # Source: bunqDesktop#536.
 NO_ROUTE = refuse(404, "Route not found.")
+# Source: bunq2ynab#62; where a fault says so, whatever the limits are.
+TOO_MANY = refuse(
+    429, "Too many requests. You can do a maximum of 3 calls per 3 second to this endpoint."
+)
+# Source: the Ruby client, for the status; the text is our own.
+MAINTENANCE = refuse(491, "bunq is under maintenance. Please try again later.")
 # Source: postman#27.
 BAD_PUBLIC_KEY = refuse(400, "Client Public Key Invalid")
