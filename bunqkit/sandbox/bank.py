@@ -124,8 +124,10 @@ class Bank:
         with self.ledger.transaction():
             if self.ledger.fact("key") is None:
                 self._found()
-            elif clock is None:
-                self.clock.start_after(self.ledger.last_time())
+            else:
+                self.key = KeyPair.from_pem(self.ledger.fact("key") or "")
+                if clock is None:
+                    self.clock.start_after(self.ledger.last_time())
         self._open_books()
 
     def close(self) -> None:
@@ -212,13 +214,13 @@ class Bank:
         return [body]
 
     def _found(self) -> None:
-        self.ledger.set_fact("key", KeyPair.generate().to_pem().reveal())
+        self.key = KeyPair.generate()
+        self.ledger.set_fact("key", self.key.to_pem().reveal())
         people.found(self.ledger)
         person_id = life.live(self.ledger)
         self.ledger.set_fact("demo_key", self.ledger.add_api_key(person_id))
 
     def _open_books(self) -> None:
-        self.key = KeyPair.from_pem(self.ledger.fact("key") or "")
         self.demo_key = Secret(self.ledger.fact("demo_key") or "")
         self._courier = Courier(self.ledger, self.key, self.faults)
 

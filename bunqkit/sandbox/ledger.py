@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from bunqkit.errors import BunqkitError
 from bunqkit.sandbox.clock import Clock, wire_time
@@ -46,6 +46,7 @@ _FIRST = {
 }
 
 
+_T = TypeVar("_T")
 _MOST = 10**17
 _MOST_KNOWN = 10_000
 
@@ -79,7 +80,7 @@ class Ledger:
         self.clock = clock
         self._lock = threading.RLock()
         self._depth = 0
-        self._known: dict[tuple[str, int], dict[str, Any]] = {}
+        self._known: dict[tuple[str, int], Any] = {}
         self._db = self._open(path)
 
     def _open(self, path: str) -> sqlite3.Connection:
@@ -147,7 +148,8 @@ class Ledger:
 
     def update(self, table: str, number: object, **values: object) -> None:
         """Change one row."""
-        self._known.clear()
+        if table in ("account", "person"):
+            self._known.clear()
         marks = ", ".join(f"{name} = ?" for name in values)
         self._db.execute(f"UPDATE {table} SET {marks} WHERE id = ?", (*values.values(), number))
 
@@ -160,7 +162,7 @@ class Ledger:
         """Take out one row."""
         self._db.execute(f"DELETE FROM {table} WHERE id = ?", (number,))
 
-    def recall(self, thing: tuple[str, int], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def recall(self, thing: tuple[str, int], make: Callable[[], _T]) -> _T:
         """Give what was made of a row before, until a row is changed.
 
         A list of 200 payments names the same few accounts; reading them anew took most of its time.
@@ -169,7 +171,8 @@ class Ledger:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[thing] = make()
-        return self._known[thing]
+        known: _T = self._known[thing]
+        return known
 
     def next_id(self, kind: str) -> int:
         """Give the next id of a kind; ids of a kind only grow."""
@@ -250,6 +253,11 @@ class Ledger:
             details=json.dumps(details or {}),
         )
         return number
+
+    def add_co_owner(self, account_id: int, person_id: int, status: str) -> None:
+        """Write that an account is also somebody else's, or shall be."""
+        self._known.clear()
+        self.insert("co_owner", account_id=account_id, person_id=person_id, status=status)
 
     def outsider(
         self,

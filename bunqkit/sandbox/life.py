@@ -51,9 +51,7 @@ class _Life:
         self._savings = self._own("Rainy day", kind="MonetaryAccountSavings", details=goal)
         self._joint = self._own("Household", kind="MonetaryAccountJoint")
         for person_id in (self._person_id, self._friend_id):
-            ledger.insert(
-                "co_owner", account_id=self._joint, person_id=person_id, status="ACCEPTED"
-            )
+            ledger.add_co_owner(self._joint, person_id, "ACCEPTED")
         self._card = self._order_card()
 
     def live(self) -> int:

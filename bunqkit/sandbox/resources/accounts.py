@@ -89,7 +89,7 @@ def create_account(call: Call) -> list[Item]:
     )
     for each in people:
         status = "ACCEPTED" if each == call.person_id else "PENDING"
-        ledger.insert("co_owner", account_id=number, person_id=each, status=status)
+        ledger.add_co_owner(number, each, status)
     if len(people) > 1:
         # Source: captures of accounts whose other owner has not answered yet.
         ledger.update("account", number, status="PENDING_ACCEPTANCE")

@@ -19,6 +19,10 @@ Notice = tuple[str, str]
 
 def owners(ledger: Ledger, account_id: int) -> list[int]:
     """Give the people whose account it is; nobody's if it is outside the bank."""
+    return ledger.recall(("owners", account_id), lambda: _owners(ledger, account_id))
+
+
+def _owners(ledger: Ledger, account_id: int) -> list[int]:
     account = ledger.account(account_id)
     if account["person_id"] is None:
         return []
