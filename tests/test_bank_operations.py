@@ -20,6 +20,8 @@ from bunqkit.signing import KeyPair
 
 EVERY = catalogue.operations()
 EUR = {"value": "1.00", "currency": "EUR"}
+# bunq's SDK can't read one that is null, so it is left out where there is none.
+LABEL = "LabelMonetaryAccount"
 # Operations that mean to fail, or for which this bank has nothing to answer from.
 REFUSED = {
     "server-error.create": 500,
@@ -107,10 +109,14 @@ class World:
         """Make something; give its id."""
         if operation.resource == "oauth-client":
             # There is one for a user, and each test wants its own.
-            self.bank.ledger.execute("DELETE FROM thing WHERE scope LIKE '%/oauth-client'")
+            self.forget_clients()
         answer = self.call(operation, path, self.body(operation))
         item = answer.item
         return item.get("id") or item.get("uuid")
+
+    def forget_clients(self) -> None:
+        """Make room for an OAuth client: a user may have one."""
+        self.bank.ledger.execute("DELETE FROM thing WHERE scope LIKE '%/oauth-client'")
 
     def call(self, operation: Operation, path: str, body: Any = None) -> Any:
         """Send the operation."""
@@ -127,7 +133,7 @@ class World:
             )
         return self.visitor(operation).call(operation.method, path, body)
 
-    def body(self, operation: Operation) -> Any:
+    def body(self, operation: Operation) -> Any:  # noqa: PLR0911 (a table with exceptions)
         """Give a body that the operation's own rules take."""
         name = operation.resource
         own: dict[str, Any] = {
@@ -246,9 +252,16 @@ def world(key: KeyPair) -> Iterator[World]:
         scope = f"user/{person.session.user_id}/chat-conversation/{{}}/attachment"
         home.ids["chat"] = (chat, scope)
         bank.ledger.insert(
-            "callback", id=bank.ledger.next_id("callback"), person_id=person.session.user_id, category="MUTATION",
-            event_type="x", object_id=1, target="http://127.0.0.1:9/", body="{}", problem="x",
-        )  # fmt: skip
+            "callback",
+            id=bank.ledger.next_id("callback"),
+            person_id=person.session.user_id,
+            category="MUTATION",
+            event_type="x",
+            object_id=1,
+            target="http://127.0.0.1:9/",
+            body="{}",
+            problem="x",
+        )
     yield home
     bank.close()
 
@@ -258,15 +271,19 @@ def insist_on_shape(type_name: str, item: Any) -> None:
     if not isinstance(item, dict):
         return
     type_ = type_named(type_name)
+    if type_name == LABEL:
+        assert item.keys() >= {"iban", "display_name", "label_user", "country"}
+        return
     if type_.is_anchor:
         for name, inner in item.items():
             if name in type_:
                 insist_on_shape(type_[name].kind, inner)
         return
-    missing = {field.name for field in type_.readable} - item.keys()
+    needed = {field.name for field in type_.readable if field.kind != LABEL}
+    missing = needed - item.keys()
     assert not missing, f"{type_name} lacks {sorted(missing)}"
     for field in type_.readable:
-        value = item[field.name]
+        value = item.get(field.name)
         if field.is_list:
             assert isinstance(value, list), f"{type_name}.{field.name} is no list"
         for each in value if isinstance(value, list) else [value]:
@@ -298,7 +315,7 @@ def test_operation_answers_in_its_shape(world: World, operation: Operation) -> N
     world.ids.pop("_", None)
     body = world.body(operation) if operation.method in ("POST", "PUT") else None
     if operation.name == "oauth-client.create":
-        world.bank.ledger.execute("DELETE FROM thing WHERE scope LIKE '%/oauth-client'")
+        world.forget_clients()
     if operation.name in REFUSED:
         with pytest.raises(ApiError) as caught:
             world.call(operation, path, body)

@@ -58,21 +58,19 @@ def label_nobody(name: str) -> dict[str, Any]:
 def label_outside(
     name: str, *, iban: str | None = None, country: str = "NL", category: str | None = None
 ) -> dict[str, Any]:
-    """Give the short form of an account outside the bank; a shop has its kind of trade."""
-    return {
+    """Give the short form of an account outside the bank; a shop has its kind of trade.
+
+    Members that captures lack are left out: bunq's SDK can't read a null ``bunq_me``.
+    """
+    label = {
         "iban": iban,
+        "is_light": None if iban is None else False,
         "display_name": name,
         "avatar": None,
         "label_user": {**label_nobody(name), "country": country},
         "country": country,
-        "bunq_me": None,
-        "is_light": None if iban is None else False,
-        "swift_bic": None,
-        "swift_account_number": None,
-        "transferwise_account_number": None,
-        "transferwise_bank_code": None,
-        "merchant_category_code": category,
     }
+    return label if category is None else label | {"merchant_category_code": category}
 
 
 def tell_avatar(ledger: Ledger, anchor: str, chosen: str | None) -> dict[str, Any]:

@@ -16,12 +16,22 @@ from bunqkit.sandbox.resources.labels import label_account, label_pointer, label
 def shape(type_name: str, values: dict[str, Any]) -> dict[str, Any]:
     """Give an item with every readable field of its type; what is not known is null or empty.
 
-    Source: captures of the real bank, which has all fields in every item.
+    The label of an account is given as it is, and left out where there is none.
+
+    Source: captures of the real bank, which has all fields in every item; bunq's SDK, which can't
+    read a label that is null.
     """
     type_ = type_named(type_name)
-    if type_.is_anchor:
+    if type_.is_anchor or type_name == _LABEL:
         return values
-    return {field.name: _shape_field(field, values.get(field.name)) for field in type_.readable}
+    return {
+        field.name: _shape_field(field, values.get(field.name))
+        for field in type_.readable
+        if field.kind != _LABEL or values.get(field.name) is not None
+    }
+
+
+_LABEL = "LabelMonetaryAccount"
 
 
 def _shape_field(field: Field, value: Any) -> Any:
