@@ -18,5 +18,8 @@ What it is not, so far:
 
 from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.clock import Clock
+from bunqkit.sandbox.faults import Fault
+from bunqkit.sandbox.office import Office
+from bunqkit.sandbox.resources.cards import CardUse
 
-__all__ = ["Bank", "Clock"]
+__all__ = ["Bank", "CardUse", "Clock", "Fault", "Office"]

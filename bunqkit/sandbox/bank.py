@@ -20,7 +20,7 @@ from bunqkit import catalogue
 from bunqkit.catalogue import Operation, operations
 from bunqkit.errors import SignatureError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import life, people
+from bunqkit.sandbox import crowd, life, people
 from bunqkit.sandbox.clock import START, Clock
 from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
@@ -167,6 +167,11 @@ class Bank:
         given = catalogue.example_item(type_name) if values is None else values
         with self.ledger.transaction():
             return add_thing(self.ledger, scope, type_name, given)
+
+    def people(self, number: int, years: float = 1.0) -> list[Secret]:
+        """Add people with about 200 payments a year behind them; give their API keys."""
+        with self.ledger.transaction():
+            return crowd.add_people(self.ledger, number, years)
 
     def use_card(self, card_id: int, use: CardUse) -> int:
         """Pay by somebody's card; give the id of the Mastercard action, allowed or refused."""
@@ -345,7 +350,7 @@ def _read_body(environ: WSGIEnvironment) -> bytes:
 
 
 def _upload(environ: WSGIEnvironment, body: bytes) -> File:
-    kind = environ.get("CONTENT_TYPE") or environ.get("HTTP_CONTENT_TYPE") or ""
+    kind = environ.get("CONTENT_TYPE") or ""
     description = environ.get("HTTP_X_BUNQ_ATTACHMENT_DESCRIPTION")
     return File(body, kind.partition(";")[0].strip().lower(), description)
 

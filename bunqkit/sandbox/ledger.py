@@ -15,7 +15,7 @@ import secrets
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -153,6 +153,10 @@ class Ledger:
         marks = ", ".join(f"{name} = ?" for name in values)
         self._db.execute(f"UPDATE {table} SET {marks} WHERE id = ?", (*values.values(), number))
 
+    def insert_many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Write many rows by one statement."""
+        self._db.executemany(statement, rows)
+
     def execute(self, statement: str, *values: object) -> None:
         """Change rows by a statement of one's own."""
         self._known.clear()
@@ -176,9 +180,14 @@ class Ledger:
 
     def next_id(self, kind: str) -> int:
         """Give the next id of a kind; ids of a kind only grow."""
+        return self.reserve(kind, 1)
+
+    def reserve(self, kind: str, count: int) -> int:
+        """Give the first of so many ids of a kind."""
         row = self.row("SELECT last FROM sequence WHERE kind = ?", kind)
         number = int(row["last"]) + 1 if row else _FIRST[kind]
-        self._db.execute("INSERT OR REPLACE INTO sequence VALUES (?, ?)", (kind, number))
+        last = number + count - 1
+        self._db.execute("INSERT OR REPLACE INTO sequence VALUES (?, ?)", (kind, last))
         return number
 
     def chance(self, kind: str, number: int | str) -> random.Random:
