@@ -150,6 +150,8 @@ def _cutting(application: WSGIApplication) -> WSGIApplication:
 def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     parts = urlsplit(str(request.url))
     body = request.body or b""
+    if isinstance(body, str):
+        body = body.encode()
     assert isinstance(body, bytes)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,

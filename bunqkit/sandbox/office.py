@@ -114,7 +114,8 @@ class Office:
         try:
             if what == "books" and environ["REQUEST_METHOD"] == "GET":
                 return 200, self._open_books()
-            return 200, self._orders[what](self._read_order(environ, what))
+            order = self._read_order(environ, what)
+            return 200, self._orders[what](order)
         except Refusal as refusal:
             return refusal.status, {"problem": refusal.texts[0][0]}
         except (ValueError, TypeError, KeyError, OverflowError, BunqkitError) as error:
