@@ -20,6 +20,6 @@ from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.clock import Clock
 from bunqkit.sandbox.faults import Fault
 from bunqkit.sandbox.office import Office
-from bunqkit.sandbox.resources.cards import CardUse
+from bunqkit.sandbox.resources.card_use import CardUse
 
 __all__ = ["Bank", "CardUse", "Clock", "Fault", "Office"]

@@ -40,7 +40,7 @@ from bunqkit.sandbox.refusal import (
 )
 from bunqkit.sandbox.resources import access
 from bunqkit.sandbox.resources.call import Call, File, Paging
-from bunqkit.sandbox.resources.cards import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
 from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.sandbox.routes import Routes, read_paging

@@ -14,7 +14,8 @@ from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.people import draw_name, draw_uuid, open_account, shorten
-from bunqkit.sandbox.resources.cards import CardUse, add_card, give_back, use_card
+from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.cards import add_card
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.requests import accept_request, add_request
 from bunqkit.sandbox.resources.wire import amount

@@ -19,7 +19,7 @@ from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.faults import Fault
 from bunqkit.sandbox.refusal import Refusal, refuse
-from bunqkit.sandbox.resources.cards import CardUse
+from bunqkit.sandbox.resources.card_use import CardUse
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

@@ -8,6 +8,7 @@ from bunqkit.catalogue import Operation, operations
 from bunqkit.sandbox.resources import (
     access,
     accounts,
+    card_use,
     cards,
     credentials,
     files,
@@ -100,7 +101,7 @@ _RULES: dict[str, Rule] = {
     "card.update": cards.update_card,
     "card.replace.create": cards.replace_card,
     "card.generated-cvc2.create": cards.create_code,
-    "mastercard-action.payment.list": cards.list_action_payments,
+    "mastercard-action.payment.list": card_use.list_action_payments,
     "event.list": history.list_events,
     "event.get": history.get_event,
     "insights-search.list": history.list_events,

@@ -99,8 +99,12 @@ def _item(call: Call) -> dict[str, Any]:
     if row is None:
         kind = scope.rpartition("/")[2].replace("-", " ").capitalize()
         raise not_found(kind, number)
-    item: dict[str, Any] = json.loads(row["item"])
+    item: dict[str, Any] = _OPEN_END | json.loads(row["item"])
     return item
+
+
+# For what was put there by hand, without dates.
+_OPEN_END = {"date_start": "0001-01-01", "date_end": "9999-12-31", "statement_format": "PDF"}
 
 
 def _day(text: str, name: str) -> date:
