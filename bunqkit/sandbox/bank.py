@@ -26,10 +26,10 @@ from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
 from bunqkit.sandbox.faults import CutConnection, Fault, Faults
 from bunqkit.sandbox.fields import check_fields
+from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.limits import PROFILES, Limits
 from bunqkit.sandbox.refusal import (
-    INSUFFICIENT,
     MAINTENANCE,
     NO_SIGNATURE,
     TOO_MANY,
@@ -91,6 +91,8 @@ class Bank:
         How many calls it takes: ``off``, ``classic`` or ``windows``.
     faults
         What shall go wrong.
+    habits
+        How it behaves where sources disagree.
 
     Attributes
     ----------
@@ -100,8 +102,8 @@ class Bank:
         Signs every answer.
     demo_key
         The API key of a person with two and a half years of payments behind them.
-    faults
-        What waits to go wrong, and how often it has.
+    faults, habits
+        What waits to go wrong and how often it has; how the bank behaves where sources disagree.
     """
 
     def __init__(
@@ -112,12 +114,15 @@ class Bank:
         clock: Clock | None = None,
         limits: str = "off",
         faults: Iterable[Fault] = (),
+        habits: Habits | None = None,
     ) -> None:
         if limits not in PROFILES:
             raise ValueError(f"limits is {limits!r}. Make it one of {', '.join(PROFILES)}.")
         self.clock = clock or Clock(START)
         self.ledger = Ledger(path, seed=seed, clock=self.clock)
         self.faults = Faults(seed, faults)
+        self.habits = habits or Habits()
+        self._request_ids: set[tuple[int, str]] = set()
         self._limits = Limits(limits)
         self._routes = Routes(operations())
         self._public_keys: dict[int, PublicKey] = {}
@@ -141,6 +146,7 @@ class Bank:
             self.ledger.wipe(self.ledger.seed if seed is None else seed)
             self.faults.clear()
             self._public_keys.clear()
+            self._request_ids.clear()
             self._found()
         self._courier.close()
         self._open_books()
@@ -271,10 +277,12 @@ class Bank:
         body = _read_body(environ)
         installation, session = self._authenticate(operation, environ)
         if "expired session" in faults and session is not None:
-            raise INSUFFICIENT
+            raise access.expired(self.habits)
         address = environ.get("REMOTE_ADDR", "127.0.0.1")
         self._limits.check(method, operation.name, address, self.clock.now())
         self._check_signature(operation, environ, body, installation)
+        self._check_request_id(environ, installation)
+        cuts = not self.habits.large_counts_are_refused
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         call = Call(
             operation=operation,
@@ -282,10 +290,11 @@ class Bank:
             ids=ids,
             body=_parse(operation, body),
             query=query,
-            paging=read_paging(query) if operation.is_paged else Paging(),
+            paging=read_paging(query, cuts=cuts) if operation.is_paged else Paging(),
             upload=_upload(environ, body if operation.sends_bytes else b""),
             address=address,
             bank_key=self.key.public.pem,
+            habits=self.habits,
             installation=installation,
             session=session,
         )
@@ -308,11 +317,11 @@ class Bank:
         if operation.name in _BY_INSTALLATION:
             installation = self.ledger.row("SELECT * FROM installation WHERE token = ?", token)
             if installation is None:
-                raise INSUFFICIENT
+                raise access.expired(self.habits)
             return installation, None
         session = self.ledger.row("SELECT * FROM session WHERE token = ?", token)
         if session is None:
-            raise INSUFFICIENT
+            raise access.expired(self.habits)
         return self.ledger.row(
             "SELECT * FROM installation WHERE id = ?", session["installation_id"]
         ), session
@@ -331,6 +340,8 @@ class Bank:
             if operation.needs_signature:
                 raise NO_SIGNATURE
             return
+        if not (operation.needs_signature or self.habits.idle_signatures_count):
+            return
         number = installation["id"]
         if number not in self._public_keys:
             self._public_keys[number] = PublicKey.from_pem(installation["public_key"])
@@ -338,6 +349,15 @@ class Bank:
             self._public_keys[number].verify(body, signature)
         except SignatureError as error:
             raise WRONG_SIGNATURE from error
+
+    def _check_request_id(self, environ: WSGIEnvironment, installation: sqlite3.Row | None) -> None:
+        told = environ.get("HTTP_X_BUNQ_CLIENT_REQUEST_ID")
+        if told is None or installation is None or not self.habits.request_ids_are_unique:
+            return
+        if (installation["id"], told) in self._request_ids:
+            # The text is our own: no source shows bunq's.
+            raise refuse(400, "The request id was used before.")
+        self._request_ids.add((installation["id"], told))
 
 
 def _read_body(environ: WSGIEnvironment) -> bytes:

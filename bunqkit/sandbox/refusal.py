@@ -45,6 +45,8 @@ def not_found(kind: str, number: object) -> Refusal:
 
 # Source: bunq2ynab PR#76 (2026); 401 in the older docs, 403 in what was captured since 2020.
 INSUFFICIENT = refuse(403, "Insufficient authentication.", "Onvoldoende autorisatie.")
+# Source: the table of the docs of 2020, a fixture of the Ruby client.
+UNAUTHORISED = refuse(401, "Insufficient authorisation.", "Onvoldoende autorisatie.")
 # Source: sdk_csharp#114, sdk_php#160, sdk_python#147.
 WRONG_CREDENTIALS = refuse(400, "User credentials are incorrect. Incorrect API key or IP address.")
 # Source: sdk_php#87, #129; postman#5.

@@ -47,8 +47,8 @@ class Routes:
         return operation, {name: unquote(segments[at]) for at, name in names}
 
 
-def read_paging(query: dict[str, str]) -> Paging:
-    """Read which page is asked for. More than 200 are cut to 200: no source shows a refusal."""
+def read_paging(query: dict[str, str], *, cuts: bool) -> Paging:
+    """Read which page is asked for; more than 200 are cut to 200, or refused."""
     numbers: dict[str, int] = {}
     for name in ("count", "older_id", "newer_id"):
         if name in query:
@@ -59,6 +59,8 @@ def read_paging(query: dict[str, str]) -> Paging:
         raise refuse(400, 'Use either "older_id" or "newer_id", not both.')
     if numbers.get("count") == 0:
         raise refuse(400, 'Invalid value for "count": at least 1 is expected.')
+    if numbers.get("count", 0) > _LARGEST_PAGE and not cuts:
+        raise refuse(400, f'Invalid value for "count": at most {_LARGEST_PAGE} is expected.')
     return Paging(
         count=min(numbers.get("count", Paging.count), _LARGEST_PAGE),
         older_id=numbers.get("older_id"),

@@ -12,30 +12,34 @@ from datetime import timedelta
 from bunqkit.errors import KeyFormatError
 from bunqkit.sandbox import people
 from bunqkit.sandbox.clock import wire_time
+from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.refusal import BAD_PUBLIC_KEY, INSUFFICIENT, WRONG_CREDENTIALS, refuse
+from bunqkit.sandbox.refusal import (
+    BAD_PUBLIC_KEY,
+    INSUFFICIENT,
+    UNAUTHORISED,
+    WRONG_CREDENTIALS,
+    Refusal,
+    refuse,
+)
 from bunqkit.sandbox.resources.call import Call, Item, created
 from bunqkit.sandbox.resources.users import tell_user
 from bunqkit.signing import PublicKey
 
-# Sources disagree between one hour and four; the shorter is the safer lesson.
-KEY_LIFETIME = timedelta(hours=1)
-# "Within the last 30 minutes" (docs) against 30 seconds (a developer of bunq in bunqDesktop#279).
-_EXTENDED_BELOW = timedelta(minutes=30)
-
 
 def create_person(call: Call) -> list[Item]:
     """Make a person with an empty account."""
-    return _api_key(call.ledger, people.add_person(call.ledger))
+    return _api_key(call, people.add_person(call.ledger))
 
 
 def create_company(call: Call) -> list[Item]:
     """Make a company with an empty account."""
-    return _api_key(call.ledger, people.add_company(call.ledger))
+    return _api_key(call, people.add_company(call.ledger))
 
 
-def _api_key(ledger: Ledger, person_id: int) -> list[Item]:
-    return [("ApiKey", {"api_key": ledger.add_api_key(person_id, lifetime=KEY_LIFETIME)})]
+def _api_key(call: Call, person_id: int) -> list[Item]:
+    lifetime = timedelta(hours=call.habits.key_lifetime_h)
+    return [("ApiKey", {"api_key": call.ledger.add_api_key(person_id, lifetime=lifetime)})]
 
 
 def create_installation(call: Call) -> list[Item]:
@@ -174,6 +178,11 @@ def is_permitted(ledger: Ledger, device_id: int, address: str) -> bool:
     )
 
 
+def expired(habits: Habits) -> Refusal:
+    """Give the refusal for a token that opens nothing, or nothing any more."""
+    return UNAUTHORISED if habits.expired_is_401 else INSUFFICIENT
+
+
 def touch(call: Call) -> None:
     """Insist that the session lives and comes from a permitted address, and extend it near its end.
 
@@ -193,7 +202,7 @@ def touch(call: Call) -> None:
         or device is None
         or not is_permitted(ledger, device["id"], call.address)
     ):
-        raise INSUFFICIENT
-    if session["expires"] < wire_time(now + _EXTENDED_BELOW):
+        raise expired(call.habits)
+    if session["expires"] < wire_time(now + timedelta(seconds=call.habits.extension_s)):
         timeout = ledger.person(session["person_id"])["session_timeout"]
         ledger.update("session", session["id"], expires=wire_time(now + timedelta(seconds=timeout)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bunqkit.catalogue import Operation
+from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
 
 Item = tuple[str, dict[str, Any]]
@@ -65,6 +66,8 @@ class Call:
         The caller's IP address.
     bank_key
         The bank's public key, as PEM.
+    habits
+        How the bank behaves where sources disagree.
     installation, session
         Whose token came with the call.
     """
@@ -78,6 +81,7 @@ class Call:
     upload: File
     address: str
     bank_key: str
+    habits: Habits
     installation: sqlite3.Row | None = None
     session: sqlite3.Row | None = None
 

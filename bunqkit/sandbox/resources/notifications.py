@@ -42,7 +42,10 @@ def list_filters(call: Call) -> list[Item]:
     """Give all filters."""
     rows = call.ledger.rows("SELECT * FROM thing WHERE scope = ? ORDER BY id", scope_of(call))
     name = call.operation.wrapper
-    return [(name, tell_thing(row, name)) for row in rows]
+    told = [tell_thing(row, name) for row in rows]
+    if call.habits.filters_nest:
+        return [(name, {"notification_filters": [each]}) for each in told]
+    return [(name, each) for each in told]
 
 
 _FAILED = "SELECT * FROM callback WHERE person_id = ? AND due IS NULL AND problem IS NOT NULL"

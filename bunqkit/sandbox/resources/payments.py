@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -77,13 +78,22 @@ def create_batch(call: Call) -> list[Item]:
 
 def list_batches(call: Call) -> Page:
     """List the batches of an account, newest first."""
-    return call.page("thing", "scope = ?", (scope_of(call),), tell_batch)
+    page = call.page("thing", "scope = ?", (scope_of(call),), tell_batch)
+    return replace(page, items=[_nest(call, item) for item in page.items])
 
 
 def get_batch(call: Call) -> list[Item]:
     """Give one batch with its payments."""
     row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    return [tell_batch(call.ledger, row)]
+    return [_nest(call, tell_batch(call.ledger, row))]
+
+
+def _nest(call: Call, item: Item) -> Item:
+    """Give a batch in the form that the bank's habits say."""
+    name, batch = item
+    if call.habits.batches_nest:
+        batch = batch | {"payments": {"Payment": batch["payments"]}}
+    return name, batch
 
 
 def update_batch(call: Call) -> list[Item]:

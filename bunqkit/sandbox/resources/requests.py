@@ -24,8 +24,6 @@ from bunqkit.sandbox.resources.things import add_thing, find_thing, scope_of, te
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 SUGAR_DADDY = "sugardaddy@bunq.com"
-# Source: bunq docs, "Sandbox": up to EUR 500 at a time; the page of 2026 says more is rejected.
-_SUGAR_LIMIT = 500_00
 
 
 def list_requests(call: Call) -> Page:
@@ -149,7 +147,8 @@ def _ask(
         raise refuse(400, "The currencies of the two accounts differ.")
     number = add_request(ledger, account["id"], payer, cents, {**body, "batch_id": batch_id})
     if alias["type"] == "EMAIL" and alias["value"].lower() == SUGAR_DADDY:
-        accepted = cents <= _SUGAR_LIMIT and account["currency"] == "EUR"
+        limit = call.habits.sugar_limit_cents
+        accepted = account["currency"] == "EUR" and (limit is None or cents <= limit)
         _answer(ledger, _row(ledger, number), "ACCEPTED" if accepted else "REJECTED")
     return number
 
