@@ -49,15 +49,20 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--file", default=":memory:", help="keep the books in a file")
     sandbox.add_argument("--seed", default=1, type=int, help="decides people and ids (%(default)s)")
     sandbox.add_argument("--limits", default="off", choices=("off", "classic", "windows"))
+    sandbox.add_argument(
+        "--people", default=0, type=int, metavar="N", help="add people with a year behind them"
+    )
     return parser
 
 
 def _serve(chosen: argparse.Namespace) -> None:
     """Serve the bank: the address on the first line, a ready API key on the second."""
-    from bunqkit.sandbox import Bank, doors  # noqa: PLC0415 (each command loads its own)
+    from bunqkit.sandbox import Bank, Office, doors  # noqa: PLC0415 (each command loads its own)
 
     bank = Bank(chosen.file, seed=chosen.seed, limits=chosen.limits)
-    server = doors.Server(bank, host=chosen.host, port=chosen.port)
+    if chosen.people:
+        bank.people(chosen.people, years=1)
+    server = doors.Server(Office(bank), host=chosen.host, port=chosen.port)
     sys.stdout.write(f"{server.url}\n{bank.demo_key.reveal()}\n")
     sys.stdout.flush()
     try:

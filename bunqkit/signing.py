@@ -13,6 +13,7 @@ import base64
 import binascii
 import hashlib
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -146,6 +147,28 @@ class KeyPair:
 
     def __repr__(self) -> str:
         return f"KeyPair({self.public.fingerprint!r})"
+
+
+def certificate_key(pem: str) -> tuple[PublicKey, str]:
+    """Give the key of a certificate, and the common name that it stands under.
+
+    Nobody vouches for either: the offline bank takes self-signed certificates, as bunq's sandbox
+    does.
+
+    Raises
+    ------
+    KeyFormatError
+        If it is no certificate, or one of another kind of key.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+        key = certificate.public_key()
+        names = certificate.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeyFormatError("The certificate's PEM can't be read; is it complete?") from error
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _BITS:
+        raise KeyFormatError(f"bunq takes certificates of RSA keys of at least {_BITS} bits.")
+    return PublicKey(key), str(names[0].value) if names else ""
 
 
 def _insist_on(pem: str, first_line: str, form: str) -> None:

@@ -1,22 +1,87 @@
 """A bank in a box: bunq's protocol, offline, with real keys, tokens, signatures and refusals.
 
-What it is not, so far:
+``Bank`` is the WSGI application, ``doors`` lead to it, ``Office`` is what a served one shows beside
+its API, ``Fault`` has things go wrong, ``Habits`` settles on which side of a contradiction it is.
 
-- Only these calls have rules: sandbox users, installation, device-server, session-server, session,
-  user, monetary-account, monetary-account-bank, payment, request-inquiry. Every other call of the
-  API answers 501 and says so.
-- A request for money from another person of the bank stays pending, but for the sugar daddy's.
-- Payments to an IBAN outside the bank are booked at once; the real sandbox may not carry them out.
-- Daily limits are kept and shown, and not enforced. Avatars have no pictures.
+What it is not
+--------------
+- Play money. Payments to an IBAN outside the bank are booked at once; the real sandbox may not
+  carry them out. No interest, fees, direct debits or invoices come by themselves.
+- Nothing happens later by itself but the expiry of keys and sessions and the retry of callbacks:
+  schedules are kept and not carried out, requests do not expire, codes for paying online neither.
+- Daily limits and plans are kept and shown, and not enforced. Overdrafts do not exist.
+- Cards are made at once. Only ``Bank.use_card`` and the control desk use them: bunq has no call
+  for it. Reasons for a refusal, but for COUNTRY_NOT_PERMITTED, are our own.
+- An invited co-owner accepts a joint account by changing its status to ACTIVE, and declines by
+  CANCELLED: no call of bunq's is known for it.
+- Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse. They
+  are signed with the bank's one key. Certificates are not pinned.
+- Statements are ready at once, and how their lines look is our own.
+- There is no OAuth page to click through, so no ``UserApiKey``; what a provider (PSD2) may do is
+  not narrowed down to its roles. Bodies encrypted by the client are not decrypted.
 - Texts of refusals for which no source shows bunq's are our own: too little money, an unknown
   counterparty, a missing field, a page that can't be asked for.
-- Refusals are signed; bunq sends some (429, 491, 5xx) unsigned.
-- ``count`` above 200 is cut to 200. A key that is never bound is lost after one hour (sources say
-  one or four). An expired session is refused with 403 (older sources say 401) and is extended by
-  a call in its last 30 minutes (one source says seconds).
+- Refusals are signed; bunq sends some (429, 491, 5xx) unsigned, and so does this bank where a fault
+  makes them. Labels of accounts are left out where there is none, since bunq's SDK can't read a
+  null there; all other fields of an item are always present.
+- A date, a time or an enumerated value in a body is not checked where the resource is generic.
+
+Which resources have rules
+--------------------------
+Rules of their own, as sources tell of the real bank:
+
+    attachment, attachment-public, attachment-public.content, attachment.content, avatar,
+    billing-contract-subscription, card, card-batch, card-batch-replace, card-credit, card-debit,
+    card-name, card.export-statement-card-csv, card.export-statement-card-pdf,
+    card.generated-cvc2, card.replace, chat-conversation.attachment.content,
+    confirmation-of-funds, credential-password-ip, credential-password-ip.ip, customer-statement,
+    customer-statement.content, device, device-server, event, event.statement,
+    export-annual-overview, export-rib, health-check, insight-preference-date, insights-search,
+    installation, installation.server-public-key, legal-name, limit, mastercard-action,
+    mastercard-action.payment, monetary-account, monetary-account-bank, monetary-account-card,
+    monetary-account-external, monetary-account-external-savings, monetary-account-joint,
+    monetary-account-savings, notification-filter-email, notification-filter-failure,
+    notification-filter-push, notification-filter-url, oauth-client, oauth-client.callback-url,
+    payment, payment-batch, payment-service-provider-credential, request-inquiry,
+    request-inquiry-batch, request-response, sandbox-user-company, sandbox-user-person,
+    server-error, session, session-server, token-qr-request-ideal, token-qr-request-sofort,
+    tree-progress, user, user-company, user-company.name, user-payment-service-provider,
+    user-person, user.attachment.content, user.notification-filter-url.
+
+Kept generically: what is posted can be read, listed, changed and deleted where bunq has a call for
+it, with every field of its type, and sets nothing off. Where bunq has no call to make one, the list
+is empty until ``Bank.place`` puts something there:
+
+    additional-transaction-information-category,
+    additional-transaction-information-category-user-defined, bunqme-fundraiser-profile,
+    bunqme-fundraiser-result, bunqme-tab, bunqme-tab-result-response, card.export-statement-card,
+    card.export-statement-card.content, certificate-pinned, challenge-request, company,
+    currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
+    currency-cloud-payment-quote, currency-conversion, currency-conversion-quote, draft-payment,
+    event.statement.content, export-annual-overview.content, export-rib.content,
+    feature-announcement, ideal-merchant-transaction, insights, invoice, invoice.invoice-export,
+    invoice.pdf-content, payment-auto-allocate, payment-auto-allocate.definition,
+    payment-auto-allocate.instance, payment-service-provider-draft-payment,
+    payment-service-provider-issuer-transaction, schedule, schedule-payment,
+    schedule-payment-batch, schedule.schedule-instance, share-invite-monetary-account-inquiry,
+    share-invite-monetary-account-response, sofort-merchant-transaction, switch-service-payment,
+    transferwise-currency, transferwise-quote, transferwise-quote-temporary,
+    transferwise-quote.transferwise-recipient,
+    transferwise-quote.transferwise-recipient-requirement,
+    transferwise-quote.transferwise-transfer,
+    transferwise-quote.transferwise-transfer-requirement, transferwise-user, user.invoice,
+    user.payment-auto-allocate, user.schedule, user.whitelist-sdd, whitelist-sdd,
+    whitelist-sdd-one-off, whitelist-sdd-recurring.
+
+Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``note-attachment``
+insists that its file was uploaded to the same account.
 """
 
 from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.clock import Clock
+from bunqkit.sandbox.faults import Fault
+from bunqkit.sandbox.habits import Habits
+from bunqkit.sandbox.office import Office
+from bunqkit.sandbox.resources.card_use import CardUse
 
-__all__ = ["Bank", "Clock"]
+__all__ = ["Bank", "CardUse", "Clock", "Fault", "Habits", "Office"]

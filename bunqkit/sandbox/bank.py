@@ -7,62 +7,48 @@ signature (466, 400), JSON (400), fields (400), then the rules of the resource.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import sys
+import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl
 
+from bunqkit import catalogue
 from bunqkit.catalogue import Operation, operations
 from bunqkit.errors import SignatureError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import people
+from bunqkit.sandbox import crowd, life, people
 from bunqkit.sandbox.clock import START, Clock
+from bunqkit.sandbox.courier import Courier
+from bunqkit.sandbox.envelope import enclose, enclose_refusal
+from bunqkit.sandbox.faults import CutConnection, Fault, Faults
 from bunqkit.sandbox.fields import check_fields
+from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.limits import PROFILES, Limits
 from bunqkit.sandbox.refusal import (
-    INSUFFICIENT,
-    NO_ROUTE,
+    MAINTENANCE,
     NO_SIGNATURE,
+    TOO_MANY,
     WRONG_SIGNATURE,
     Refusal,
     not_found,
     refuse,
 )
-from bunqkit.sandbox.resources import access, accounts, payments, requests, users
-from bunqkit.sandbox.resources.call import Call, Item, Page, Paging
+from bunqkit.sandbox.resources import access
+from bunqkit.sandbox.resources.call import Call, File, Paging
+from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.rules import rule_of
+from bunqkit.sandbox.resources.things import add_thing
+from bunqkit.sandbox.routes import Routes, read_paging
 from bunqkit.signing import KeyPair, PublicKey
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-_RULES: dict[str, Callable[[Call], list[Item] | Page]] = {
-    "sandbox-user-person.create": access.create_person,
-    "sandbox-user-company.create": access.create_company,
-    "installation.create": access.create_installation,
-    "device-server.create": access.create_device,
-    "session-server.create": access.create_session,
-    "session.delete": access.delete_session,
-    "user.list": users.list_users,
-    "user.get": users.get_user,
-    "monetary-account.list": accounts.list_accounts,
-    "monetary-account.get": accounts.get_account,
-    "monetary-account-bank.list": accounts.list_accounts,
-    "monetary-account-bank.get": accounts.get_account,
-    "monetary-account-bank.create": accounts.create_account,
-    "monetary-account-bank.update": accounts.update_account,
-    "payment.list": payments.list_payments,
-    "payment.get": payments.get_payment,
-    "payment.create": payments.create_payment,
-    "request-inquiry.list": requests.list_requests,
-    "request-inquiry.get": requests.get_request,
-    "request-inquiry.create": requests.create_request,
-    "request-inquiry.update": requests.update_request,
-}
 # Calls that need no token, and calls that need the installation's; all others need a session's.
 _OPEN = frozenset(
     {"sandbox-user-person.create", "sandbox-user-company.create", "installation.create"}
@@ -70,14 +56,22 @@ _OPEN = frozenset(
 _BY_INSTALLATION = frozenset(
     {"device-server.create", "session-server.create", "payment-service-provider-credential.create"}
 )
-_LARGEST_PAGE = 200
 _REASONS = {
     200: "OK",
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
     429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
 }
+_JSON = "application/json"
+_BROKEN = refuse(500, "Something went wrong inside the bank.")
+_FAULTY = {"429": TOO_MANY, "491": MAINTENANCE, "500": _BROKEN}
+_GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
+# Source: bunq docs, "Attachment"; the largest file that the offline bank keeps.
+_LARGEST_BODY = 32 * 1024 * 1024
 
 
 class Bank:
@@ -95,6 +89,10 @@ class Bank:
         opened again no earlier than its last entry.
     limits
         How many calls it takes: ``off``, ``classic`` or ``windows``.
+    faults
+        What shall go wrong.
+    habits
+        How it behaves where sources disagree.
 
     Attributes
     ----------
@@ -103,7 +101,9 @@ class Bank:
     key
         Signs every answer.
     demo_key
-        The API key of a person with three months of payments behind them.
+        The API key of a person with two and a half years of payments behind them.
+    faults, habits
+        What waits to go wrong and how often it has; how the bank behaves where sources disagree.
     """
 
     def __init__(
@@ -113,87 +113,188 @@ class Bank:
         seed: int = 1,
         clock: Clock | None = None,
         limits: str = "off",
+        faults: Iterable[Fault] = (),
+        habits: Habits | None = None,
     ) -> None:
         if limits not in PROFILES:
             raise ValueError(f"limits is {limits!r}. Make it one of {', '.join(PROFILES)}.")
         self.clock = clock or Clock(START)
         self.ledger = Ledger(path, seed=seed, clock=self.clock)
+        self.faults = Faults(seed, faults)
+        self.habits = habits or Habits()
+        self._request_ids: set[tuple[int, str]] = set()
         self._limits = Limits(limits)
-        self._routes = _Routes(operations())
+        self._routes = Routes(operations())
+        self._public_keys: dict[int, PublicKey] = {}
         with self.ledger.transaction():
             if self.ledger.fact("key") is None:
                 self._found()
-        self.key = KeyPair.from_pem(self.ledger.fact("key") or "")
-        self.demo_key = Secret(self.ledger.fact("demo_key") or "")
-        self._public_keys: dict[int, PublicKey] = {}
+            else:
+                self.key = KeyPair.from_pem(self.ledger.fact("key") or "")
+                if clock is None:
+                    self.clock.start_after(self.ledger.last_time())
+        self._open_books()
 
     def close(self) -> None:
         """Close the books."""
+        self._courier.close()
         self.ledger.close()
 
+    def reset(self, *, seed: int | None = None) -> None:
+        """Forget everything and everybody, as bunq's sandbox does now and then without notice."""
+        with self.ledger.transaction():
+            self.ledger.wipe(self.ledger.seed if seed is None else seed)
+            self.faults.clear()
+            self._public_keys.clear()
+            self._request_ids.clear()
+            self._found()
+        self._courier.close()
+        self._open_books()
+
+    def deliver(self) -> int:
+        """Try all callbacks that are due, now; give how many there were."""
+        return self._courier.deliver()
+
+    def place(self, path: str, values: dict[str, Any] | None = None) -> int:
+        """Put a thing where no client can: an invoice, a bill that somebody else sent; give its id.
+
+        Parameters
+        ----------
+        path
+            Of its collection: ``/user/1/monetary-account/2/invoice``.
+        values
+            Its fields; by default made-up ones, every field of its type.
+        """
+        operation = catalogue.operation(f"GET {path.rstrip('/')}/1")
+        scope = path.strip("/")
+        if "monetary-account/" in scope:
+            scope = scope[scope.index("monetary-account/") :]
+        type_name = operation.answer or ""
+        given = catalogue.example_item(type_name) if values is None else values
+        with self.ledger.transaction():
+            return add_thing(self.ledger, scope, type_name, given)
+
+    def people(self, number: int, years: float = 1.0) -> list[Secret]:
+        """Add people with about 200 payments a year behind them; give their API keys."""
+        with self.ledger.transaction():
+            return crowd.add_people(self.ledger, number, years)
+
+    def use_card(self, card_id: int, use: CardUse) -> int:
+        """Pay by somebody's card; give the id of the Mastercard action, allowed or refused."""
+        with self.ledger.transaction():
+            number = use_card(self.ledger, card_id, use)
+        self._courier.wake()
+        return number
+
+    def give_back(self, action_id: int, *, cents: int | None = None, reverse: bool = False) -> int:
+        """Refund a card payment, in part or wholly, or reverse it; give the payment's id."""
+        with self.ledger.transaction():
+            number = give_back(self.ledger, action_id, cents=cents, is_reversal=reverse)
+        self._courier.wake()
+        return number
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one call; signed, whatever the answer is."""
-        status, answer = self._answer(environ)
-        body = _write(answer)
+        """Answer one call; signed, whatever the answer is, unless a fault says otherwise."""
+        method = environ["REQUEST_METHOD"]
+        # WSGI hands the path over as Latin-1 whatever its bytes mean.
+        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        faults = self.faults.take(self._name(method, path))
+        status, content_type, body = self._suffer(faults) or self._answer(environ, path, faults)
+        signature: str | None = self.key.sign(body)
+        if _FAULTY.keys() & faults or {"no signature", "html 502"} & faults.keys():
+            signature = None
+        elif "wrong signature" in faults:
+            signature = self.key.sign(body + b" ")
+        length = len(body)
+        if "flipped byte" in faults:
+            body = body[: length // 2] + bytes([body[length // 2] ^ 1]) + body[length // 2 + 1 :]
+        if "truncated" in faults:
+            body = body[: length // 2]
+        if {"cut after", "lost answer"} & faults.keys():
+            raise CutConnection
         headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
+            ("Content-Type", content_type),
+            ("Content-Length", str(length)),
             ("X-Bunq-Client-Response-Id", str(uuid.uuid4())),
-            ("X-Bunq-Server-Signature", self.key.sign(body)),
         ]
+        if signature is not None:
+            headers.append(("X-Bunq-Server-Signature", signature))
         if (request_id := environ.get("HTTP_X_BUNQ_CLIENT_REQUEST_ID")) is not None:
             headers.append(("X-Bunq-Client-Request-Id", request_id))
         start_response(f"{status} {_REASONS.get(status, 'Refused')}", headers)
         return [body]
 
     def _found(self) -> None:
-        self.ledger.set_fact("key", KeyPair.generate().to_pem().reveal())
+        self.key = KeyPair.generate()
+        self.ledger.set_fact("key", self.key.to_pem().reveal())
         people.found(self.ledger)
-        life = people.Life(self.ledger)
-        life.live()
-        self.ledger.set_fact("demo_key", self.ledger.add_api_key(life.person_id))
+        person_id = life.live(self.ledger)
+        self.ledger.set_fact("demo_key", self.ledger.add_api_key(person_id))
 
-    def _answer(self, environ: WSGIEnvironment) -> tuple[int, dict[str, Any]]:
+    def _open_books(self) -> None:
+        self.demo_key = Secret(self.ledger.fact("demo_key") or "")
+        self._courier = Courier(self.ledger, self.key, self.faults)
+
+    def _name(self, method: str, path: str) -> str:
+        try:
+            return self._routes.find(method, path)[0].name
+        except Refusal:
+            return ""
+
+    def _suffer(self, faults: dict[str, Fault]) -> tuple[int, str, bytes] | None:
+        """Have happen what happens before any work is done."""
+        if "delay" in faults:
+            time.sleep(faults["delay"].seconds)
+        if "cut before" in faults:
+            raise CutConnection
+        if "html 502" in faults:
+            return 502, "text/html", _GATEWAY_PAGE
+        for kind in _FAULTY.keys() & faults:
+            return _FAULTY[kind].status, _JSON, enclose_refusal(_FAULTY[kind], "en_US")
+        return None
+
+    def _answer(
+        self, environ: WSGIEnvironment, path: str, faults: dict[str, Fault]
+    ) -> tuple[int, str, bytes]:
+        language = environ.get("HTTP_X_BUNQ_LANGUAGE", "en_US")
         try:
             with self.ledger.transaction():
-                return 200, self._carry_out(environ)
+                content_type, body = self._carry_out(environ, path, faults)
         except Refusal as refusal:
-            dutch = environ.get("HTTP_X_BUNQ_LANGUAGE") == "nl_NL"
-            return refusal.status, {
-                "Error": [
-                    {
-                        "error_description": english,
-                        "error_description_translated": translated if dutch else english,
-                        **refusal.extra,
-                    }
-                    for english, translated in refusal.texts
-                ]
-            }
+            return refusal.status, _JSON, enclose_refusal(refusal, language)
         except Exception:  # noqa: BLE001 (a bank answers, whatever goes wrong inside)
             traceback.print_exc(file=environ.get("wsgi.errors", sys.stderr))
-            text = "Something went wrong inside the bank."
-            return 500, {
-                "Error": [{"error_description": text, "error_description_translated": text}]
-            }
+            return 500, _JSON, enclose_refusal(_BROKEN, language)
+        if environ["REQUEST_METHOD"] != "GET":
+            self._courier.wake()
+        return 200, content_type, body
 
-    def _carry_out(self, environ: WSGIEnvironment) -> dict[str, Any]:
+    def _carry_out(
+        self, environ: WSGIEnvironment, path: str, faults: dict[str, Fault]
+    ) -> tuple[str, bytes]:
         method = environ["REQUEST_METHOD"]
-        # WSGI hands the path over as Latin-1 whatever its bytes mean.
-        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         operation, ids = self._routes.find(method, path)
         body = _read_body(environ)
         installation, session = self._authenticate(operation, environ)
+        if "expired session" in faults and session is not None:
+            raise access.expired(self.habits)
         address = environ.get("REMOTE_ADDR", "127.0.0.1")
         self._limits.check(method, operation.name, address, self.clock.now())
         self._check_signature(operation, environ, body, installation)
+        self._check_request_id(environ, installation)
+        cuts = not self.habits.large_counts_are_refused
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         call = Call(
+            operation=operation,
             ledger=self.ledger,
             ids=ids,
             body=_parse(operation, body),
-            paging=_paging(query) if operation.is_paged else Paging(),
+            query=query,
+            paging=read_paging(query, cuts=cuts) if operation.is_paged else Paging(),
+            upload=_upload(environ, body if operation.sends_bytes else b""),
             address=address,
             bank_key=self.key.public.pem,
+            habits=self.habits,
             installation=installation,
             session=session,
         )
@@ -201,13 +302,10 @@ class Bank:
             access.touch(call)
             if "userID" in ids and call.number("userID") != call.person_id:
                 raise not_found("User", ids["userID"])
-        rule = _RULES.get(operation.name)
-        if rule is None:
-            raise refuse(501, f"The offline bank has no rules for {operation.name} yet.")
-        told = rule(call)
-        if isinstance(told, Page):
-            return _envelope(told.items) | {"Pagination": _pagination(told, path, query)}
-        return _envelope(told)
+        told = rule_of(operation)(call)
+        if isinstance(told, File):
+            return told.content_type, told.content
+        return _JSON, enclose(told, path, query)
 
     def _authenticate(
         self, operation: Operation, environ: WSGIEnvironment
@@ -219,11 +317,11 @@ class Bank:
         if operation.name in _BY_INSTALLATION:
             installation = self.ledger.row("SELECT * FROM installation WHERE token = ?", token)
             if installation is None:
-                raise INSUFFICIENT
+                raise access.expired(self.habits)
             return installation, None
         session = self.ledger.row("SELECT * FROM session WHERE token = ?", token)
         if session is None:
-            raise INSUFFICIENT
+            raise access.expired(self.habits)
         return self.ledger.row(
             "SELECT * FROM installation WHERE id = ?", session["installation_id"]
         ), session
@@ -242,6 +340,8 @@ class Bank:
             if operation.needs_signature:
                 raise NO_SIGNATURE
             return
+        if not (operation.needs_signature or self.habits.idle_signatures_count):
+            return
         number = installation["id"]
         if number not in self._public_keys:
             self._public_keys[number] = PublicKey.from_pem(installation["public_key"])
@@ -250,48 +350,29 @@ class Bank:
         except SignatureError as error:
             raise WRONG_SIGNATURE from error
 
-
-class _Routes:
-    """Finds the operation of a path, a segment at a time; literal ones win over ids."""
-
-    def __init__(self, known: Iterable[Operation]) -> None:
-        self._root: dict[str, Any] = {}
-        for operation in known:
-            node = self._root
-            for segment in operation.path.strip("/").split("/"):
-                node = node.setdefault("{}" if segment.startswith("{") else segment, {})
-            node.setdefault("methods", {})[operation.method] = operation
-
-    def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
-        """Give the operation and the path's ids, or refuse."""
-        if not path.startswith("/v1/"):
-            raise NO_ROUTE
-        segments = path.removeprefix("/v1/").removesuffix("/").split("/")
-        node = self._root
-        for segment in segments:
-            # "methods" is no segment of bunq's, and "{}" none that travels.
-            key = segment if segment in node and segment not in ("methods", "{}") else "{}"
-            if not segment or key not in node:
-                raise NO_ROUTE
-            node = node[key]
-        if "methods" not in node:
-            raise NO_ROUTE
-        if method not in node["methods"]:
-            raise refuse(405, f"Method {method} is not allowed for this endpoint.")
-        operation: Operation = node["methods"][method]
-        names = re.findall(r"\{(.+?)\}", operation.path)
-        places = [
-            at for at, part in enumerate(operation.path.strip("/").split("/")) if part[0] == "{"
-        ]
-        return operation, {
-            name: unquote(segments[at]) for name, at in zip(names, places, strict=True)
-        }
+    def _check_request_id(self, environ: WSGIEnvironment, installation: sqlite3.Row | None) -> None:
+        told = environ.get("HTTP_X_BUNQ_CLIENT_REQUEST_ID")
+        if told is None or installation is None or not self.habits.request_ids_are_unique:
+            return
+        if (installation["id"], told) in self._request_ids:
+            # The text is our own: no source shows bunq's.
+            raise refuse(400, "The request id was used before.")
+        self._request_ids.add((installation["id"], told))
 
 
 def _read_body(environ: WSGIEnvironment) -> bytes:
-    length = environ.get("CONTENT_LENGTH") or "0"
-    body: bytes = environ["wsgi.input"].read(int(length) if length.isdigit() else 0)
+    told = environ.get("CONTENT_LENGTH") or "0"
+    length = int(told) if told.isascii() and told.isdigit() else 0
+    if length > _LARGEST_BODY:
+        raise refuse(400, "The request body is too large.")
+    body: bytes = environ["wsgi.input"].read(length)
     return body
+
+
+def _upload(environ: WSGIEnvironment, body: bytes) -> File:
+    kind = environ.get("CONTENT_TYPE") or ""
+    description = environ.get("HTTP_X_BUNQ_ATTACHMENT_DESCRIPTION")
+    return File(body, kind.partition(";")[0].strip().lower(), description)
 
 
 def _parse(operation: Operation, body: bytes) -> dict[str, Any]:
@@ -311,49 +392,3 @@ def _parse(operation: Operation, body: bytes) -> dict[str, Any]:
     if operation.method in ("POST", "PUT") and not operation.sends_bytes:
         check_fields(operation, fields)
     return fields
-
-
-def _paging(query: dict[str, str]) -> Paging:
-    """Read which page is asked for. More than 200 are cut to 200: no source shows a refusal."""
-    numbers: dict[str, int] = {}
-    for name in ("count", "older_id", "newer_id"):
-        if name in query:
-            text = query[name]
-            if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 (64 bits)
-                raise refuse(400, f'Invalid value for "{name}": a whole number is expected.')
-            numbers[name] = int(text)
-    if "older_id" in numbers and "newer_id" in numbers:
-        raise refuse(400, 'Use either "older_id" or "newer_id", not both.')
-    if numbers.get("count") == 0:
-        raise refuse(400, 'Invalid value for "count": at least 1 is expected.')
-    return Paging(
-        count=min(numbers.get("count", Paging.count), _LARGEST_PAGE),
-        older_id=numbers.get("older_id"),
-        newer_id=numbers.get("newer_id"),
-    )
-
-
-def _pagination(page: Page, path: str, query: dict[str, str]) -> dict[str, str | None]:
-    """Tell the pages beside this one. Source: fixtures of the Ruby client."""
-    kept = {name: text for name, text in query.items() if name not in ("older_id", "newer_id")}
-
-    def url(name: str, number: int) -> str:
-        return f"{path}?{urlencode({**kept, name: number})}"
-
-    if not page.ids:
-        return {"future_url": None, "newer_url": None, "older_url": None}
-    newer = url("newer_id", page.ids[0])
-    return {
-        "future_url": None if page.has_newer else newer,
-        "newer_url": newer if page.has_newer else None,
-        "older_url": url("older_id", page.ids[-1]) if page.has_older else None,
-    }
-
-
-def _envelope(items: list[Item]) -> dict[str, Any]:
-    return {"Response": [{name: item} for name, item in items]}
-
-
-def _write(answer: dict[str, Any]) -> bytes:
-    r"""Write JSON as bunq does: no spaces, ``/`` as ``\/``, other letters as ``\uXXXX``."""
-    return json.dumps(answer, separators=(",", ":")).replace("/", "\\/").encode()

@@ -32,6 +32,11 @@ class Clock:
         """Give the present (UTC)."""
         return self._start + timedelta(seconds=self._tick() - self._started)
 
+    def start_after(self, moment: datetime | None) -> None:
+        """Go on from a moment, if it is still to come: what is written never lies ahead."""
+        if moment is not None and moment > self.now():
+            self._start += moment - self.now()
+
     def advance(self, *, days: float = 0, hours: float = 0, seconds: float = 0) -> datetime:
         """Move the present forward, and give it."""
         self._start += timedelta(days=max(days, 0), hours=max(hours, 0), seconds=max(seconds, 0))

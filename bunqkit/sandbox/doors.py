@@ -13,10 +13,11 @@ import requests
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from bunqkit.errors import BunqkitError
+from bunqkit.sandbox.faults import CutConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from wsgiref.types import WSGIApplication
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 # Where the bank in this process is; ".invalid" is reserved and leads nowhere (RFC 2606).
 BASE_URL = "https://bank.invalid/v1"
@@ -47,7 +48,12 @@ class InProcess(requests.adapters.BaseAdapter):
             told.append((status, headers))
             return lambda _written: None
 
-        body = b"".join(self._application(_environ(request), start_response))
+        try:
+            body = b"".join(self._application(_environ(request), start_response))
+        except CutConnection as error:
+            raise requests.ConnectionError(
+                "The bank closed the connection without an answer.", request=request
+            ) from error
         status, headers = told[-1]
         code, _, reason = status.partition(" ")
         raw = HTTPResponse(
@@ -97,7 +103,12 @@ class Server:
         self._is_closing = threading.Event()
         try:
             self._server = waitress.create_server(
-                application, map=self._sockets, host=host, port=port, threads=8, ident="bunq"
+                _cutting(application),
+                map=self._sockets,
+                host=host,
+                port=port,
+                threads=8,
+                ident="bunq",
             )
         except (OSError, ValueError) as error:
             raise BunqkitError(
@@ -122,9 +133,25 @@ class Server:
         self._server.pull_trigger()
 
 
+def _cutting(application: WSGIApplication) -> WSGIApplication:
+    """Have the server close the connection where the bank says so."""
+    gone: type[Exception] = importlib.import_module("waitress.channel").ClientDisconnected
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return application(environ, start_response)
+        except CutConnection as error:
+            # As if the client had hung up: waitress then closes without a word.
+            raise gone from error
+
+    return answer
+
+
 def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     parts = urlsplit(str(request.url))
     body = request.body or b""
+    if isinstance(body, str):
+        body = body.encode()
     assert isinstance(body, bytes)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -146,6 +173,9 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     }
     for name, text in _header_texts(request.headers.items()):
         environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
+    # Two headers have names of their own (PEP 3333).
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
     return environ
 
 

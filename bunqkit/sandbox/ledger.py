@@ -1,7 +1,7 @@
 """The bank's books: people, their accounts, and double entries in whole cents.
 
-Knows money and nothing of HTTP or JSON on the wire. Every movement is one transaction of SQLite
-with two legs that sum to zero; people outside the bank have accounts in the books too, which are
+Knows money and nothing of HTTP or JSON on the wire. Every movement is one row whose
+two entries the schema writes; people outside the bank have accounts in the books too, which are
 the only ones that may be overdrawn.
 """
 
@@ -15,66 +15,40 @@ import secrets
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
+from bunqkit.errors import BunqkitError
 from bunqkit.sandbox.clock import Clock, wire_time
 from bunqkit.sandbox.refusal import not_found, refuse
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS sequence (kind TEXT PRIMARY KEY, last INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS person (
-    id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created TEXT NOT NULL,
-    name TEXT NOT NULL, label TEXT NOT NULL, email TEXT UNIQUE, phone TEXT UNIQUE,
-    session_timeout INTEGER NOT NULL DEFAULT 604800, details TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS account (
-    id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, person_id INTEGER REFERENCES person,
-    created TEXT NOT NULL, updated TEXT NOT NULL, iban TEXT NOT NULL UNIQUE, holder TEXT NOT NULL,
-    description TEXT NOT NULL, currency TEXT NOT NULL, balance INTEGER NOT NULL DEFAULT 0,
-    status TEXT NOT NULL, sub_status TEXT NOT NULL, details TEXT NOT NULL,
-    CHECK (person_id IS NULL OR balance >= 0));
-CREATE TABLE IF NOT EXISTS leg (
-    id INTEGER PRIMARY KEY, movement INTEGER NOT NULL, account_id INTEGER NOT NULL
-    REFERENCES account, counter_id INTEGER NOT NULL REFERENCES account, created TEXT NOT NULL,
-    cents INTEGER NOT NULL CHECK (cents <> 0), balance_after INTEGER NOT NULL,
-    currency TEXT NOT NULL, description TEXT NOT NULL, type TEXT NOT NULL, sub_type TEXT NOT NULL,
-    details TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS leg_of_account ON leg (account_id, id);
-CREATE TABLE IF NOT EXISTS request (
-    id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES account,
-    created TEXT NOT NULL, updated TEXT NOT NULL, responded TEXT, payer_id INTEGER
-    REFERENCES account, alias TEXT NOT NULL, cents INTEGER NOT NULL CHECK (cents > 0),
-    currency TEXT NOT NULL, description TEXT NOT NULL, status TEXT NOT NULL, details TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS api_key (
-    text TEXT PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person, expires TEXT);
-CREATE TABLE IF NOT EXISTS installation (
-    id INTEGER PRIMARY KEY, token_id INTEGER NOT NULL, token TEXT NOT NULL UNIQUE,
-    created TEXT NOT NULL, public_key TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS device (
-    id INTEGER PRIMARY KEY, installation_id INTEGER NOT NULL UNIQUE REFERENCES installation,
-    api_key TEXT NOT NULL REFERENCES api_key, created TEXT NOT NULL, description TEXT NOT NULL,
-    addresses TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS session (
-    id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, installation_id INTEGER NOT NULL
-    REFERENCES installation, person_id INTEGER NOT NULL REFERENCES person,
-    created TEXT NOT NULL, expires TEXT NOT NULL);
-"""
+from bunqkit.sandbox.schema import KEPT, SCHEMA, VERSION
 
 # First ids of each kind, of the size that the sandbox gives (dossier: users near 1.8 million).
 _FIRST = {
     "person": 1_822_179,
     "account": 1_759_986,
-    "leg": 10_108_864,
-    "movement": 1,
+    "movement": 5_054_432,
     "request": 712_859,
+    "request-response": 904_117,
     "installation": 53_001,
     "token": 25_536_694,
     "device": 35_007,
+    "credential": 41_230,
+    "permitted-ip": 48_611,
+    "thing": 210_334,
+    "file": 88_752,
+    # Above 2^31: clients that keep ids in 32 bits have failed on the real ones.
+    "event": 6_789_012_345,
+    "callback": 1,
     "draw": 1,
 }
+
+
+_T = TypeVar("_T")
+_MOST = 10**17
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True)
@@ -106,12 +80,30 @@ class Ledger:
         self.clock = clock
         self._lock = threading.RLock()
         self._depth = 0
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA foreign_keys = ON")
-        with self.transaction():
-            for statement in _SCHEMA.split(";"):
-                self._db.execute(statement)
+        self._known: dict[tuple[str, int], Any] = {}
+        self._db = self._open(path)
+
+    def _open(self, path: str) -> sqlite3.Connection:
+        db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        try:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version in (0, VERSION):
+                db.execute("PRAGMA foreign_keys = ON")
+                # With a log a killed process loses nothing that was committed; only a loss of
+                # power may take the last moments, and never half of a movement.
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        except sqlite3.DatabaseError as error:
+            db.close()
+            raise BunqkitError(f"{path} can't be opened as the books of a bank: {error}") from error
+        if version not in (0, VERSION):
+            db.close()
+            raise BunqkitError(
+                f"{path} holds the books of another version of the bank. Give another file."
+            )
+        return db
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -126,6 +118,7 @@ class Ledger:
             except BaseException:
                 self._depth -= 1
                 if outermost:
+                    self._known.clear()
                     self._db.execute("ROLLBACK")
                 raise
             self._depth -= 1
@@ -155,18 +148,46 @@ class Ledger:
 
     def update(self, table: str, number: object, **values: object) -> None:
         """Change one row."""
+        if table in ("account", "person"):
+            self._known.clear()
         marks = ", ".join(f"{name} = ?" for name in values)
         self._db.execute(f"UPDATE {table} SET {marks} WHERE id = ?", (*values.values(), number))
+
+    def insert_many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Write many rows by one statement."""
+        self._db.executemany(statement, rows)
+
+    def execute(self, statement: str, *values: object) -> None:
+        """Change rows by a statement of one's own."""
+        self._known.clear()
+        self._db.execute(statement, values)
 
     def delete(self, table: str, number: object) -> None:
         """Take out one row."""
         self._db.execute(f"DELETE FROM {table} WHERE id = ?", (number,))
 
+    def recall(self, thing: tuple[str, int], make: Callable[[], _T]) -> _T:
+        """Give what was made of a row before, until a row is changed.
+
+        A list of 200 payments names the same few accounts; reading them anew took most of its time.
+        """
+        if thing not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[thing] = make()
+        known: _T = self._known[thing]
+        return known
+
     def next_id(self, kind: str) -> int:
         """Give the next id of a kind; ids of a kind only grow."""
+        return self.reserve(kind, 1)
+
+    def reserve(self, kind: str, count: int) -> int:
+        """Give the first of so many ids of a kind."""
         row = self.row("SELECT last FROM sequence WHERE kind = ?", kind)
         number = int(row["last"]) + 1 if row else _FIRST[kind]
-        self._db.execute("INSERT OR REPLACE INTO sequence VALUES (?, ?)", (kind, number))
+        last = number + count - 1
+        self._db.execute("INSERT OR REPLACE INTO sequence VALUES (?, ?)", (kind, last))
         return number
 
     def chance(self, kind: str, number: int | str) -> random.Random:
@@ -198,7 +219,7 @@ class Ledger:
         self.insert(
             "person",
             id=number,
-            uuid=self._uuid("person", number),
+            uuid=self.new_uuid("person", number),
             kind=kind,
             created=wire_time(at or self.clock.now()),
             name=name,
@@ -215,6 +236,7 @@ class Ledger:
         *,
         holder: str,
         description: str,
+        kind: str = "MonetaryAccountBank",
         currency: str = "EUR",
         iban: str | None = None,
         details: dict[str, Any] | None = None,
@@ -226,8 +248,9 @@ class Ledger:
         self.insert(
             "account",
             id=number,
-            uuid=self._uuid("account", number),
+            uuid=self.new_uuid("account", number),
             person_id=person_id,
+            kind=kind,
             created=created,
             updated=created,
             iban=iban or self._new_iban("BUNQ", self.chance("iban", number)),
@@ -240,7 +263,19 @@ class Ledger:
         )
         return number
 
-    def outsider(self, holder: str, *, iban: str | None = None, currency: str = "EUR") -> int:
+    def add_co_owner(self, account_id: int, person_id: int, status: str) -> None:
+        """Write that an account is also somebody else's, or shall be."""
+        self._known.clear()
+        self.insert("co_owner", account_id=account_id, person_id=person_id, status=status)
+
+    def outsider(
+        self,
+        holder: str,
+        *,
+        iban: str | None = None,
+        currency: str = "EUR",
+        details: dict[str, Any] | None = None,
+    ) -> int:
         """Find or write the account of somebody outside the bank; give its id."""
         column, value = ("holder", holder) if iban is None else ("iban", iban)
         found = self.row(
@@ -257,12 +292,13 @@ class Ledger:
             description="",
             currency=currency,
             iban=iban or self._new_iban(luck.choice(_BANKS), luck),
+            details=details,
         )
 
     def move(
         self, source_id: int, target_id: int, movement: Movement, *, at: datetime | None = None
     ) -> tuple[int, int]:
-        """Move money in one transaction; give the ids of the leg that pays and the one that gets.
+        """Move money in one transaction; give the ids of the payment made and the one got.
 
         Raises
         ------
@@ -283,33 +319,29 @@ class Ledger:
                 )
             if "CANCELLED" in (source["status"], target["status"]):
                 raise refuse(400, "One of the two accounts is closed.")
-            together = self.next_id("movement")
-            created = wire_time(at or self.clock.now())
-            legs = []
-            for mine, other, cents in (
-                (source, target, -movement.cents),
-                (target, source, movement.cents),
+            if source["status"] == "BLOCKED" or "COMPLETELY" in (
+                source["sub_status"],
+                target["sub_status"],
             ):
-                balance = int(mine["balance"]) + cents
-                number = self.next_id("leg")
-                self.update("account", mine["id"], balance=balance)
-                self.insert(
-                    "leg",
-                    id=number,
-                    movement=together,
-                    account_id=mine["id"],
-                    counter_id=other["id"],
-                    created=created,
-                    cents=cents,
-                    balance_after=balance,
-                    currency=mine["currency"],
-                    description=movement.description,
-                    type=movement.type,
-                    sub_type=movement.sub_type,
-                    details=json.dumps(movement.details or {}),
-                )
-                legs.append(number)
-            return legs[0], legs[1]
+                raise refuse(400, "One of the two accounts is blocked.")
+            # The largest number that SQLite can keep, less than the sugar daddy will ever have.
+            if target["balance"] + movement.cents > _MOST:
+                raise refuse(400, "The balance of an account can't be that high.")
+            number = self.next_id("movement")
+            self.insert(
+                "movement",
+                id=number,
+                payer_id=source_id,
+                payee_id=target_id,
+                created=wire_time(at or self.clock.now()),
+                cents=movement.cents,
+                currency=source["currency"],
+                description=movement.description,
+                type=movement.type,
+                sub_type=movement.sub_type,
+                details=json.dumps(movement.details or {}),
+            )
+            return 2 * number, 2 * number + 1
 
     def account(self, number: int) -> sqlite3.Row:
         """Read an account; refuse if there is none."""
@@ -339,23 +371,62 @@ class Ledger:
     def add_api_key(self, person_id: int, *, lifetime: timedelta | None = None) -> str:
         """Make an API key, lost unless it is bound within its lifetime; give its text."""
         text = f"sandbox_{secrets.token_hex(32)}"
-        expires = lifetime and wire_time(self.clock.now() + lifetime)
-        self.insert("api_key", text=text, person_id=person_id, expires=expires)
+        now = self.clock.now()
+        self.insert(
+            "api_key",
+            text=text,
+            id=self.next_id("credential"),
+            person_id=person_id,
+            created=wire_time(now),
+            expires=lifetime and wire_time(now + lifetime),
+        )
         return text
 
     def bind_api_key(self, text: str) -> None:
         """Keep a key for good: it is in use."""
         self._db.execute("UPDATE api_key SET expires = NULL WHERE text = ?", (text,))
 
-    def imbalance(self) -> dict[str, int]:
-        """Give, for each currency, the sum of all entries and of all balances: zero, both."""
-        found = self.rows(
-            "SELECT currency, SUM(cents) AS cents FROM leg GROUP BY currency UNION ALL "
-            "SELECT currency || ' balances', SUM(balance) FROM account GROUP BY currency"
+    def last_time(self) -> datetime | None:
+        """Give when the last movement or session was written."""
+        row = self.row(
+            "SELECT MAX(created) AS last FROM (SELECT MAX(created) AS created FROM movement "
+            "UNION ALL SELECT MAX(created) FROM session)"
         )
-        return {row["currency"]: row["cents"] for row in found}
+        last = row and row["last"]
+        return datetime.fromisoformat(last).replace(tzinfo=UTC) if last else None
 
-    def _uuid(self, kind: str, number: int) -> str:
+    def wipe(self, seed: int) -> None:
+        """Forget everything, and draw from another seed from now on."""
+        self.seed = seed
+        self._known.clear()
+        kept = ("entry_stays", "movement_stays")
+        for trigger in kept:
+            self._db.execute(f"DROP TRIGGER {trigger}")
+        self._db.execute("PRAGMA defer_foreign_keys = ON")
+        for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            self._db.execute(f"DELETE FROM {row['name']}")
+        for trigger in kept:
+            self._db.execute(KEPT[trigger])
+
+    def imbalance(self) -> dict[str, int]:
+        """Give what is wrong with the books, each with its number: all are zero, always.
+
+        The sum of the entries of each currency, the balances that differ from the sum of their
+        entries, and the movements that lack one of their two entries.
+        """
+        found = self.rows(
+            "SELECT currency, SUM(entry.cents) AS number FROM entry JOIN movement "
+            "ON movement.id = movement_id GROUP BY currency UNION ALL "
+            "SELECT 'wrong balances', COUNT(*) FROM account LEFT JOIN (SELECT account_id, "
+            "SUM(cents) AS cents FROM entry GROUP BY account_id) ON account_id = account.id "
+            "WHERE balance <> COALESCE(cents, 0) UNION ALL "
+            "SELECT 'half movements', (SELECT COUNT(*) * 2 FROM movement) - "
+            "(SELECT COUNT(*) FROM entry)"
+        )
+        return {row["currency"]: row["number"] for row in found}
+
+    def new_uuid(self, kind: str, number: int) -> str:
+        """Give the uuid of one thing, decided by the seed."""
         return str(uuid.UUID(int=self.chance(f"uuid/{kind}", number).getrandbits(128), version=4))
 
     def _new_iban(self, bank: str, luck: random.Random) -> str:

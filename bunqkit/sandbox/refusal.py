@@ -45,6 +45,8 @@ def not_found(kind: str, number: object) -> Refusal:
 
 # Source: bunq2ynab PR#76 (2026); 401 in the older docs, 403 in what was captured since 2020.
 INSUFFICIENT = refuse(403, "Insufficient authentication.", "Onvoldoende autorisatie.")
+# Source: the table of the docs of 2020, a fixture of the Ruby client.
+UNAUTHORISED = refuse(401, "Insufficient authorisation.", "Onvoldoende autorisatie.")
 # Source: sdk_csharp#114, sdk_php#160, sdk_python#147.
 WRONG_CREDENTIALS = refuse(400, "User credentials are incorrect. Incorrect API key or IP address.")
 # Source: sdk_php#87, #129; postman#5.
@@ -62,5 +64,11 @@ NO_SIGNATURE = Refusal(
 )
 # Source: bunqDesktop#536.
 NO_ROUTE = refuse(404, "Route not found.")
+# Source: bunq2ynab#62; where a fault says so, whatever the limits are.
+TOO_MANY = refuse(
+    429, "Too many requests. You can do a maximum of 3 calls per 3 second to this endpoint."
+)
+# Source: the Ruby client, for the status; the text is our own.
+MAINTENANCE = refuse(491, "bunq is under maintenance. Please try again later.")
 # Source: postman#27.
 BAD_PUBLIC_KEY = refuse(400, "Client Public Key Invalid")

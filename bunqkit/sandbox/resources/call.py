@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from bunqkit.catalogue import Operation
+from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
 
 Item = tuple[str, dict[str, Any]]
@@ -32,33 +34,54 @@ class Page:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file: what an upload brings, and what a content call gives in place of items."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+    description: str | None = None
+
+
+@dataclass(frozen=True)
 class Call:
     """One call, authenticated and with its fields checked.
 
     Attributes
     ----------
+    operation
+        What is called.
     ledger
         The books.
     ids
         The path's ids, by their names in the path.
     body
         The body, with no field that the call does not take.
+    query
+        What stands behind the question mark.
     paging
         Which page is asked for.
+    upload
+        The file that came in place of a body.
     address
         The caller's IP address.
     bank_key
         The bank's public key, as PEM.
+    habits
+        How the bank behaves where sources disagree.
     installation, session
         Whose token came with the call.
     """
 
+    operation: Operation
     ledger: Ledger
     ids: dict[str, str]
     body: dict[str, Any]
+    query: dict[str, str]
     paging: Paging
+    upload: File
     address: str
     bank_key: str
+    habits: Habits
     installation: sqlite3.Row | None = None
     session: sqlite3.Row | None = None
 
@@ -70,12 +93,16 @@ class Call:
 
     def number(self, name: str) -> int:
         """Give an id of the path as a number; one that is none is an id that nothing has."""
-        text = self.ids[name]
-        # The bound is SQLite's: an id above it can't be there either.
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0  # noqa: PLR2004
+        return read_id(self.ids[name])
 
     def page(
-        self, table: str, condition: str, values: tuple[object, ...], tell: Callable[..., Item]
+        self,
+        table: str,
+        condition: str,
+        values: tuple[object, ...],
+        tell: Callable[[Ledger, sqlite3.Row], Item],
+        *,
+        key: str = "id",
     ) -> Page:
         """Read the page of a table that is asked for.
 
@@ -85,6 +112,8 @@ class Call:
             What to list.
         tell
             Makes the item of a row.
+        key
+            The column that the cursors mean.
 
         Source: bunq docs, "Pagination"; newest first, both cursors exclusive (bunq/doc#69).
         """
@@ -93,25 +122,31 @@ class Call:
         bound, order = "", "DESC"
         cursor: tuple[int, ...] = ()
         if older is not None:
-            bound, cursor = f" AND {table}.id < ?", (older,)
+            bound, cursor = f" AND {table}.{key} < ?", (older,)
         elif newer is not None:
             # The ones closest to the cursor, so that no page is skipped on the way forward.
-            bound, order, cursor = f" AND {table}.id > ?", "ASC", (newer,)
+            bound, order, cursor = f" AND {table}.{key} > ?", "ASC", (newer,)
         rows = self.ledger.rows(
-            f"SELECT {table}.* {wanted}{bound} ORDER BY {table}.id {order} LIMIT ?",
+            f"SELECT {table}.* {wanted}{bound} ORDER BY {table}.{key} {order} LIMIT ?",
             *values,
             *cursor,
             self.paging.count,
         )
-        rows.sort(key=lambda row: -row["id"])
-        ids = tuple(row["id"] for row in rows)
-        beyond = f"SELECT 1 {wanted} AND {table}.id"
+        rows.sort(key=lambda row: -row[key])
+        ids = tuple(row[key] for row in rows)
+        beyond = f"SELECT 1 {wanted} AND {table}.{key}"
         return Page(
             items=[tell(self.ledger, row) for row in rows],
             ids=ids,
             has_older=bool(ids and self.ledger.row(f"{beyond} < ?", *values, ids[-1])),
             has_newer=bool(ids and self.ledger.row(f"{beyond} > ?", *values, ids[0])),
         )
+
+
+def read_id(text: str) -> int:
+    """Read an id; what is none is an id that nothing has."""
+    # The bound is SQLite's: an id above it can't be there either.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0  # noqa: PLR2004
 
 
 def created(number: int) -> list[Item]:

@@ -1,18 +1,29 @@
-"""Payments: both legs of a transfer, each side seeing its own.
+"""Payments: both sides of a transfer, each side seeing its own; one by one and in batches.
 
-Source: bunq docs, "Payment"; the shape follows a capture of 2023.
+Source: bunq docs, "Payment" and "Payment batch"; the shape follows a capture of 2023.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger, Movement, is_iban
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.accounts import label_account, own_account
+from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
+from bunqkit.sandbox.resources.events import notify, record
+from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.things import (
+    add_thing,
+    change_thing,
+    find_thing,
+    scope_of,
+    tell_thing,
+)
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _LONGEST = 9000
@@ -22,14 +33,16 @@ _LONGEST_OUTSIDE = 140
 def list_payments(call: Call) -> Page:
     """List the payments of an account, newest first."""
     account = own_account(call)
-    return call.page("leg", "account_id = ?", (account["id"],), tell_payment)
+    return call.page("payment", "account_id = ?", (account["id"],), tell_payment)
 
 
 def get_payment(call: Call) -> list[Item]:
     """Give one payment of the account."""
     account = own_account(call)
     row = call.ledger.row(
-        "SELECT * FROM leg WHERE id = ? AND account_id = ?", call.number("itemId"), account["id"]
+        "SELECT * FROM payment WHERE id = ? AND account_id = ?",
+        call.number("itemId"),
+        account["id"],
     )
     if row is None:
         raise not_found("Payment", call.ids["itemId"])
@@ -38,24 +51,142 @@ def get_payment(call: Call) -> list[Item]:
 
 def create_payment(call: Call) -> list[Item]:
     """Pay; give the id of the paying side's payment."""
-    account, body = own_account(call), call.body
+    return created(_pay(call, own_account(call), call.body))
+
+
+def create_batch(call: Call) -> list[Item]:
+    """Pay several at once: all of them or none."""
+    account, told = own_account(call), call.body["payments"]
+    if not told:
+        raise refuse(400, "A payment batch needs at least one payment.")
+    scope = scope_of(call)
+    number = add_thing(call.ledger, scope, "PaymentBatch", {})
+    paid = [_pay(call, account, body, batch_id=number) for body in told]
+    row = call.ledger.row("SELECT * FROM thing WHERE id = ?", number)
+    assert row is not None
+    change_thing(call.ledger, row, {"payment_ids": paid})
+    record(call.ledger, account["id"], "PaymentBatch", number)
+    notify(
+        call.ledger,
+        account["id"],
+        number,
+        (("PAYMENT", "PAYMENT_BATCH_CREATED"),),
+        lambda: tell_batch(call.ledger, _thing(call.ledger, number)),
+    )
+    return created(number)
+
+
+def list_batches(call: Call) -> Page:
+    """List the batches of an account, newest first."""
+    page = call.page("thing", "scope = ?", (scope_of(call),), tell_batch)
+    return replace(page, items=[_nest(call, item) for item in page.items])
+
+
+def get_batch(call: Call) -> list[Item]:
+    """Give one batch with its payments."""
+    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    return [_nest(call, tell_batch(call.ledger, row))]
+
+
+def _nest(call: Call, item: Item) -> Item:
+    """Give a batch in the form that the bank's habits say."""
+    name, batch = item
+    if call.habits.batches_nest:
+        batch = batch | {"payments": {"Payment": batch["payments"]}}
+    return name, batch
+
+
+def update_batch(call: Call) -> list[Item]:
+    """Refuse: what is paid stays paid."""
+    find_thing(call, [scope_of(call)], call.ids["itemId"])
+    raise refuse(400, "This payment batch was carried out and can't be changed any more.")
+
+
+def tell_batch(ledger: Ledger, row: sqlite3.Row) -> Item:
+    """Give a batch with its payments."""
+    ids = json.loads(row["item"]).get("payment_ids", [])
+    rows = [ledger.row("SELECT * FROM payment WHERE id = ?", number) for number in ids]
+    payments = [tell_payment(ledger, each)[1] for each in rows if each is not None]
+    return "PaymentBatch", tell_thing(row, "PaymentBatch") | {"payments": payments}
+
+
+def _thing(ledger: Ledger, number: int) -> sqlite3.Row:
+    row = ledger.row("SELECT * FROM thing WHERE id = ?", number)
+    assert row is not None
+    return row
+
+
+def _pay(
+    call: Call, account: sqlite3.Row, body: dict[str, Any], *, batch_id: int | None = None
+) -> int:
     cents = cents_of(body["amount"], account["currency"], "amount")
     target, outside = find_counterparty(
         call.ledger, body["counterparty_alias"], account["currency"]
     )
     check_description(body["description"], outside=outside)
-    paid, _ = call.ledger.move(
-        account["id"],
-        target,
-        Movement(
-            cents,
-            body["description"],
-            type="EBA_SCT" if outside else "BUNQ",
-            sub_type="SCT" if outside else "PAYMENT",
-            details={"merchant_reference": body.get("merchant_reference")},
-        ),
+    details = {
+        "merchant_reference": body.get("merchant_reference"),
+        "attachment": check_attachments(call, account["id"], body.get("attachment")),
+        "batch_id": batch_id,
+    }
+    movement = Movement(
+        cents,
+        body["description"],
+        type="EBA_SCT" if outside else "BUNQ",
+        sub_type="SCT" if outside else "PAYMENT",
+        details={name: told for name, told in details.items() if told},
     )
-    return created(paid)
+    return book(call.ledger, account["id"], target, movement)[0]
+
+
+def book(
+    ledger: Ledger,
+    source_id: int,
+    target_id: int,
+    movement: Movement,
+    *,
+    at: datetime | None = None,
+) -> tuple[int, int]:
+    """Move money and tell both sides; give the ids of the payment made and the one got."""
+    ids = ledger.move(source_id, target_id, movement, at=at)
+    for account_id, number, word in (
+        (source_id, ids[0], "CREATED"),
+        (target_id, ids[1], "RECEIVED"),
+    ):
+        record(ledger, account_id, "Payment", number, at=at)
+        notices = [("MUTATION", f"MUTATION_{word}")]
+        # Source: bunq docs, "Callbacks": what comes of a request is no PAYMENT.
+        if movement.sub_type != "REQUEST":
+            notices.append(("PAYMENT", f"PAYMENT_{word}"))
+        notify(
+            ledger,
+            account_id,
+            number,
+            tuple(notices),
+            lambda number=number: tell_payment(ledger, payment_row(ledger, number)),  # type: ignore[misc]
+        )
+    return ids
+
+
+def payment_row(ledger: Ledger, number: int) -> sqlite3.Row:
+    """Read one side of a movement."""
+    row = ledger.row("SELECT * FROM payment WHERE id = ?", number)
+    assert row is not None
+    return row
+
+
+def check_attachments(
+    call: Call, account_id: int, told: list[dict[str, Any]] | None
+) -> list[dict[str, int]]:
+    """Insist that attachments were uploaded to this account; give them as they are read."""
+    for each in told or []:
+        if not call.ledger.row(
+            "SELECT 1 FROM file WHERE id = ? AND scope = ?",
+            each["id"] if 0 <= each["id"] < 2**63 else 0,
+            f"monetary-account/{account_id}/attachment",
+        ):
+            raise not_found("Attachment", each["id"])
+    return [{"id": each["id"], "monetary_account_id": account_id} for each in told or []]
 
 
 def check_description(description: str, *, outside: bool) -> None:
@@ -94,7 +225,7 @@ def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> t
 
 
 def tell_payment(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give one leg as the owner of its account sees it."""
+    """Give one side of a movement as the owner of its account sees it."""
     details = json.loads(row["details"])
     return "Payment", {
         "id": row["id"],
@@ -105,12 +236,12 @@ def tell_payment(ledger: Ledger, row: sqlite3.Row) -> Item:
         "description": row["description"],
         "type": row["type"],
         "merchant_reference": details.get("merchant_reference"),
-        "alias": label_account(ledger, ledger.account(row["account_id"])),
-        "counterparty_alias": label_account(ledger, ledger.account(row["counter_id"])),
-        "attachment": [],
-        "geolocation": None,
-        "batch_id": None,
-        "scheduled_id": None,
+        "alias": label_account(ledger, row["account_id"]),
+        "counterparty_alias": label_account(ledger, row["counter_id"]),
+        "attachment": details.get("attachment", []),
+        "geolocation": details.get("geolocation"),
+        "batch_id": details.get("batch_id"),
+        "scheduled_id": details.get("scheduled_id"),
         "address_billing": None,
         "address_shipping": None,
         "sub_type": row["sub_type"],

@@ -1,6 +1,7 @@
-"""Requests for money, and the sugar daddy who accepts them.
+"""Requests for money: asked, answered by the other side, revoked; and the sugar daddy.
 
-Source: bunq docs, "Request inquiry" and "Sandbox"; the SDK's tests for what the sugar daddy does.
+Source: bunq docs, "Request inquiry", "Request response" and "Sandbox"; the SDK's tests for what
+the sugar daddy does. The two sides have different ids, and no field leads from one to the other.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from typing import Any
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.accounts import label_account, own_account
+from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
-from bunqkit.sandbox.resources.payments import check_description, find_counterparty
+from bunqkit.sandbox.resources.events import notify, record
+from bunqkit.sandbox.resources.labels import label_account, label_pointer
+from bunqkit.sandbox.resources.payments import book, check_description, find_counterparty
+from bunqkit.sandbox.resources.shape import shape
+from bunqkit.sandbox.resources.things import add_thing, find_thing, scope_of, tell_thing
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 SUGAR_DADDY = "sugardaddy@bunq.com"
-# Source: bunq docs, "Sandbox": up to EUR 500 at a time; the page of 2026 says more is rejected.
-_SUGAR_LIMIT = 500_00
 
 
 def list_requests(call: Call) -> Page:
@@ -36,21 +39,7 @@ def get_request(call: Call) -> list[Item]:
 
 def create_request(call: Call) -> list[Item]:
     """Ask somebody for money; the sugar daddy answers at once."""
-    account, body, ledger = own_account(call), call.body, call.ledger
-    cents = cents_of(body["amount_inquired"], account["currency"], "amount_inquired")
-    check_description(body["description"], outside=False)
-    alias = body["counterparty_alias"]
-    payer = _payer(ledger, alias, account["currency"], open_to_all=body["allow_bunqme"])
-    if payer == account["id"]:
-        raise refuse(400, "You can't request money from the account that you request it for.")
-    number = add_request(ledger, account["id"], payer, cents, body)
-    if alias["type"] == "EMAIL" and alias["value"].lower() == SUGAR_DADDY:
-        if cents <= _SUGAR_LIMIT and account["currency"] == "EUR":
-            accept_request(ledger, number)
-        else:
-            now = wire_time(ledger.clock.now())
-            ledger.update("request", number, status="REJECTED", updated=now, responded=now)
-    return created(number)
+    return created(_ask(call, own_account(call), call.body))
 
 
 def update_request(call: Call) -> list[Item]:
@@ -59,12 +48,109 @@ def update_request(call: Call) -> list[Item]:
     # The answer to this update is the whole request, not its id (constants of the SDK).
     if call.body.get("status") != "REVOKED":
         raise refuse(400, 'A request can only be changed to status "REVOKED".')
-    if row["status"] != "PENDING":
-        raise refuse(400, f"This request is {row['status']} and can't be revoked any more.")
-    call.ledger.update(
-        "request", row["id"], status="REVOKED", updated=wire_time(call.ledger.clock.now())
-    )
+    _answer(call.ledger, row, "REVOKED")
     return [tell_request(call.ledger, _own_request(call))]
+
+
+def create_batch(call: Call) -> list[Item]:
+    """Ask several people at once: all of them or none."""
+    account, told = own_account(call), call.body["request_inquiries"]
+    if not told:
+        raise refuse(400, "A request inquiry batch needs at least one request.")
+    total = cents_of(
+        call.body["total_amount_inquired"], account["currency"], "total_amount_inquired"
+    )
+    asked = [cents_of(b["amount_inquired"], account["currency"], "amount_inquired") for b in told]
+    if total != sum(asked):
+        raise refuse(400, 'The "total_amount_inquired" is not the sum of the amounts.')
+    values = {"total_amount_inquired": amount(total, account["currency"])}
+    number = add_thing(call.ledger, scope_of(call), "RequestInquiryBatch", values)
+    for body in told:
+        _ask(call, account, body, batch_id=number)
+    record(call.ledger, account["id"], "RequestInquiryBatch", number)
+    return created(number)
+
+
+def list_batches(call: Call) -> Page:
+    """List the batches of requests of an account, newest first."""
+    return call.page("thing", "scope = ?", (scope_of(call),), tell_batch)
+
+
+def get_batch(call: Call) -> list[Item]:
+    """Give one batch with its requests."""
+    return [tell_batch(call.ledger, find_thing(call, [scope_of(call)], call.ids["itemId"]))]
+
+
+def update_batch(call: Call) -> list[Item]:
+    """Revoke those requests of a batch that are pending."""
+    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    if call.body.get("status") != "REVOKED":
+        raise refuse(400, 'A request can only be changed to status "REVOKED".')
+    for each in _of_batch(call.ledger, row["id"]):
+        if each["status"] == "PENDING":
+            _answer(call.ledger, each, "REVOKED")
+    return created(row["id"])
+
+
+def tell_batch(ledger: Ledger, row: sqlite3.Row) -> Item:
+    """Give a batch with its requests."""
+    told = [tell_request(ledger, each)[1] for each in _of_batch(ledger, row["id"])]
+    name = "RequestInquiryBatch"
+    return name, tell_thing(row, name) | {"request_inquiries": told}
+
+
+def _of_batch(ledger: Ledger, number: int) -> list[sqlite3.Row]:
+    return ledger.rows(
+        "SELECT * FROM request WHERE json_extract(details, '$.batch_id') = ? ORDER BY id", number
+    )
+
+
+def list_responses(call: Call) -> Page:
+    """List the requests that an account was asked to pay, newest first."""
+    account = own_account(call)
+    return call.page("request", "payer_id = ?", (account["id"],), tell_response, key="response_id")
+
+
+def get_response(call: Call) -> list[Item]:
+    """Give one request that the account was asked to pay."""
+    return [tell_response(call.ledger, _own_response(call))]
+
+
+def update_response(call: Call) -> list[Item]:
+    """Accept a request, which pays it, or reject it.
+
+    Less or more than what was asked may be paid. Source: ``amount_responded`` of the official
+    description.
+    """
+    row, body = _own_response(call), call.body
+    status = body.get("status")
+    if status not in ("ACCEPTED", "REJECTED"):
+        raise refuse(400, 'A request can be answered by status "ACCEPTED" or "REJECTED".')
+    cents = row["cents"]
+    if status == "ACCEPTED" and body.get("amount_responded") is not None:
+        cents = cents_of(body["amount_responded"], row["currency"], "amount_responded")
+    _answer(call.ledger, row, status, cents=cents)
+    return [tell_response(call.ledger, _own_response(call))]
+
+
+def _ask(
+    call: Call, account: sqlite3.Row, body: dict[str, Any], *, batch_id: int | None = None
+) -> int:
+    ledger = call.ledger
+    cents = cents_of(body["amount_inquired"], account["currency"], "amount_inquired")
+    check_description(body["description"], outside=False)
+    alias = body["counterparty_alias"]
+    payer = _payer(ledger, alias, account["currency"], open_to_all=body["allow_bunqme"])
+    if payer == account["id"]:
+        raise refuse(400, "You can't request money from the account that you request it for.")
+    if payer is not None and ledger.account(payer)["currency"] != account["currency"]:
+        raise refuse(400, "The currencies of the two accounts differ.")
+    number = add_request(ledger, account["id"], payer, cents, {**body, "batch_id": batch_id})
+    if alias["type"] == "EMAIL" and alias["value"].lower() == SUGAR_DADDY:
+        limit = call.habits.sugar_limit_cents
+        accepted = account["currency"] == "EUR" and (limit is None or cents <= limit)
+        _answer(ledger, _row(ledger, number), "ACCEPTED" if accepted else "REJECTED")
+    return number
 
 
 def add_request(
@@ -78,10 +164,18 @@ def add_request(
 ) -> int:
     """Write a pending request; give its id."""
     number, now = ledger.next_id("request"), wire_time(at or ledger.clock.now())
-    kept = ("merchant_reference", "minimum_age", "require_address", "redirect_url", "allow_bunqme")
+    kept = (
+        "merchant_reference",
+        "minimum_age",
+        "require_address",
+        "redirect_url",
+        "allow_bunqme",
+        "batch_id",
+    )
     ledger.insert(
         "request",
         id=number,
+        response_id=ledger.next_id("request-response"),
         account_id=account_id,
         created=now,
         updated=now,
@@ -93,17 +187,64 @@ def add_request(
         status="PENDING",
         details=json.dumps({name: body.get(name) for name in kept}),
     )
+    _tell_both(ledger, number, "CREATED", at=at)
     return number
 
 
 def accept_request(ledger: Ledger, number: int, *, at: datetime | None = None) -> None:
     """Have the payer pay what is asked: one outgoing and one incoming payment."""
-    row = ledger.row("SELECT * FROM request WHERE id = ?", number)
-    assert row is not None
-    movement = Movement(row["cents"], row["description"], sub_type="REQUEST")
-    ledger.move(row["payer_id"], row["account_id"], movement, at=at)
+    _answer(ledger, _row(ledger, number), "ACCEPTED", at=at)
+
+
+def _answer(
+    ledger: Ledger,
+    row: sqlite3.Row,
+    status: str,
+    *,
+    cents: int | None = None,
+    at: datetime | None = None,
+) -> None:
+    if row["status"] != "PENDING":
+        raise refuse(400, f"This request is {row['status']} and can't be answered any more.")
     now = wire_time(at or ledger.clock.now())
-    ledger.update("request", number, status="ACCEPTED", updated=now, responded=now)
+    responded = None
+    if status == "ACCEPTED":
+        responded = cents or row["cents"]
+        movement = Movement(responded, row["description"], sub_type="REQUEST")
+        book(ledger, row["payer_id"], row["account_id"], movement, at=at)
+    ledger.update(
+        "request",
+        row["id"],
+        status=status,
+        updated=now,
+        responded=None if status == "REVOKED" else now,
+        responded_cents=responded,
+    )
+    _tell_both(ledger, row["id"], status, at=at)
+
+
+def _tell_both(ledger: Ledger, number: int, word: str, *, at: datetime | None = None) -> None:
+    """Write the events of both sides of a request, and their callbacks."""
+    row = _row(ledger, number)
+    record(ledger, row["account_id"], "RequestInquiry", number, at=at)
+    notify(
+        ledger,
+        row["account_id"],
+        number,
+        (("REQUEST", f"REQUEST_INQUIRY_{word}"),),
+        lambda: tell_request(ledger, row),
+    )
+    if row["payer_id"] is not None:
+        waits = "AWAITING_REPLY" if row["status"] == "PENDING" else "FINALIZED"
+        other = row["response_id"]
+        record(ledger, row["payer_id"], "RequestResponse", other, status=waits, at=at)
+        notify(
+            ledger,
+            row["payer_id"],
+            other,
+            (("REQUEST", f"REQUEST_RESPONSE_{word}"),),
+            lambda: tell_response(ledger, row),
+        )
 
 
 def _payer(
@@ -113,6 +254,12 @@ def _payer(
         found = ledger.account_behind(alias["type"], alias["value"])
         return int(found["id"]) if found else None
     return find_counterparty(ledger, alias, currency)[0]
+
+
+def _row(ledger: Ledger, number: int) -> sqlite3.Row:
+    row = ledger.row("SELECT * FROM request WHERE id = ?", number)
+    assert row is not None
+    return row
 
 
 def _own_request(call: Call) -> sqlite3.Row:
@@ -127,39 +274,70 @@ def _own_request(call: Call) -> sqlite3.Row:
     return row
 
 
+def _own_response(call: Call) -> sqlite3.Row:
+    account = own_account(call)
+    row = call.ledger.row(
+        "SELECT * FROM request WHERE response_id = ? AND payer_id = ?",
+        call.number("itemId"),
+        account["id"],
+    )
+    if row is None:
+        raise not_found("Request response", call.ids["itemId"])
+    return row
+
+
 def tell_request(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a request as the one who asked sees it."""
     details, alias = json.loads(row["details"]), json.loads(row["alias"])
-    asked = amount(row["cents"], row["currency"])
     if row["payer_id"] is None:
-        name = alias.get("name") or alias["value"]
-        counterparty = {"iban": None, "is_light": False, "display_name": name, "country": None}
+        counterparty = label_pointer(ledger, alias, of_user=False)
     else:
-        counterparty = label_account(ledger, ledger.account(row["payer_id"]))
-    return "RequestInquiry", {
-        "id": row["id"],
+        counterparty = label_account(ledger, row["payer_id"])
+    open_url = f"https://bunq.me/t/{row['id']}" if row["payer_id"] is None else None
+    return "RequestInquiry", shape(
+        "RequestInquiry",
+        details
+        | _common(row)
+        | {
+            "id": row["id"],
+            "monetary_account_id": row["account_id"],
+            "user_alias_created": label_account(ledger, row["account_id"]),
+            "type": "INTERNAL",
+            "sub_type": "NONE",
+            "counterparty_alias": counterparty,
+            "bunqme_share_url": open_url,
+        },
+    )
+
+
+def tell_response(ledger: Ledger, row: sqlite3.Row) -> Item:
+    """Give a request as the one who is asked sees it."""
+    details = json.loads(row["details"])
+    return "RequestResponse", shape(
+        "RequestResponse",
+        _common(row)
+        | {
+            "id": row["response_id"],
+            "monetary_account_id": row["payer_id"],
+            "alias": label_account(ledger, row["payer_id"]),
+            "counterparty_alias": label_account(ledger, row["account_id"]),
+            "minimum_age": details.get("minimum_age"),
+            "require_address": details.get("require_address"),
+            "redirect_url": details.get("redirect_url"),
+            "type": "INTERNAL",
+            "sub_type": "NONE",
+        },
+    )
+
+
+def _common(row: sqlite3.Row) -> dict[str, Any]:
+    paid = row["responded_cents"]
+    return {
         "created": row["created"],
         "updated": row["updated"],
         "time_responded": row["responded"],
-        "time_expiry": None,
-        "monetary_account_id": row["account_id"],
-        "amount_inquired": asked,
-        "amount_responded": asked if row["status"] == "ACCEPTED" else None,
+        "amount_inquired": amount(row["cents"], row["currency"]),
+        "amount_responded": None if paid is None else amount(paid, row["currency"]),
         "status": row["status"],
         "description": row["description"],
-        "merchant_reference": details.get("merchant_reference"),
-        "user_alias_created": label_account(ledger, ledger.account(row["account_id"])),
-        "user_alias_revoked": None,
-        "counterparty_alias": counterparty,
-        "attachment": [],
-        "minimum_age": details.get("minimum_age"),
-        "require_address": details.get("require_address"),
-        "geolocation": None,
-        "bunqme_share_url": f"https://bunq.me/t/{row['id']}" if row["payer_id"] is None else None,
-        "redirect_url": details.get("redirect_url"),
-        "reference_split_the_bill": None,
-        "batch_id": None,
-        "scheduled_id": None,
-        "address_billing": None,
-        "address_shipping": None,
     }

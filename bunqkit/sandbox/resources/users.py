@@ -1,4 +1,4 @@
-"""The user: reading oneself.
+"""The user, and what the bank tells of one: names, limits, plan.
 
 Fields as in the official description of 2025-04; what the bank does not know is null.
 """
@@ -10,8 +10,15 @@ import sqlite3
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.refusal import not_found
-from bunqkit.sandbox.resources.call import Call, Item
+from bunqkit.sandbox.refusal import not_found, refuse
+from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.labels import label_nobody, label_user, tell_avatar
+from bunqkit.sandbox.resources.shape import shape
+from bunqkit.sandbox.resources.wire import amount
+
+# Source: bunq docs and bunqDesktop: five minutes to seven days in practice.
+_TIMEOUTS = range(60, 90 * 86_400 + 1)
+_ACCOUNTS = 25
 
 
 def list_users(call: Call) -> list[Item]:
@@ -20,51 +27,153 @@ def list_users(call: Call) -> list[Item]:
 
 
 def get_user(call: Call) -> list[Item]:
-    """Give oneself; another's id is not found."""
-    if call.number("itemId") != call.person_id:
-        raise not_found("User", call.ids["itemId"])
-    return list_users(call)
+    """Give oneself; another's id, or another kind of user's path, finds nobody."""
+    person = _oneself(call, "itemId")
+    return [tell_user(call.ledger, person)]
+
+
+def update_user(call: Call) -> list[Item]:
+    """Change oneself: the session's length, names, addresses, the avatar."""
+    person = _oneself(call, "itemId")
+    body = {name: told for name, told in call.body.items() if told is not None}
+    timeout = body.pop("session_timeout", person["session_timeout"])
+    if timeout not in _TIMEOUTS:
+        raise refuse(400, 'The value of "session_timeout" is not valid.')
+    avatar = body.get("avatar_uuid")
+    if avatar and not call.ledger.row("SELECT 1 FROM avatar WHERE uuid = ?", avatar):
+        raise not_found("Avatar", avatar)
+    for name in ("status", "sub_status"):
+        if body.pop(name, None) not in (None, "ACTIVE", "NONE"):
+            raise refuse(400, "A user of the offline bank can't be closed.")
+    details = json.loads(person["details"]) | body
+    call.ledger.update("person", person["id"], session_timeout=timeout, details=json.dumps(details))
+    return created(person["id"])
+
+
+def list_legal_names(call: Call) -> list[Item]:
+    """Give the names that stand in one's papers."""
+    return [("UserLegalNameArray", {"legal_names": [call.ledger.person(call.person_id)["name"]]})]
+
+
+def list_company_names(call: Call) -> list[Item]:
+    """Give the names of one's company."""
+    return [("UserCompanyNameArray", {"name_array": [_oneself(call, "user-companyID")["name"]]})]
+
+
+def list_limits(call: Call) -> list[Item]:
+    """Give how many accounts and cards one may still have."""
+    row = call.ledger.row(
+        "SELECT COUNT(*) AS number FROM account WHERE person_id = ? AND status <> 'CANCELLED'",
+        call.person_id,
+    )
+    assert row is not None
+    values = {
+        "limit_monetary_account": _ACCOUNTS,
+        "limit_monetary_account_remaining": max(_ACCOUNTS - row["number"], 0),
+        "limit_card_debit_maestro": 0,
+        "limit_card_debit_mastercard": 3,
+        "limit_card_debit_wildcard": 0,
+        "limit_card_wildcard": 0,
+        "limit_card_replacement": 2,
+        "limit_amount_monthly": amount(10_000_000_00, "EUR"),
+        "spent_amount_monthly": amount(0, "EUR"),
+    }
+    return [("CustomerLimit", shape("CustomerLimit", values))]
+
+
+def list_contracts(call: Call) -> list[Item]:
+    """Give one's plan."""
+    person = call.ledger.person(call.person_id)
+    is_company = person["kind"] == "UserCompany"
+    values = {
+        "id": person["id"],
+        "created": person["created"],
+        "updated": person["created"],
+        "contract_date_start": person["created"][:10],
+        "contract_version": 1,
+        "subscription_type": "COMPANY_V2" if is_company else "PERSON_PREMIUM_V1",
+        "status": "ACTIVE",
+        "sub_status": "NONE",
+    }
+    name = "BillingContractSubscription"
+    return [(name, shape(name, values))]
+
+
+def list_trees(call: Call) -> list[Item]:
+    """Give how many trees were planted for one's payments: none here."""
+    values = {
+        "number_of_tree": 0,
+        "progress_tree_next": 0,
+        "label_user": label_user(call.ledger, call.person_id),
+    }
+    return [("TreeProgress", shape("TreeProgress", values))]
+
+
+def list_insight_dates(_call: Call) -> list[Item]:
+    """Give the day on which one's month begins."""
+    return [("InsightPreferenceDate", {"day_of_month": 1})]
+
+
+def check_health(_call: Call) -> list[Item]:
+    """Say that the bank is well."""
+    entries = [{"type": "DATABASE", "status": "HEALTHY"}]
+    return [("HealthCheckResult", {"status": "HEALTHY", "allEntry": entries})]
+
+
+def fail(_call: Call) -> list[Item]:
+    """Fail as asked. Source: the official description, whose call is there to be an error."""
+    raise refuse(500, "This error was asked for: POST server-error does nothing else.")
+
+
+def _oneself(call: Call, name: str) -> sqlite3.Row:
+    person = call.ledger.person(call.person_id)
+    # Under /user any kind is read, under /user-person and the like only its own.
+    kinds = {
+        "user-person": ("UserPerson",),
+        "user-company": ("UserCompany",),
+        "user-payment-service-provider": ("UserPaymentServiceProvider",),
+    }
+    allowed = kinds.get(call.operation.path.split("/")[1])
+    if call.number(name) != person["id"] or (allowed and person["kind"] not in allowed):
+        raise not_found("User", call.ids[name])
+    return person
 
 
 def tell_user(ledger: Ledger, person: sqlite3.Row) -> Item:
-    """Give the user object of a person or company."""
+    """Give the user object of a person, a company, or a payment service provider."""
     details = json.loads(person["details"])
+    nick = details.get("public_nick_name") or details.get("nick_name") or person["label"]
     common: dict[str, Any] = {
         "id": person["id"],
         "created": person["created"],
         "updated": person["created"],
         "public_uuid": person["uuid"],
         "display_name": person["label"],
-        "public_nick_name": details.get("nick_name", person["label"]),
+        "public_nick_name": nick,
         "alias": _aliases(person),
-        "avatar": None,
+        "avatar": tell_avatar(ledger, person["uuid"], details.get("avatar_uuid")),
         "address_main": details.get("address"),
         "address_postal": details.get("address"),
-        "address_shipping": None,
-        "tax_resident": [],
         "version_terms_of_service": "1.2",
         "language": "en_US",
         "region": "nl_NL",
         "status": "ACTIVE",
         "sub_status": "NONE",
         "session_timeout": person["session_timeout"],
-        "daily_limit_without_confirmation_login": {"currency": "EUR", "value": "250.00"},
-        "notification_filters": [],
-        "relations": [],
+        "daily_limit_without_confirmation_login": amount(250_00, "EUR"),
     }
-    if person["kind"] == "UserPerson":
-        return "UserPerson", common | _person(person, details)
-    return "UserCompany", common | _company(ledger, person, details)
+    own = {"UserPerson": _person, "UserCompany": _company}.get(person["kind"])
+    if own is not None:
+        common |= own(ledger, person, details)
+    return person["kind"], shape(person["kind"], common | details | {"public_nick_name": nick})
 
 
-def _person(person: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any]:
+def _person(_ledger: Ledger, person: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any]:
     first, _, last = person["name"].partition(" ")
     return {
         "first_name": first,
-        "middle_name": None,
         "last_name": last,
         "legal_name": person["name"],
-        "date_of_birth": details["date_of_birth"],
         "place_of_birth": details["address"]["city"],
         "country_of_birth": "NL",
         "nationality": "NL",
@@ -73,24 +182,17 @@ def _person(person: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _company(ledger: Ledger, person: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any]:
+def _company(ledger: Ledger, person: sqlite3.Row, _details: dict[str, Any]) -> dict[str, Any]:
     account = ledger.row(
         "SELECT iban FROM account WHERE person_id = ? ORDER BY id LIMIT 1", person["id"]
     )
     return {
         "name": person["name"],
-        "chamber_of_commerce_number": details["chamber_of_commerce_number"],
         "legal_form": "BV",
         "type_of_business_entity": "BV",
-        "sector_of_industry": None,
         "counter_bank_iban": account and account["iban"],
-        "directors": [],
+        "directors": [label_nobody(person["name"])],
         "country": "NL",
-        "ubo": [],
-        "customer": None,
-        "customer_limit": None,
-        "billing_contract": [],
-        "deny_reason": None,
     }
 
 
@@ -100,16 +202,3 @@ def _aliases(person: sqlite3.Row) -> list[dict[str, Any]]:
         for kind, value in (("EMAIL", person["email"]), ("PHONE_NUMBER", person["phone"]))
         if value is not None
     ]
-
-
-def label_user(person: sqlite3.Row) -> dict[str, Any]:
-    """Give the short form of a person that stands inside other objects."""
-    details = json.loads(person["details"])
-    return {
-        "uuid": person["uuid"],
-        "display_name": person["label"],
-        "country": "NL",
-        "avatar": None,
-        "public_nick_name": details.get("nick_name", person["label"]),
-        "type": "PERSON" if person["kind"] == "UserPerson" else "COMPANY",
-    }

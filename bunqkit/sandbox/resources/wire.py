@@ -1,12 +1,10 @@
-"""How the bank writes and reads amounts, pointers and avatars."""
+"""How the bank writes and reads amounts of money."""
 
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any
 
-from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import refuse
 
 _AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,2})?", re.ASCII)
@@ -40,14 +38,3 @@ def cents_of(told: dict[str, Any], currency: str, name: str) -> int:
     if cents == 0:
         raise refuse(400, f'The value of "{name}" must be more than zero.')
     return cents
-
-
-def image_free_avatar(ledger: Ledger, anchor: str) -> dict[str, Any]:
-    """Give the avatar of something that has no picture."""
-    luck = ledger.chance("avatar", anchor)
-    return {
-        "uuid": str(uuid.UUID(int=luck.getrandbits(128), version=4)),
-        "anchor_uuid": anchor,
-        "image": [],
-        "style": "NONE",
-    }

@@ -1,0 +1,201 @@
+"""What a served bank shows beside its API: a start page, its health, and a control desk.
+
+All of it lies outside ``/v1``, where bunq has nothing. The desk does to play money what no client
+may: it forgets everybody, moves the clock, has things go wrong, uses cards, opens the books.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bunqkit.errors import BunqkitError
+from bunqkit.sandbox import page
+from bunqkit.sandbox.bank import Bank
+from bunqkit.sandbox.clock import wire_time
+from bunqkit.sandbox.faults import Fault
+from bunqkit.sandbox.refusal import Refusal, refuse
+from bunqkit.sandbox.resources.card_use import CardUse
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+_SHOWN = 20
+_LARGEST_ORDER = 100_000
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One exchange as the start page shows it: nothing secret of it is kept."""
+
+    method: str
+    path: str
+    status: str
+    sent: int
+    was_signed: bool
+    signature: str
+
+
+class Office:
+    """Stands before a bank: passes calls of the API on, counts them, and answers the rest.
+
+    Parameters
+    ----------
+    bank
+        Whose office it is.
+
+    Attributes
+    ----------
+    glances
+        The last exchanges, newest first.
+    counts
+        How many answers there were, by status.
+    """
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self.glances: deque[Glance] = deque(maxlen=_SHOWN)
+        self.counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._orders: dict[str, Callable[[dict[str, Any]], object]] = {
+            "reset": self._reset,
+            "clock": self._move_clock,
+            "faults": self._set_faults,
+            "cards/use": self._use_card,
+            "cards/give-back": self._give_back,
+            "callbacks/deliver": lambda _order: {"tried": self.bank.deliver()},
+            "place": self._place,
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one call."""
+        path = environ["PATH_INFO"]
+        if path == "/v1" or path.startswith("/v1/"):
+            return self._pass_on(environ, start_response)
+        if path == "/" and environ["REQUEST_METHOD"] == "GET":
+            host = environ.get("HTTP_HOST") or "127.0.0.1"
+            html = page.start_page(self, f"{environ.get('wsgi.url_scheme', 'http')}://{host}/v1")
+            return _send(start_response, 200, "text/html; charset=utf-8", html.encode())
+        if path == "/health":
+            return _send_json(start_response, 200, self._health())
+        if path.startswith("/control/"):
+            status, told = self._obey(environ, path.removeprefix("/control/"))
+            return _send_json(start_response, status, told)
+        return _send_json(start_response, 404, {"problem": "There is nothing here."})
+
+    def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def watch(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            signature = dict(headers).get("X-Bunq-Server-Signature", "")
+            glance = Glance(
+                method=environ["REQUEST_METHOD"],
+                path=environ["PATH_INFO"],
+                status=status,
+                sent=_length(environ),
+                was_signed="HTTP_X_BUNQ_CLIENT_SIGNATURE" in environ,
+                signature=signature[:12],
+            )
+            with self._lock:
+                self.glances.appendleft(glance)
+                self.counts[status] += 1
+            return start_response(status, headers, *rest)
+
+        return self.bank(environ, watch)
+
+    def _health(self) -> dict[str, Any]:
+        return {"status": "well", "time": wire_time(self.bank.clock.now())}
+
+    def _obey(self, environ: WSGIEnvironment, what: str) -> tuple[int, object]:
+        """Carry out an order of the desk; one that makes no sense is refused with its reason."""
+        try:
+            if what == "books" and environ["REQUEST_METHOD"] == "GET":
+                return 200, self._open_books()
+            order = self._read_order(environ, what)
+            return 200, self._orders[what](order)
+        except Refusal as refusal:
+            return refusal.status, {"problem": refusal.texts[0][0]}
+        except (ValueError, TypeError, KeyError, OverflowError, BunqkitError) as error:
+            return 400, {"problem": f"{type(error).__name__}: {error}"}
+
+    def _read_order(self, environ: WSGIEnvironment, what: str) -> dict[str, Any]:
+        if what not in self._orders:
+            known = ", ".join(("books", *self._orders))
+            raise refuse(404, f"There is no such order. There are: {known}.")
+        if environ["REQUEST_METHOD"] != "POST":
+            raise refuse(405, "Send a POST.")
+        # A page of another site can send a browser here, but not with this header.
+        if not environ.get("CONTENT_TYPE", "").startswith("application/json"):
+            raise refuse(400, "Send the header Content-Type: application/json.")
+        body = environ["wsgi.input"].read(min(_length(environ), _LARGEST_ORDER))
+        order = json.loads(body or b"{}")
+        if not isinstance(order, dict):
+            raise refuse(400, "Send a JSON object.")
+        return order
+
+    def _open_books(self) -> dict[str, Any]:
+        ledger = self.bank.ledger
+        numbers = {
+            table: ledger.rows(f"SELECT COUNT(*) AS number FROM {table}")[0]["number"]
+            for table in ("person", "account", "movement", "session", "event", "callback")
+        }
+        return {
+            "imbalance": ledger.imbalance(),
+            "numbers": numbers,
+            "time": wire_time(self.bank.clock.now()),
+            "seed": ledger.seed,
+            "faults": dict(self.bank.faults.happened),
+        }
+
+    def _reset(self, order: dict[str, Any]) -> object:
+        seed = order.get("seed")
+        self.bank.reset(seed=None if seed is None else int(seed))
+        with self._lock:
+            self.glances.clear()
+            self.counts.clear()
+        return {"api_key": self.bank.demo_key.reveal()}
+
+    def _move_clock(self, order: dict[str, Any]) -> object:
+        how = {name: float(order.pop(name, 0)) for name in ("days", "hours", "seconds")}
+        if order:
+            raise ValueError(f"the clock moves by days, hours, seconds, not by {', '.join(order)}")
+        return {"time": wire_time(self.bank.clock.advance(**how))}
+
+    def _set_faults(self, order: dict[str, Any]) -> object:
+        if order.get("clear"):
+            self.bank.faults.clear()
+        else:
+            self.bank.faults.add(Fault(**order))
+        return {"happened": dict(self.bank.faults.happened)}
+
+    def _use_card(self, order: dict[str, Any]) -> object:
+        number = self.bank.use_card(int(order.pop("card_id")), CardUse(**order))
+        row = self.bank.ledger.row("SELECT item FROM thing WHERE id = ?", number)
+        assert row is not None
+        return {"mastercard_action_id": number, "decision": json.loads(row["item"])["decision"]}
+
+    def _give_back(self, order: dict[str, Any]) -> object:
+        return {"payment_id": self.bank.give_back(int(order.pop("mastercard_action_id")), **order)}
+
+    def _place(self, order: dict[str, Any]) -> object:
+        return {"id": self.bank.place(order["path"], order.get("values"))}
+
+
+def _length(environ: WSGIEnvironment) -> int:
+    told = environ.get("CONTENT_LENGTH") or "0"
+    return int(told) if told.isascii() and told.isdigit() else 0
+
+
+def _send_json(start_response: StartResponse, status: int, told: object) -> list[bytes]:
+    return _send(start_response, status, "application/json", json.dumps(told).encode())
+
+
+def _send(
+    start_response: StartResponse, status: int, content_type: str, body: bytes
+) -> list[bytes]:
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+    start_response(f"{status} {_REASONS.get(status, 'Refused')}", headers)
+    return [body]

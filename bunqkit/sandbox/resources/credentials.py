@@ -1,0 +1,292 @@
+"""What opens the bank, seen from inside: installation, devices, keys, addresses, OAuth clients.
+
+Source: bunq docs, "Device server", "Permitted IP", "OAuth client" and "Payment service provider
+credential"; fixtures of the Ruby client for members that the official description lacks.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from bunqkit.errors import KeyFormatError, SignatureError
+from bunqkit.sandbox.clock import wire_time
+from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.refusal import WRONG_CREDENTIALS, not_found, refuse
+from bunqkit.sandbox.resources.access import add_permitted_ip, check_addresses
+from bunqkit.sandbox.resources.call import Call, Item, Page, created
+from bunqkit.sandbox.resources.things import (
+    add_thing,
+    change_thing,
+    find_thing,
+    scope_of,
+    tell_thing,
+)
+from bunqkit.signing import certificate_key
+
+# Source: bunq docs, "PSD2": a credential is good for 90 days, and its first session for an hour.
+_CREDENTIAL_LIFETIME = timedelta(days=90)
+_SESSION_S = 3600
+
+
+def list_installations(call: Call) -> list[Item]:
+    """Give the id of the installation: there is one for a token."""
+    assert call.installation is not None
+    return created(call.installation["id"])
+
+
+def get_installation(call: Call) -> list[Item]:
+    """Give the id of one's own installation."""
+    _own_installation(call, "itemId")
+    return list_installations(call)
+
+
+def list_server_keys(call: Call) -> list[Item]:
+    """Give the bank's public key once more."""
+    _own_installation(call, "installationID")
+    return [("ServerPublicKey", {"server_public_key": call.bank_key})]
+
+
+def _own_installation(call: Call, name: str) -> None:
+    assert call.installation is not None
+    if call.number(name) != call.installation["id"]:
+        raise not_found("Installation", call.ids[name])
+
+
+_DEVICES = "api_key IN (SELECT text FROM api_key WHERE person_id = ?)"
+
+
+def list_devices(call: Call) -> Page:
+    """List the devices that a person's keys are bound to, newest first."""
+    return call.page("device", _DEVICES, (call.person_id,), _tell_device)
+
+
+def get_device(call: Call) -> list[Item]:
+    """Give one device."""
+    row = call.ledger.row(
+        f"SELECT * FROM device WHERE id = ? AND {_DEVICES}", call.number("itemId"), call.person_id
+    )
+    if row is None:
+        raise not_found("Device", call.ids["itemId"])
+    return [_tell_device(call.ledger, row)]
+
+
+def _tell_device(_ledger: Ledger, row: sqlite3.Row) -> Item:
+    return "DeviceServer", {
+        "id": row["id"],
+        "created": row["created"],
+        "updated": row["created"],
+        "description": row["description"],
+        "ip": row["ip"],
+        "status": "ACTIVE",
+    }
+
+
+def list_credentials(call: Call) -> Page:
+    """List a person's keys, newest first."""
+    return call.page("api_key", "person_id = ?", (call.person_id,), _tell_credential)
+
+
+def get_credential(call: Call) -> list[Item]:
+    """Give one key: its text only while nobody has used it."""
+    return [_tell_credential(call.ledger, _own_credential(call, "itemId"))]
+
+
+def _own_credential(call: Call, name: str) -> sqlite3.Row:
+    row = call.ledger.row(
+        "SELECT * FROM api_key WHERE id = ? AND person_id = ?", call.number(name), call.person_id
+    )
+    if row is None:
+        raise not_found("Credential password ip", call.ids[name])
+    return row
+
+
+def _tell_credential(ledger: Ledger, row: sqlite3.Row) -> Item:
+    # Source: RB fixture; the text and its end are gone once the key is in use.
+    is_new = row["expires"] is not None
+    device = ledger.row("SELECT * FROM device WHERE api_key = ? ORDER BY id", row["text"])
+    return "CredentialPasswordIp", {
+        "id": row["id"],
+        "created": row["created"],
+        "updated": row["created"] if device is None else device["created"],
+        "status": "PENDING_FIRST_USE" if is_new else "ACTIVE",
+        "expiry_time": row["expires"],
+        "token_value": row["text"] if is_new else None,
+        "permitted_device": device and {"description": device["description"], "ip": device["ip"]},
+    }
+
+
+_ADDRESSES = "device_id IN (SELECT id FROM device WHERE api_key = ?)"
+
+
+def list_addresses(call: Call) -> Page:
+    """List the addresses that a key may be used from."""
+    key = _own_credential(call, "credential-password-ipID")
+    return call.page("permitted_ip", _ADDRESSES, (key["text"],), _tell_address)
+
+
+def get_address(call: Call) -> list[Item]:
+    """Give one address."""
+    return [_tell_address(call.ledger, _own_address(call))]
+
+
+def create_address(call: Call) -> list[Item]:
+    """Permit an address to every device of the key; ``*`` permits any."""
+    key = _own_credential(call, "credential-password-ipID")
+    check_addresses([call.body["ip"]])
+    status = _check_status(call.body.get("status") or "ACTIVE")
+    number = 0
+    for device in call.ledger.rows("SELECT id FROM device WHERE api_key = ?", key["text"]):
+        number = add_permitted_ip(call.ledger, device["id"], call.body["ip"], status)
+    if not number:
+        raise refuse(400, "No device is bound to this key yet.")
+    return created(number)
+
+
+def update_address(call: Call) -> list[Item]:
+    """Switch an address on or off; what it is never changes."""
+    row = _own_address(call)
+    if call.body.get("ip") not in (None, row["ip"]):
+        raise refuse(400, "The IP address can't be changed; deactivate it and add another.")
+    call.ledger.update(
+        "permitted_ip",
+        row["id"],
+        status=_check_status(call.body.get("status") or row["status"]),
+        updated=wire_time(call.ledger.clock.now()),
+    )
+    return created(row["id"])
+
+
+def _check_status(status: str) -> str:
+    if status not in ("ACTIVE", "INACTIVE"):
+        raise refuse(400, f'Status "{status}" is not valid.')
+    return status
+
+
+def _own_address(call: Call) -> sqlite3.Row:
+    key = _own_credential(call, "credential-password-ipID")
+    row = call.ledger.row(
+        f"SELECT * FROM permitted_ip WHERE id = ? AND {_ADDRESSES}",
+        call.number("itemId"),
+        key["text"],
+    )
+    if row is None:
+        raise not_found("Permitted ip", call.ids["itemId"])
+    return row
+
+
+def _tell_address(_ledger: Ledger, row: sqlite3.Row) -> Item:
+    return "PermittedIp", {name: row[name] for name in ("ip", "status", "id", "created", "updated")}
+
+
+def create_provider(call: Call) -> list[Item]:
+    """Make a payment service provider from a certificate; give the key that it opens sessions with.
+
+    The signature is that of the certificate's key over the client's public key, a line's end and
+    the installation token. Self-signed certificates are taken, as in bunq's sandbox.
+
+    Source: bunq docs, "PSD2"; the SDK and psd2_sandbox for what is signed.
+    """
+    assert call.installation is not None
+    ledger, body = call.ledger, call.body
+    try:
+        key, name = certificate_key(body["client_payment_service_provider_certificate"])
+        signed = f"{call.installation['public_key'].strip()}\n{call.installation['token']}"
+        key.verify(signed.encode(), body["client_public_key_signature"])
+    except (KeyFormatError, SignatureError) as error:
+        raise WRONG_CREDENTIALS from error
+    if not any(role in name for role in ("AISP", "PISP", "CBPII")):
+        raise refuse(400, "The certificate names no role: AISP, PISP or CBPII.")
+    if ledger.row("SELECT 1 FROM person WHERE name = ? AND kind = ?", name, _PROVIDER):
+        raise refuse(400, "A provider with this certificate's name exists already.")
+    person_id = ledger.add_person(
+        kind=_PROVIDER,
+        name=name,
+        label=name,
+        details={"certificate_distinguished_name": name},
+    )
+    ledger.update("person", person_id, session_timeout=_SESSION_S)
+    text = ledger.add_api_key(person_id, lifetime=_CREDENTIAL_LIFETIME)
+    row = ledger.row("SELECT * FROM api_key WHERE text = ?", text)
+    assert row is not None
+    return [_tell_credential(ledger, row)]
+
+
+_PROVIDER = "UserPaymentServiceProvider"
+
+
+def get_provider(call: Call) -> list[Item]:
+    """Give a provider's credential."""
+    return get_credential(call)
+
+
+def create_client(call: Call) -> list[Item]:
+    """Make the one OAuth client that a user may have."""
+    scope = scope_of(call)
+    if call.ledger.row("SELECT 1 FROM thing WHERE scope = ?", scope):
+        raise refuse(400, "You have an OAuth client already.")
+    values = {
+        "status": call.body.get("status") or "ACTIVE",
+        "display_name": call.ledger.person(call.person_id)["label"],
+        "client_id": secrets.token_hex(32),
+        "secret": secrets.token_hex(32),
+    }
+    return created(add_thing(call.ledger, scope, "OauthClient", values))
+
+
+def list_clients(call: Call) -> Page:
+    """List the OAuth clients, each with its callback addresses."""
+    return call.page("thing", "scope = ?", (scope_of(call),), _tell_client)
+
+
+def get_client(call: Call) -> list[Item]:
+    """Give one OAuth client with its callback addresses."""
+    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    return [_tell_client(call.ledger, row)]
+
+
+def _tell_client(ledger: Ledger, row: sqlite3.Row) -> Item:
+    urls = ledger.rows(
+        "SELECT * FROM thing WHERE scope = ? ORDER BY id",
+        f"{row['scope']}/{row['id']}/callback-url",
+    )
+    told: dict[str, Any] = tell_thing(row, "OauthClient")
+    return "OauthClient", told | {"callback_url": [tell_thing(u, "OauthCallbackUrl") for u in urls]}
+
+
+def create_callback_url(call: Call) -> list[Item]:
+    """Add an address that people are sent back to: https, or plain http on this machine."""
+    scope = scope_of(call)
+    _check_address(call.body["url"])
+    return created(add_thing(call.ledger, scope, "OauthCallbackUrl", {"url": call.body["url"]}))
+
+
+def update_callback_url(call: Call) -> list[Item]:
+    """Change an address that people are sent back to."""
+    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    if (url := call.body.get("url")) is not None:
+        _check_address(url)
+        change_thing(call.ledger, row, {"url": url})
+    return created(row["id"])
+
+
+def _check_address(url: str) -> None:
+    if not is_callable(url):
+        raise refuse(400, f'"{url}" is not a valid callback address; it must begin with https.')
+
+
+def is_callable(url: str) -> bool:
+    """Whether the bank would call an address: https, or plain http on this machine.
+
+    Source: bunq docs, "Callbacks", for https; http on loopback is a difference of this bank.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    is_here = host in ("localhost", "127.0.0.1", "::1")
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_here))

@@ -1,0 +1,144 @@
+"""The short forms of people and accounts that stand inside other objects, and their avatars.
+
+Source: a capture of 2023.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from typing import Any
+
+from bunqkit.sandbox.ledger import Ledger
+
+
+def label_account(ledger: Ledger, account_id: int) -> dict[str, Any]:
+    """Give the short form of an account."""
+    return ledger.recall(("account", account_id), lambda: _label_account(ledger, account_id))
+
+
+def label_user(ledger: Ledger, person_id: int) -> dict[str, Any]:
+    """Give the short form of a person or company."""
+    return ledger.recall(("person", person_id), lambda: _label_user(ledger, person_id))
+
+
+def label_pointer(ledger: Ledger, alias: dict[str, Any], *, of_user: bool) -> dict[str, Any]:
+    """Give the short form of whoever a pointer means, at the bank or not."""
+    kind, value = alias.get("type"), str(alias.get("value"))
+    found = ledger.account_behind(kind, value) if kind in _ALIASES else None
+    if found is None:
+        name = alias.get("name") or value
+        return (
+            label_nobody(name)
+            if of_user
+            else label_outside(name, iban=value if kind == "IBAN" else None)
+        )
+    if of_user and found["person_id"] is not None:
+        return label_user(ledger, found["person_id"])
+    label = label_account(ledger, found["id"])
+    return label["label_user"] if of_user else label
+
+
+_ALIASES = ("IBAN", "EMAIL", "PHONE_NUMBER")
+
+
+def label_nobody(name: str) -> dict[str, Any]:
+    """Give the short form of somebody of whom only the name is known."""
+    return {
+        "uuid": None,
+        "display_name": name,
+        "country": "NL",
+        "avatar": None,
+        "public_nick_name": name,
+        "type": None,
+    }
+
+
+def label_outside(
+    name: str, *, iban: str | None = None, country: str = "NL", category: str | None = None
+) -> dict[str, Any]:
+    """Give the short form of an account outside the bank; a shop has its kind of trade.
+
+    Members that captures lack are left out: bunq's SDK can't read a null ``bunq_me``.
+    """
+    label = {
+        "iban": iban,
+        "is_light": None if iban is None else False,
+        "display_name": name,
+        "avatar": None,
+        "label_user": {**label_nobody(name), "country": country},
+        "country": country,
+    }
+    return label if category is None else label | {"merchant_category_code": category}
+
+
+def tell_avatar(ledger: Ledger, anchor: str, chosen: str | None) -> dict[str, Any]:
+    """Give the avatar of an account or a person: the chosen one, or one without a picture."""
+    if chosen is None:
+        luck = ledger.chance("avatar", anchor)
+        return {
+            "uuid": str(uuid.UUID(int=luck.getrandbits(128), version=4)),
+            "anchor_uuid": anchor,
+            "image": [],
+            "style": "NONE",
+        }
+    return {
+        "uuid": chosen,
+        "anchor_uuid": anchor,
+        "image": tell_images(ledger, chosen),
+        "style": "NONE",
+    }
+
+
+def tell_images(ledger: Ledger, avatar: str) -> list[dict[str, Any]]:
+    """Give the pictures of an avatar."""
+    return [
+        {
+            "attachment_public_uuid": row["uuid"],
+            "content_type": row["content_type"],
+            # The bank does not look inside a picture.
+            "height": 1024,
+            "width": 1024,
+            "urls": [],
+        }
+        for row in ledger.rows(
+            "SELECT file.* FROM avatar JOIN file ON file.uuid = file_uuid WHERE avatar.uuid = ?",
+            avatar,
+        )
+    ]
+
+
+def _label_account(ledger: Ledger, account_id: int) -> dict[str, Any]:
+    row = ledger.account(account_id)
+    details = json.loads(row["details"])
+    if row["person_id"] is None:
+        return label_outside(
+            row["holder"],
+            iban=row["iban"] if details.get("has_iban", True) else None,
+            country=details.get("country", "NL"),
+            category=details.get("merchant_category_code"),
+        )
+    return {
+        **label_outside(holder_of(row, details), iban=row["iban"]),
+        "avatar": tell_avatar(ledger, row["uuid"], details.get("avatar_uuid")),
+        "label_user": label_user(ledger, row["person_id"]),
+    }
+
+
+def holder_of(row: sqlite3.Row, details: dict[str, Any]) -> str:
+    """Give the name that an account shows."""
+    return str(details.get("display_name") or row["holder"])
+
+
+def _label_user(ledger: Ledger, person_id: int) -> dict[str, Any]:
+    person = ledger.person(person_id)
+    details = json.loads(person["details"])
+    return {
+        "uuid": person["uuid"],
+        "display_name": details.get("display_name") or person["label"],
+        "country": "NL",
+        "avatar": tell_avatar(ledger, person["uuid"], details.get("avatar_uuid")),
+        "public_nick_name": details.get("public_nick_name") or person["label"],
+        "type": "COMPANY" if person["kind"] == "UserCompany" else "PERSON",
+    }

@@ -1,0 +1,90 @@
+"""Notification filters: who wants to be told of what, and which callbacks came to nothing.
+
+Source: bunq docs, "Callbacks"; issues of the SDKs for the answer, which is a flat list of the
+filters, not an id (sdk_php#177, sdk_python#130).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+
+from bunqkit.sandbox.clock import wire_time
+from bunqkit.sandbox.refusal import refuse
+from bunqkit.sandbox.resources.call import Call, Item, created, read_id
+from bunqkit.sandbox.resources.credentials import is_callable
+from bunqkit.sandbox.resources.shape import shape
+from bunqkit.sandbox.resources.things import add_thing, scope_of, tell_thing
+
+_MOST_URLS = 2
+
+
+def set_filters(call: Call) -> list[Item]:
+    """Replace all filters by those that are sent; an empty list removes them."""
+    told, scope = call.body["notification_filters"], scope_of(call)
+    for each in told:
+        if not each.get("category"):
+            raise refuse(400, 'Missing required field "notification_filters.category".')
+        target = each.get("notification_target")
+        if scope.endswith("-url") and not (target and is_callable(target)):
+            raise refuse(400, f'"{target}" is not a valid notification target; it needs https.')
+    most = Counter(each["category"] for each in told).most_common(1)
+    if most and scope.endswith("-url") and most[0][1] > _MOST_URLS:
+        raise refuse(400, f"At most {_MOST_URLS} targets are allowed for a category.")
+    call.ledger.execute("DELETE FROM thing WHERE scope = ?", scope)
+    for each in told:
+        values = {name: each.get(name) for name in ("category", "notification_target")}
+        add_thing(call.ledger, scope, call.operation.wrapper, values)
+    return list_filters(call)
+
+
+def list_filters(call: Call) -> list[Item]:
+    """Give all filters."""
+    rows = call.ledger.rows("SELECT * FROM thing WHERE scope = ? ORDER BY id", scope_of(call))
+    name = call.operation.wrapper
+    told = [tell_thing(row, name) for row in rows]
+    if call.habits.filters_nest:
+        return [(name, {"notification_filters": [each]}) for each in told]
+    return [(name, each) for each in told]
+
+
+_FAILED = "SELECT * FROM callback WHERE person_id = ? AND due IS NULL AND problem IS NOT NULL"
+
+
+def list_failures(call: Call) -> list[Item]:
+    """Give the callbacks that were tried six times in vain."""
+    rows = call.ledger.rows(f"{_FAILED} ORDER BY id DESC", call.person_id)
+    return [("NotificationFilterFailure", _tell_failure(row)) for row in rows]
+
+
+def retry_failures(call: Call) -> list[Item]:
+    """Try failed callbacks anew, by their ids separated by commas."""
+    number = 0
+    for text in call.body["notification_filter_failed_ids"].split(","):
+        number = read_id(text.strip())
+        if not call.ledger.row(f"{_FAILED} AND id = ?", call.person_id, number):
+            raise refuse(400, f'There is no failed notification "{text.strip()}".')
+        now = wire_time(call.ledger.clock.now())
+        call.ledger.update("callback", number, due=now, tries=0, problem=None)
+    return created(number)
+
+
+def _tell_failure(row: sqlite3.Row) -> dict[str, object]:
+    # The description gives failures no id, though a retry asks for one; it comes as an extra.
+    return {"id": row["id"]} | shape(
+        "NotificationFilterFailure",
+        {
+            "notification_filters": [
+                {
+                    "notification_delivery_method": "URL",
+                    "notification_target": row["target"],
+                    "category": row["category"],
+                }
+            ],
+            "category": row["category"],
+            "event_type": row["event_type"],
+            "object_id": row["object_id"],
+            "exception_message": row["problem"],
+            "response_code": row["response_code"],
+        },
+    )

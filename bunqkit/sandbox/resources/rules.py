@@ -1,0 +1,172 @@
+"""Which rule answers which operation; the rest is kept generically."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bunqkit.catalogue import Operation, operations
+from bunqkit.sandbox.resources import (
+    access,
+    accounts,
+    card_use,
+    cards,
+    credentials,
+    files,
+    funds,
+    history,
+    notifications,
+    payments,
+    requests,
+    statements,
+    things,
+    users,
+)
+from bunqkit.sandbox.resources.call import Call, File, Item, Page
+
+Rule = Callable[[Call], list[Item] | Page | File]
+
+_ACCOUNT_KINDS = ("bank", "joint", "savings", "external", "external-savings", "card")
+_RULES: dict[str, Rule] = {
+    "sandbox-user-person.create": access.create_person,
+    "sandbox-user-company.create": access.create_company,
+    "installation.create": access.create_installation,
+    "installation.list": credentials.list_installations,
+    "installation.get": credentials.get_installation,
+    "installation.server-public-key.list": credentials.list_server_keys,
+    "device-server.create": access.create_device,
+    "device-server.list": credentials.list_devices,
+    "device-server.get": credentials.get_device,
+    "device.list": credentials.list_devices,
+    "device.get": credentials.get_device,
+    "session-server.create": access.create_session,
+    "session.delete": access.delete_session,
+    "credential-password-ip.list": credentials.list_credentials,
+    "credential-password-ip.get": credentials.get_credential,
+    "credential-password-ip.ip.list": credentials.list_addresses,
+    "credential-password-ip.ip.get": credentials.get_address,
+    "credential-password-ip.ip.create": credentials.create_address,
+    "credential-password-ip.ip.update": credentials.update_address,
+    "payment-service-provider-credential.create": credentials.create_provider,
+    "payment-service-provider-credential.get": credentials.get_provider,
+    "oauth-client.create": credentials.create_client,
+    "oauth-client.list": credentials.list_clients,
+    "oauth-client.get": credentials.get_client,
+    "oauth-client.callback-url.create": credentials.create_callback_url,
+    "oauth-client.callback-url.update": credentials.update_callback_url,
+    "user.list": users.list_users,
+    "user.get": users.get_user,
+    "user-person.get": users.get_user,
+    "user-person.update": users.update_user,
+    "user-company.get": users.get_user,
+    "user-company.update": users.update_user,
+    "user-company.name.list": users.list_company_names,
+    "user-payment-service-provider.get": users.get_user,
+    "legal-name.list": users.list_legal_names,
+    "limit.list": users.list_limits,
+    "billing-contract-subscription.list": users.list_contracts,
+    "tree-progress.list": users.list_trees,
+    "insight-preference-date.list": users.list_insight_dates,
+    "health-check.list": users.check_health,
+    "server-error.create": users.fail,
+    "monetary-account.list": accounts.list_accounts,
+    "monetary-account.get": accounts.get_account,
+    "payment.list": payments.list_payments,
+    "payment.get": payments.get_payment,
+    "payment.create": payments.create_payment,
+    "payment-batch.list": payments.list_batches,
+    "payment-batch.get": payments.get_batch,
+    "payment-batch.create": payments.create_batch,
+    "payment-batch.update": payments.update_batch,
+    "request-inquiry.list": requests.list_requests,
+    "request-inquiry.get": requests.get_request,
+    "request-inquiry.create": requests.create_request,
+    "request-inquiry.update": requests.update_request,
+    "request-inquiry-batch.list": requests.list_batches,
+    "request-inquiry-batch.get": requests.get_batch,
+    "request-inquiry-batch.create": requests.create_batch,
+    "request-inquiry-batch.update": requests.update_batch,
+    "request-response.list": requests.list_responses,
+    "request-response.get": requests.get_response,
+    "request-response.update": requests.update_response,
+    "confirmation-of-funds.create": funds.confirm_funds,
+    "token-qr-request-ideal.create": funds.read_code,
+    "token-qr-request-sofort.create": funds.read_code,
+    "card-name.list": cards.list_names,
+    "card-debit.create": cards.order_card,
+    "card-credit.create": cards.order_card,
+    "card-batch.create": cards.update_batch,
+    "card-batch-replace.create": cards.replace_batch,
+    "card.list": cards.list_cards,
+    "card.get": cards.get_card,
+    "card.update": cards.update_card,
+    "card.replace.create": cards.replace_card,
+    "card.generated-cvc2.create": cards.create_code,
+    "mastercard-action.payment.list": card_use.list_action_payments,
+    "event.list": history.list_events,
+    "event.get": history.get_event,
+    "insights-search.list": history.list_events,
+    "attachment.create": files.create_attachment,
+    "attachment.content": files.read_attachment,
+    "attachment.get": files.get_user_attachment,
+    "attachment-public.create": files.create_public_attachment,
+    "attachment-public.get": files.get_public_attachment,
+    "attachment-public.content": files.read_public_attachment,
+    "user.attachment.content": files.read_user_attachment,
+    "chat-conversation.attachment.content": files.read_attachment,
+    "avatar.create": files.create_avatar,
+    "avatar.get": files.get_avatar,
+    "customer-statement.create": statements.create_statement,
+    "customer-statement.content": statements.read_statement,
+    "event.statement.create": statements.create_event_statement,
+    "export-annual-overview.create": statements.create_paper,
+    "export-rib.create": statements.create_paper,
+    "card.export-statement-card-csv.create": statements.create_paper,
+    "card.export-statement-card-pdf.create": statements.create_paper,
+    "notification-filter-failure.list": notifications.list_failures,
+    "notification-filter-failure.create": notifications.retry_failures,
+}
+_ACCOUNTS: dict[str, Rule] = {
+    "list": accounts.list_accounts,
+    "get": accounts.get_account,
+    "create": accounts.create_account,
+    "update": accounts.update_account,
+}
+_NOTES: dict[str, Rule] = {"create": files.create_note, "update": files.update_note}
+_FILTERS: dict[str, Rule] = {
+    "list": notifications.list_filters,
+    "create": notifications.set_filters,
+}
+_GENERIC: dict[str, Rule] = {
+    "list": things.list_things,
+    "get": things.get_thing,
+    "create": things.create_thing,
+    "update": things.update_thing,
+    "delete": things.delete_thing,
+}
+
+
+def rule_of(operation: Operation) -> Rule:
+    """Give the rule that answers an operation."""
+    return own_rule(operation) or _GENERIC.get(operation.verb) or statements.read_paper
+
+
+def own_rule(operation: Operation) -> Rule | None:
+    """Give the rule that is an operation's own, if it is not kept generically."""
+    found = _RULES.get(operation.name)
+    resource, verb = operation.resource, operation.verb
+    if found is not None:
+        return found
+    if resource.removeprefix("monetary-account-") in _ACCOUNT_KINDS and resource != "card":
+        return _ACCOUNTS[verb]
+    if resource.endswith(".note-attachment"):
+        return _NOTES.get(verb)
+    return _FILTERS.get(verb) if "notification-filter-" in resource else None
+
+
+def resources_with_rules() -> dict[str, bool]:
+    """Say of each resource whether it has rules of its own, or is kept generically."""
+    # Cards make them, by a rule that no call leads to.
+    told = {"mastercard-action": True}
+    for each in operations():
+        told[each.resource] = told.get(each.resource, False) or own_rule(each) is not None
+    return told

@@ -1,0 +1,293 @@
+"""Walks bunq's own Python SDK through a bank; run by ``test_official_sdk.py``.
+
+Arguments: the bank's address, and a folder with ``certificate.pem`` and ``key.pem``. The only thing
+of the SDK that is changed is where its sandbox is. It prints a line for each step that went well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import requests
+from bunq import Pagination
+from bunq.sdk.context.api_context import ApiContext
+from bunq.sdk.context.api_environment_type import ApiEnvironmentType
+from bunq.sdk.context.bunq_context import BunqContext
+from bunq.sdk.exception.bad_request_exception import BadRequestException
+from bunq.sdk.exception.forbidden_exception import ForbiddenException
+from bunq.sdk.exception.not_found_exception import NotFoundException
+from bunq.sdk.model.generated import endpoint, object_
+from bunq.sdk.security import security
+
+URL, FOLDER = sys.argv[1], Path(sys.argv[2])
+BRAVO = object_.PointerObject("EMAIL", "bravo@bunq.com", "Bravo")
+FILE = b"\x89PNG\r\n\x1a\n" + os.urandom(4_000)
+UPLOAD = {"Content-Type": "image/png", "X-Bunq-Attachment-Description": "a picture"}
+
+
+def done(step: str) -> None:
+    """Say that a step went well."""
+    sys.stdout.write(f"done: {step}\n")
+    sys.stdout.flush()
+
+
+def eur(value: str) -> Any:
+    """Give an amount."""
+    return object_.AmountObject(value, "EUR")
+
+
+def new_user() -> Any:
+    """Make a sandbox user and a context on it, as the SDK's own tests do."""
+    headers = {"X-Bunq-Client-Request-Id": "uniqueness-is-required", "Cache-Control": "no-cache"}
+    answer = requests.post(f"{URL}/sandbox-user-person", headers=headers, timeout=10)
+    key = answer.json()["Response"][0]["ApiKey"]["api_key"]
+    return ApiContext.create(ApiEnvironmentType.SANDBOX, key, "interop")
+
+
+def balance(account_id: int) -> str:
+    """Read a balance."""
+    return endpoint.MonetaryAccountBankApiObject.get(account_id).value.balance.value
+
+
+def email() -> str:
+    """Give the e-mail address of whoever is logged in."""
+    return next(
+        each.value for each in BunqContext.user_context().user_person.alias if each.type_ == "EMAIL"
+    )
+
+
+def use(context: Any) -> int:
+    """Log in; give the primary account."""
+    BunqContext.load_api_context(context)
+    return BunqContext.user_context().primary_monetary_account.id_
+
+
+def refused(kind: type[Exception], call: Callable[[], object]) -> Any:
+    """Give the refusal of a call that must be refused."""
+    try:
+        call()
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind.__name__} came")
+
+
+def main() -> None:
+    """Walk."""
+    ApiEnvironmentType.SANDBOX._uri_base = f"{URL}/"
+    context = new_user()
+    done("context")
+    context.save(str(FOLDER / "bunq.conf"))
+    restored = ApiContext.restore(str(FOLDER / "bunq.conf"))
+    assert restored == context
+    account = use(restored)
+    done("save and restore")
+    number = walk_payments(account)
+    friend, theirs = walk_requests(restored, account)
+    walk_files(account, number)
+    walk_cards(account)
+    callback(BRAVO)
+    done("callback")
+    walk_joint(friend)
+    walk_refusals(theirs)
+    walk_psd2()
+    use(restored)
+    endpoint.SessionApiObject.delete(0)
+    error = refused(ForbiddenException, endpoint.UserApiObject.list)
+    assert "Insufficient authentication." in str(error)
+    done("log out")
+
+
+def walk_payments(account: int) -> int:
+    """Get money, pay, pay a batch, page through it all; give the id of a payment."""
+    accounts = endpoint.MonetaryAccountApiObject.list().value
+    assert [each.MonetaryAccountBank.id_ for each in accounts] == [account]
+    assert endpoint.PaymentApiObject.list().value == []
+    assert endpoint.UserApiObject.list().value[0].get_referenced_object().session_timeout == 604_800
+    done("list")
+    get_sugar("500.00")
+    assert balance(account) == "500.00"
+    done("sugar daddy")
+    number: int = endpoint.PaymentApiObject.create(eur("12.50"), BRAVO, "Lunch / caf\u00e9").value
+    paid = endpoint.PaymentApiObject.get(number).value
+    assert (paid.amount.value, paid.description) == ("-12.50", "Lunch / caf\u00e9")
+    assert paid.balance_after_mutation.value == "487.50"
+    done("pay")
+    ten = [endpoint.PaymentApiObject(eur("0.10"), BRAVO, f"part {n}") for n in range(10)]
+    assert endpoint.PaymentBatchApiObject.create(ten).value > 0
+    assert balance(account) == "486.50"
+    done("batch")
+    pages, params = [], Pagination()
+    params.count = 3
+    answer = endpoint.PaymentApiObject.list(params=params.url_params_count_only)
+    while True:
+        pages += [each.id_ for each in answer.value]
+        if not answer.pagination.has_previous_page():
+            break
+        answer = endpoint.PaymentApiObject.list(params=answer.pagination.url_params_previous_page)
+    assert len(set(pages)) == 12
+    assert pages == sorted(set(pages), reverse=True)
+    done("pages")
+    return number
+
+
+def get_sugar(value: str) -> None:
+    """Ask the sugar daddy for money."""
+    daddy = object_.PointerObject("EMAIL", "sugardaddy@bunq.com", "Sugar Daddy")
+    endpoint.RequestInquiryApiObject.create(eur(value), daddy, "please", allow_bunqme=False)
+
+
+def walk_requests(restored: Any, account: int) -> tuple[str, int]:
+    """Ask another user for money, who accepts; give their address and account."""
+    other = new_user()
+    theirs = use(other)
+    friend = email()
+    get_sugar("100.00")
+    use(restored)
+    pointer = object_.PointerObject("EMAIL", friend, "Friend")
+    asked = endpoint.RequestInquiryApiObject.create(
+        eur("25.00"), pointer, "half", allow_bunqme=False
+    ).value
+    use(other)
+    response = endpoint.RequestResponseApiObject.list().value[0]
+    accepted = endpoint.RequestResponseApiObject.update(
+        response.id_, amount_responded=eur("25.00"), status="ACCEPTED"
+    ).value
+    assert accepted.status == "ACCEPTED"
+    assert balance(theirs) == "75.00"
+    use(restored)
+    assert endpoint.RequestInquiryApiObject.get(asked).value.status == "ACCEPTED"
+    assert balance(account) == "511.50"
+    done("request accepted")
+    return friend, theirs
+
+
+def walk_files(account: int, number: int) -> None:
+    """Upload an avatar and an attachment, and read them back byte for byte."""
+    picture = endpoint.AttachmentPublicApiObject.create(FILE, UPLOAD).value
+    assert endpoint.AttachmentPublicContentApiObject.list(picture).value == FILE
+    avatar = endpoint.AvatarApiObject.create(picture).value
+    shown = endpoint.AvatarApiObject.get(avatar).value
+    assert [image.attachment_public_uuid for image in shown.image] == [picture]
+    endpoint.MonetaryAccountBankApiObject.update(account, avatar_uuid=avatar)
+    assert endpoint.MonetaryAccountBankApiObject.get(account).value.avatar.uuid == avatar
+    done("avatar")
+    attachment = endpoint.AttachmentMonetaryAccountApiObject.create(
+        FILE, custom_headers=UPLOAD
+    ).value
+    read = endpoint.AttachmentMonetaryAccountContentApiObject.list(attachment, account).value
+    assert read == FILE
+    endpoint.NoteAttachmentPaymentApiObject.create(number, attachment)
+    notes = endpoint.NoteAttachmentPaymentApiObject.list(number).value
+    assert notes[0].attachment[0].id_ == attachment
+    done("attachment")
+
+
+def walk_cards(account: int) -> None:
+    """Order a card under a name that the bank offers."""
+    names = endpoint.CardNameApiObject.list().value[0].possible_card_name_array
+    aliases = BunqContext.user_context().primary_monetary_account.alias
+    alias = next(each for each in aliases if each.type_ == "IBAN")
+    pin = object_.CardPinAssignmentObject("PRIMARY", monetary_account_id=account, pin_code="4045")
+    card = endpoint.CardDebitApiObject.create(
+        "second line",
+        names[0],
+        "MASTERCARD",
+        "MASTERCARD_DEBIT",
+        alias=object_.PointerObject("IBAN", alias.value, alias.name),
+        pin_code_assignment=[pin],
+        order_status="CARD_REQUEST_PENDING",
+    ).value
+    assert card.name_on_card == names[0]
+    assert endpoint.CardApiObject.get(card.id_).value.second_line == "second line"
+    done("card")
+
+
+def walk_joint(friend: str) -> None:
+    """Open an account together with somebody."""
+    owners = [
+        object_.CoOwnerObject(object_.PointerObject("EMAIL", each)) for each in (email(), friend)
+    ]
+    joint = endpoint.MonetaryAccountJointApiObject.create("EUR", owners, "ours").value
+    told = endpoint.MonetaryAccountJointApiObject.get(joint).value
+    assert sorted(owner.status for owner in told.all_co_owner) == ["ACCEPTED", "PENDING"]
+    done("joint account")
+
+
+def walk_refusals(theirs: int) -> None:
+    """Be refused, with the SDK's own kinds of error."""
+    assert endpoint.EventApiObject.list().value
+    error = refused(
+        BadRequestException,
+        lambda: endpoint.PaymentApiObject.create(eur("-1.00"), BRAVO, "backwards"),
+    )
+    assert error.response_id
+    assert error.response_code == 400
+    error = refused(NotFoundException, lambda: endpoint.MonetaryAccountBankApiObject.get(theirs))
+    assert f'Monetary account for id "{theirs}" not found.' in str(error)
+    done("typed errors")
+
+
+def walk_psd2() -> None:
+    """Be a payment service provider, with an OAuth client."""
+    certificate = (FOLDER / "certificate.pem").read_text()
+    provider = ApiContext.create_for_psd2(
+        ApiEnvironmentType.SANDBOX,
+        certificate,
+        (FOLDER / "key.pem").read_text(),
+        [certificate],
+        "interop",
+    )
+    BunqContext.load_api_context(provider)
+    assert BunqContext.user_context()._user_payment_service_provider is not None
+    client = endpoint.OauthClientApiObject.create().value
+    endpoint.OauthCallbackUrlApiObject.create(client, "https://example.org/back")
+    shown = endpoint.OauthClientApiObject.get(client).value
+    assert [each.url for each in shown.callback_url] == ["https://example.org/back"]
+    done("psd2")
+
+
+def callback(counterparty: Any) -> None:
+    """Ask to be told of mutations, pay, and verify what comes with the SDK's own check."""
+    came: list[tuple[str, bytes]] = []
+    arrived = threading.Event()
+
+    class Target(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            came.append((self.headers["X-Bunq-Server-Signature"], body))
+            self.send_response(200)
+            self.end_headers()
+            arrived.set()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Target)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    target = f"http://127.0.0.1:{server.server_port}/hook"
+    filters = [object_.NotificationFilterUrlObject("MUTATION", target)]
+    try:
+        endpoint.NotificationFilterUrlApiObject.create(filters)
+    except KeyError:
+        # The bank answers with the filters, which this release can't read (sdk_python#130).
+        sys.stderr.write("as at the real bank, the SDK looks for an Id that is not there\n")
+    assert len(endpoint.NotificationFilterUrlApiObject.list().value) == 1
+    number = endpoint.PaymentApiObject.create(eur("1.00"), counterparty, "tell me").value
+    assert arrived.wait(20), "no callback came"
+    signature, body = came[0]
+    told = json.loads(body)["NotificationUrl"]
+    assert told["event_type"] == "MUTATION_CREATED"
+    assert told["object"]["Payment"]["id"] == number
+    key = BunqContext.api_context().installation_context.public_key_server
+    assert security.is_valid_response_body(key, body, {"X-Bunq-Server-Signature": signature})
+    server.shutdown()
+
+
+main()

@@ -1,0 +1,121 @@
+"""bunq's own Python SDK believes the bank: nothing of it is changed but the address."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import venv
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from bunqkit.sandbox import Bank, doors
+
+pytestmark = pytest.mark.slow
+
+RELEASE = "bunq-sdk==1.28.0"
+SCRIPT = Path(__file__).with_name("official_sdk.py")
+STEPS = (
+    "context",
+    "save and restore",
+    "list",
+    "sugar daddy",
+    "pay",
+    "batch",
+    "pages",
+    "request accepted",
+    "avatar",
+    "attachment",
+    "card",
+    "callback",
+    "joint account",
+    "typed errors",
+    "psd2",
+    "log out",
+)
+
+
+@pytest.fixture(scope="session")
+def sdk_python() -> Path:
+    """Give the Python of an environment with the SDK, made once and kept between runs.
+
+    The SDK pins releases of urllib3 and chardet that the kit can't live with.
+    """
+    tag = f"{RELEASE.replace('==', '-')}-py{sys.version_info.major}{sys.version_info.minor}"
+    folder = Path(tempfile.gettempdir()) / f"bunqkit-interop-{os.getuid()}-{tag}"
+    python = folder / "bin" / "python"
+    if (
+        python.exists()
+        and subprocess.run([python, "-c", "import bunq"], check=False).returncode == 0
+    ):
+        return python
+    try:
+        venv.create(folder, with_pip=True, clear=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--no-input", RELEASE]
+        subprocess.run(install, check=True, capture_output=True, timeout=300)
+    except (subprocess.SubprocessError, OSError) as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"{RELEASE} can't be installed: {error}")
+    return python
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """Give the address of a bank."""
+    bank = Bank()
+    server = doors.Server(bank, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield server.url
+    server.close()
+    thread.join(10)
+    bank.close()
+
+
+def write_certificate(folder: Path) -> None:
+    """Write a certificate as bunq's sandbox takes them, signed by itself, and its key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Interop PISP AISP 1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+def test_the_official_sdk_walks_through(sdk_python: Path, served: str, tmp_path: Path) -> None:
+    """From a key to logging out: every step that the SDK's own tests take, and its signatures."""
+    write_certificate(tmp_path)
+    environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    walk = subprocess.run(
+        [sdk_python, SCRIPT, served, tmp_path],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+        cwd=tmp_path,
+    )
+    done = [line.removeprefix("done: ") for line in walk.stdout.splitlines()]
+    assert done == list(STEPS), walk.stderr[-6_000:]
