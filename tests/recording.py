@@ -39,7 +39,7 @@ class Recorder:
         """Check, remember, answer."""
         body = environ["wsgi.input"].read()
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        headers = {k: v for k, v in environ.items() if k.startswith("HTTP_")}
+        headers = {k: v for k, v in environ.items() if k.startswith(("HTTP_", "CONTENT_"))}
         assert headers["HTTP_X_BUNQ_CLIENT_AUTHENTICATION"] == TOKEN
         assert headers["HTTP_USER_AGENT"].startswith("bunqkit/")
         assert headers["HTTP_CACHE_CONTROL"] == "no-cache"

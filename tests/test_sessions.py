@@ -151,7 +151,7 @@ def test_a_wiped_bank_is_entered_anew(door: Door, tmp_path: Path, api_key: Secre
     sessions_of(door, tmp_path, api_key)[0].current()
     ledger = door.bank.ledger
     with ledger.transaction():
-        for table in ("session", "device", "installation"):
+        for table in ("permitted_ip", "session", "device", "installation"):
             for row in ledger.rows(f"SELECT id FROM {table}"):
                 ledger.delete(table, row["id"])
     sessions, client = sessions_of(door, tmp_path, api_key)
