@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bunqkit.errors import StateError as StateError
     from bunqkit.errors import UnknownNameError as UnknownNameError
     from bunqkit.frames import to_frame as to_frame
+    from bunqkit.frames import to_frames as to_frames
+    from bunqkit.frames import to_items as to_items
     from bunqkit.handshake import create_installation as create_installation
     from bunqkit.handshake import create_sandbox_user as create_sandbox_user
     from bunqkit.handshake import open_session as open_session
@@ -58,7 +60,7 @@ _HOMES = {
         "StateError",
         "UnknownNameError",
     ),
-    "frames": ("to_frame",),
+    "frames": ("to_frame", "to_frames", "to_items"),
     "handshake": (
         "create_installation",
         "create_sandbox_user",

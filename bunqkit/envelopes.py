@@ -1,0 +1,258 @@
+"""The bytes of answers become columns, without a Python object for each value.
+
+``pyarrow.json`` reads some pages at once. It also changes values silently, so what is known is read
+under an explicit type, a text that it takes for a time is read again as text, and whatever it
+refuses or may have rounded goes the general way, by ``json``, with the same result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from bunqkit.columns import Block, Column, block_of, holds_exactly
+from bunqkit.errors import FrameError
+from bunqkit.schemas import Path, arrow_of
+
+# Past it a float64 no longer tells neighbouring whole numbers apart.
+_EXACT = 2.0**53
+_ROWS = 1000
+_NUL = rb"\u0000"
+
+Rows: TypeAlias = tuple[list[str], list[tuple[str, Block]]]
+"""The type of each row, and the rows of each type in blocks."""
+
+
+class _UnfitError(Exception):
+    """Arrow can't be trusted with these pages."""
+
+
+class EnvelopeReader:
+    """Reads pages, and remembers what it learned of their fields.
+
+    Attributes
+    ----------
+    general_pages
+        How many pages went the general way.
+    """
+
+    def __init__(self, types: Sequence[str] = ()) -> None:
+        self.general_pages = 0
+        self._types: dict[str, pa.DataType | None] = {name: arrow_of(name) for name in types}
+
+    def read(self, pages: Sequence[bytes]) -> list[Rows]:
+        """Give the type of each row, and the rows of each type as a block, for some pages.
+
+        Parameters
+        ----------
+        pages
+            Bodies of answers: ``{"Response": [...], "Pagination": {...}}``.
+
+        Raises
+        ------
+        FrameError
+            If the bytes of a page are not one envelope.
+        """
+        try:
+            return [self._read_quickly(pages)]
+        except _UnfitError:
+            self.general_pages += len(pages)
+        return [blocks_of(read_envelope(page)) for page in pages]
+
+    def _read_quickly(self, pages: Sequence[bytes]) -> Rows:
+        text = b"\n".join(_one_line(page) for page in pages)
+        if not self._types:
+            # Which types there are is cheap to learn from one page.
+            self._parse(_one_line(pages[0]))
+        table = self._parse(text)
+        if table.num_rows != len(pages):
+            raise _UnfitError
+        if "Pagination" in table.column_names:
+            kind = table.schema.field("Pagination").type
+            if not (pa.types.is_struct(kind) or pa.types.is_null(kind)):
+                raise _UnfitError
+        # One block was read, which is one chunk.
+        return _rows_of(table["Response"].chunk(0))
+
+    def _parse(self, text: bytes) -> pa.Table:
+        """Read until no field is taken for a time, and every known type is read as such."""
+        while True:
+            table = _read_json(text, self._schema())
+            if "Response" not in table.column_names:
+                raise _UnfitError
+            kind = table.schema.field("Response").type
+            if not pa.types.is_list(kind):
+                raise _UnfitError
+            if pa.types.is_null(kind.value_type):
+                return table
+            if not pa.types.is_struct(kind.value_type):
+                raise _UnfitError
+            learned = {
+                field.name: _texts_for_times(field.type)
+                if field.name in self._types
+                else arrow_of(field.name) or _texts_for_times(field.type)
+                for field in kind.value_type
+            }
+            is_settled = all(
+                field.name in self._types and learned[field.name] == field.type
+                for field in kind.value_type
+            )
+            self._types.update(learned)
+            if is_settled:
+                return table
+            if _NUL in text:
+                # Arrow cuts the name of a field there.
+                raise _UnfitError
+
+    def _schema(self) -> pa.Schema | None:
+        known = [(name, kind) for name, kind in self._types.items() if kind is not None]
+        return pa.schema([("Response", pa.list_(pa.struct(known)))]) if known else None
+
+
+def blocks_of(wrapped: Sequence[Mapping[str, Any]]) -> Rows:
+    """Give the type of each item, and the items of each type as blocks of columns.
+
+    Parameters
+    ----------
+    wrapped
+        Items, each under its type.
+    """
+    names = [name for entry in wrapped for name in entry]
+    by_type: dict[str, list[Mapping[str, Any]]] = {name: [] for name in dict.fromkeys(names)}
+    for entry in wrapped:
+        for name, item in entry.items():
+            by_type[name].append(item)
+    blocks = [
+        (name, block_of(items[start : start + _ROWS]))
+        for name, items in by_type.items()
+        # Small enough that the items are still in the processor's cache for the next field.
+        for start in range(0, len(items), _ROWS)
+    ]
+    return names, blocks
+
+
+def read_envelope(body: bytes) -> list[dict[str, Any]]:
+    """Give the ``Response`` list of a body.
+
+    Raises
+    ------
+    FrameError
+        If the bytes are not one envelope.
+    """
+    try:
+        read: Any = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise FrameError("A page is no complete JSON. Fetch it again.") from error
+    response = read.get("Response") if isinstance(read, dict) else None
+    pagination = read.get("Pagination") if isinstance(read, dict) else None
+    if not isinstance(response, list) or not isinstance(pagination, dict | None):
+        raise FrameError('A page is no answer of the API: its JSON has no "Response" list.')
+    for entry in response:
+        if not (isinstance(entry, dict) and len(entry) == 1 and isinstance(_only(entry), dict)):
+            raise FrameError("An entry of a page is not one object under one type.")
+    return response
+
+
+def _only(entry: dict[str, Any]) -> object:
+    return next(iter(entry.values()))
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _one_line(page: bytes) -> bytes:
+    """Give a page that may stand beside others; between tokens a line break is a blank."""
+    page = page.strip()
+    if not (page.startswith(b"{") and page.endswith(b"}")):
+        raise _UnfitError
+    try:
+        # Arrow takes bytes for text without a look at them.
+        page.decode()
+    except UnicodeDecodeError as error:
+        raise _UnfitError from error
+    return page.replace(b"\n", b" ").replace(b"\r", b" ")
+
+
+def _read_json(text: bytes, schema: pa.Schema | None) -> pa.Table:
+    try:
+        table = pj.read_json(
+            pa.BufferReader(text),
+            read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
+            parse_options=pj.ParseOptions(explicit_schema=schema),
+        )
+        # Of a list of nulls it forgets how many there were.
+        table.validate()
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _UnfitError from error
+    return table
+
+
+def _texts_for_times(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_temporal(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(_texts_for_times(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _texts_for_times(field.type)) for field in kind])
+    return kind
+
+
+def _rows_of(response: pa.ListArray) -> Rows:
+    entries = response.flatten()
+    if response.null_count or entries.null_count:
+        raise _UnfitError
+    if not len(entries):
+        return [], []
+    codes = np.full(len(entries), -1)
+    blocks = []
+    names = [field.name for field in entries.type]
+    children = entries.flatten()
+    for code, (name, items) in enumerate(zip(names, children, strict=True)):
+        if not pa.types.is_struct(items.type):
+            raise _UnfitError
+        at = np.flatnonzero(items.is_valid().to_numpy(zero_copy_only=False))
+        if not len(at):
+            continue
+        if (codes[at] >= 0).any():
+            raise _UnfitError
+        codes[at] = code
+        leaves: dict[Path, Column] = {}
+        _flatten(items if len(at) == len(items) else items.take(pa.array(at)), (), leaves)
+        blocks.append((name, Block(len(at), leaves)))
+    if (codes < 0).any():
+        raise _UnfitError
+    return [names[code] for code in codes.tolist()], blocks
+
+
+def _flatten(objects: pa.StructArray, prefix: Path, leaves: dict[Path, Column]) -> None:
+    for field, values in zip(objects.type, objects.flatten(), strict=True):
+        path = (*prefix, field.name)
+        if not pa.types.is_struct(field.type):
+            if not holds_exactly(values, below=_EXACT):
+                raise _UnfitError
+            leaves[path] = values
+            continue
+        hollow = _find_hollow(values)
+        if hollow is not None:
+            leaves[path] = [{} if is_hollow else None for is_hollow in hollow.to_pylist()]
+        _flatten(values, path, leaves)
+
+
+def _find_hollow(objects: pa.StructArray) -> pa.Array | None:
+    """Tell which objects hold nothing but nulls; ``None`` if there are none."""
+    children = objects.flatten()
+    if len(objects) == objects.null_count or any(
+        child.null_count == objects.null_count for child in children
+    ):
+        return None
+    hollow = objects.is_valid()
+    for child in children:
+        hollow = pc.and_(hollow, child.is_null())
+    return hollow if hollow.true_count else None
