@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import inf
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ _ARROW_OF = {
 }
 
 _NOTHING: dict[str, Any] = {}
+_NONE = type(None)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def block_of(items: Sequence[Mapping[str, Any]]) -> Block:
 
 def column_of(values: list[Any]) -> Column:
     """Give values that are no objects as an array, if one holds each of them exactly."""
-    classes = frozenset(value.__class__ for value in values if value is not None)
+    classes = frozenset(map(type, values)) - {_NONE}
     kind = _ARROW_OF.get(classes)
     if kind is None and classes != {list}:
         return pruned(values)
@@ -67,7 +69,7 @@ def column_of(values: list[Any]) -> Column:
     except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         # Mixed kinds, numbers past 64 bits, half a surrogate pair: JSON, but no array.
         return pruned(values)
-    fits = holds_exactly(array) and not _has_cut_key(values, array.type)
+    fits = holds_exactly(array) and not (kind is None and _has_cut_key(values, array.type))
     return array if fits else pruned(values)
 
 
@@ -121,6 +123,21 @@ def join_types(types: Iterable[pa.DataType]) -> pa.DataType | None:
     return joined
 
 
+def order_members(kind: pa.DataType, known: pa.DataType | None) -> pa.DataType:
+    """Give a type with the members of objects in one order: known ones first, others by name."""
+    if pa.types.is_list(kind):
+        inside = known.value_type if known is not None and pa.types.is_list(known) else None
+        return pa.list_(order_members(kind.value_type, inside))
+    if not pa.types.is_struct(kind):
+        return kind
+    first = {}
+    if known is not None and pa.types.is_struct(known):
+        first = {field.name: field.type for field in known}
+    have = {field.name: field.type for field in kind}
+    names = [*first, *sorted(have.keys() - first.keys())]
+    return pa.struct([(name, order_members(have[name], first.get(name))) for name in names])
+
+
 def conform(array: pa.Array, kind: pa.DataType) -> pa.Array | None:
     """Give an array under a type that :func:`join_types` gave; ``None`` if a number can't."""
     if array.type == kind:
@@ -159,27 +176,34 @@ def _prune(value: Any) -> Any:
 def _split(objects: Sequence[Mapping[str, Any]], prefix: Path, leaves: dict[Path, Column]) -> None:
     for key in dict.fromkeys(chain.from_iterable(objects)):
         path = (*prefix, key)
-        values = [each.get(key) for each in objects]
-        classes = {value.__class__ for value in values}
-        if dict not in classes:
+        values = _members(objects, key)
+        kinds = list(map(type, values))
+        count = kinds.count(dict)
+        if not count:
             leaves[path] = column_of(values)
             continue
-        inner = [value if value.__class__ is dict else _NOTHING for value in values]
+        is_mixed = count + kinds.count(_NONE) < len(values)
+        inner = [value if kind is dict else _NOTHING for kind, value in zip(kinds, values)]  # noqa: B905 (of one length)
         _split(inner, path, leaves)
-        others = [_leaf(value) for value in values] if _needs_mark(values, path, leaves) else []
-        if any(value is not None for value in others):
-            leaves[path] = column_of(others)
+        if is_mixed or not _is_covered(count, path, leaves):
+            others = [_leaf(value) for value in values]
+            if any(value is not None for value in others):
+                leaves[path] = column_of(others)
 
 
-def _needs_mark(values: list[Any], path: Path, leaves: Mapping[Path, Column]) -> bool:
-    """Whether some may be no object, or one that would be lost; cheap where none is."""
-    objects = sum(value.__class__ is dict for value in values)
-    if objects + values.count(None) < len(values):
-        return True
-    # Where one member is as often there as its object, no object is hollow.
+def _members(objects: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
+    try:
+        # Most items have all keys; this way nothing of the loop is Python.
+        return list(map(itemgetter(key), objects))
+    except KeyError:
+        return [each.get(key) for each in objects]
+
+
+def _is_covered(count: int, path: Path, leaves: Mapping[Path, Column]) -> bool:
+    """Whether one member is as often there as its object, so that no object is hollow."""
     depth = len(path) + 1
-    return not any(
-        isinstance(column, pa.Array) and len(column) - column.null_count == objects
+    return any(
+        isinstance(column, pa.Array) and len(column) - column.null_count == count
         for inner, column in leaves.items()
         if len(inner) == depth and inner[:-1] == path
     )
@@ -194,14 +218,14 @@ def _leaf(value: Any) -> Any:
 
 def _has_cut_key(values: list[Any], kind: pa.DataType) -> bool:
     """Whether an object in a list has a key with a NUL: Arrow cuts the name there."""
-    if not pa.types.is_nested(kind):
-        return False
     present = [value for value in values if value is not None]
-    inner = list(chain.from_iterable(present))
+    inner = chain.from_iterable(present)
     if pa.types.is_list(kind):
-        return _has_cut_key(inner, kind.value_type)
+        return pa.types.is_nested(kind.value_type) and _has_cut_key(list(inner), kind.value_type)
     return any("\0" in key for key in set(inner)) or any(
-        _has_cut_key([each.get(field.name) for each in present], field.type) for field in kind
+        _has_cut_key([each.get(field.name) for each in present], field.type)
+        for field in kind
+        if pa.types.is_nested(field.type)
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.api.extensions import register_extension_dtype
 
-from bunqkit.columns import Column, conform, join_types, plain, pruned
+from bunqkit.columns import Column, conform, join_types, order_members, plain, pruned
 from bunqkit.errors import FrameError
 from bunqkit.money import Money, from_arrow, read_amounts, read_decimals, write_amounts
 from bunqkit.schemas import Kind
@@ -32,6 +32,13 @@ _EMPTY_AMOUNTS = {
     "float": ("float64", "decimals:2"),
     "cents": ("Int64", "cents:2:2"),
     "decimal": ("object", "decimal"),
+}
+_EMPTY_ARROW = {
+    "Int64": pa.int64(),
+    "float64": pa.float64(),
+    "boolean": pa.bool_(),
+    "str": pa.large_string(),
+    _TIMES: pa.timestamp("us"),
 }
 _EMPTY_FORMS = {"time": "time", "decimal": "decimal"}
 _TIME_FORMS = {"time": "us", "time without fraction": "s"}
@@ -134,12 +141,19 @@ def to_wire(values: pd.Series[Any], form: str, currencies: pd.Series[Any] | None
 
 
 def _nothing(rows: int, kind: Kind, money: Money) -> tuple[Any, str, str]:
-    if kind.name == "list":
-        return pd.arrays.ArrowExtensionArray(pa.nulls(rows, kind.lists)), "", ""
     dtype, form = _EMPTY_DTYPES.get(kind.name, "object"), _EMPTY_FORMS.get(kind.name, "")
     if kind.name == "amount":
         dtype, form = _EMPTY_AMOUNTS[money]
-    return pd.Series([None] * rows, dtype=dtype), form, ""
+    if kind.name == "list":
+        return pd.arrays.ArrowExtensionArray(pa.nulls(rows, kind.lists)), "", ""
+    if dtype == "object":
+        return pd.Series([None] * rows, dtype="object"), form, ""
+    nothing = pa.chunked_array([pa.nulls(rows, _EMPTY_ARROW[dtype])])
+    if dtype == _TIMES:
+        return _utc(nothing), form, ""
+    if dtype == "float64":
+        return nothing.to_numpy(), form, ""
+    return from_arrow(pd.api.types.pandas_dtype(dtype), nothing), form, ""
 
 
 def _objects(values: list[Any]) -> tuple[Any, str, str]:
@@ -202,16 +216,25 @@ def _read_times(texts: pa.ChunkedArray) -> tuple[Any, str] | None:
         return None
     if pc.any(pc.less(times, _FIRST)).as_py():
         return None
-    return pd.Series(times.to_numpy()).dt.tz_localize("UTC").array, form
+    return _utc(times), form
+
+
+def _utc(times: pa.ChunkedArray) -> Any:
+    return pd.Series(times.to_numpy()).dt.tz_localize("UTC").array
 
 
 def _lists(column: pa.ChunkedArray, kind: Kind) -> tuple[Any, str, str]:
-    joined = join_types([kind.lists or pa.null(), column.type])
-    chunks = [] if joined is None else [conform(chunk, joined) for chunk in column.chunks]
-    if joined is None or any(chunk is None for chunk in chunks):
-        return pd.arrays.ArrowExtensionArray(column), "", "lists of another kind than is known"
     odd = _odd("lists", kind, "list")
-    return pd.arrays.ArrowExtensionArray(pa.chunked_array(chunks, joined)), "", odd
+    joined = join_types([kind.lists or pa.null(), column.type])
+    if joined is not None:
+        joined = order_members(joined, kind.lists)
+        chunks = [conform(chunk, joined) for chunk in column.chunks]
+        if all(chunk is not None for chunk in chunks):
+            return pd.arrays.ArrowExtensionArray(pa.chunked_array(chunks, joined)), "", odd
+    own = order_members(column.type, None)
+    chunks = [conform(chunk, own) for chunk in column.chunks]
+    array = pd.arrays.ArrowExtensionArray(pa.chunked_array(chunks, own))
+    return array, "", odd or "lists of another kind than is known"
 
 
 def _odd(found: str, kind: Kind, *expected: str) -> str:

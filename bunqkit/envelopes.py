@@ -42,9 +42,10 @@ class EnvelopeReader:
         How many pages went the general way.
     """
 
-    def __init__(self, types: Sequence[str] = ()) -> None:
+    def __init__(self) -> None:
         self.general_pages = 0
-        self._types: dict[str, pa.DataType | None] = {name: arrow_of(name) for name in types}
+        self._types: dict[str, pa.DataType] = {}
+        self._order: dict[str, Any] = {}
 
     def read(self, pages: Sequence[bytes]) -> list[Rows]:
         """Give the type of each row, and the rows of each type as a block, for some pages.
@@ -68,7 +69,7 @@ class EnvelopeReader:
     def _read_quickly(self, pages: Sequence[bytes]) -> Rows:
         text = b"\n".join(_one_line(page) for page in pages)
         if not self._types:
-            # Which types there are is cheap to learn from one page.
+            # Which types and fields there are is cheap to learn from one page.
             self._parse(_one_line(pages[0]))
         table = self._parse(text)
         if table.num_rows != len(pages):
@@ -78,7 +79,7 @@ class EnvelopeReader:
             if not (pa.types.is_struct(kind) or pa.types.is_null(kind)):
                 raise _UnfitError
         # One block was read, which is one chunk.
-        return _rows_of(table["Response"].chunk(0))
+        return _rows_of(table["Response"].chunk(0), self._order)
 
     def _parse(self, text: bytes) -> pa.Table:
         """Read until no field is taken for a time, and every known type is read as such."""
@@ -93,25 +94,21 @@ class EnvelopeReader:
                 return table
             if not pa.types.is_struct(kind.value_type):
                 raise _UnfitError
-            learned = {
-                field.name: _texts_for_times(field.type)
-                if field.name in self._types
-                else arrow_of(field.name) or _texts_for_times(field.type)
-                for field in kind.value_type
-            }
-            is_settled = all(
-                field.name in self._types and learned[field.name] == field.type
-                for field in kind.value_type
-            )
-            self._types.update(learned)
-            if is_settled:
-                return table
-            if _NUL in text:
+            _remember(kind.value_type, self._order)
+            is_settled = is_known = True
+            for field in kind.value_type:
+                wanted = _wanted(field.type, arrow_of(field.name)) or pa.struct([])
+                is_known &= self._types.get(field.name) == wanted
+                is_settled &= _is_read_as(field.type, wanted)
+                self._types[field.name] = wanted
+            if not is_known and _NUL in text:
                 # Arrow cuts the name of a field there.
                 raise _UnfitError
+            if is_settled:
+                return table
 
     def _schema(self) -> pa.Schema | None:
-        known = [(name, kind) for name, kind in self._types.items() if kind is not None]
+        known = list(self._types.items())
         return pa.schema([("Response", pa.list_(pa.struct(known)))]) if known else None
 
 
@@ -194,17 +191,51 @@ def _read_json(text: bytes, schema: pa.Schema | None) -> pa.Table:
     return table
 
 
-def _texts_for_times(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_temporal(kind):
-        return pa.string()
-    if pa.types.is_list(kind):
-        return pa.list_(_texts_for_times(kind.value_type))
-    if pa.types.is_struct(kind):
-        return pa.struct([(field.name, _texts_for_times(field.type)) for field in kind])
-    return kind
+def _wanted(found: pa.DataType, known: pa.DataType | None) -> pa.DataType | None:
+    """Give the type to read a field as: of what is there what is known, and text for times.
+
+    What is known but not there would cost time in every row. ``None`` leaves it to Arrow.
+    """
+    if pa.types.is_null(found):
+        return None if known is None or pa.types.is_nested(known) else known
+    if pa.types.is_list(found):
+        inside = known.value_type if known is not None and pa.types.is_list(known) else None
+        held = _wanted(found.value_type, inside)
+        return None if held is None else pa.list_(held)
+    if pa.types.is_struct(found):
+        inner = {}
+        if known is not None and pa.types.is_struct(known):
+            inner = {field.name: field.type for field in known}
+        members = [(field.name, _wanted(field.type, inner.get(field.name))) for field in found]
+        return pa.struct([(name, kind) for name, kind in members if kind is not None])
+    if known is None or pa.types.is_nested(known):
+        return pa.string() if pa.types.is_temporal(found) else found
+    return known
 
 
-def _rows_of(response: pa.ListArray) -> Rows:
+def _is_read_as(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether everything that is not null was read as it should be."""
+    if pa.types.is_null(found) or found == wanted:
+        return True
+    if pa.types.is_list(found) and pa.types.is_list(wanted):
+        return _is_read_as(found.value_type, wanted.value_type)
+    if pa.types.is_struct(found) and pa.types.is_struct(wanted):
+        inner = {field.name: field.type for field in wanted}
+        return all(
+            _is_read_as(field.type, inner[field.name]) for field in found if field.name in inner
+        )
+    return False
+
+
+def _remember(kind: pa.StructType, order: dict[str, Any]) -> None:
+    """Keep the order in which fields came; Arrow puts those that it was told of first."""
+    for field in kind:
+        inner = order.setdefault(field.name, {})
+        if pa.types.is_struct(field.type):
+            _remember(field.type, inner)
+
+
+def _rows_of(response: pa.ListArray, order: Mapping[str, Any]) -> Rows:
     entries = response.flatten()
     if response.null_count or entries.null_count:
         raise _UnfitError
@@ -224,17 +255,22 @@ def _rows_of(response: pa.ListArray) -> Rows:
             raise _UnfitError
         codes[at] = code
         leaves: dict[Path, Column] = {}
-        _flatten(items if len(at) == len(items) else items.take(pa.array(at)), (), leaves)
+        present = items if len(at) == len(items) else items.take(pa.array(at))
+        _flatten(present, (), order[name], leaves)
         blocks.append((name, Block(len(at), leaves)))
     if (codes < 0).any():
         raise _UnfitError
     return [names[code] for code in codes.tolist()], blocks
 
 
-def _flatten(objects: pa.StructArray, prefix: Path, leaves: dict[Path, Column]) -> None:
-    for field, values in zip(objects.type, objects.flatten(), strict=True):
-        path = (*prefix, field.name)
-        if not pa.types.is_struct(field.type):
+def _flatten(
+    objects: pa.StructArray, prefix: Path, order: Mapping[str, Any], leaves: dict[Path, Column]
+) -> None:
+    names = [field.name for field in objects.type]
+    columns = dict(zip(names, objects.flatten(), strict=True))
+    for name in [name for name in order if name in columns]:
+        path, values = (*prefix, name), columns[name]
+        if not pa.types.is_struct(values.type):
             if not holds_exactly(values, below=_EXACT):
                 raise _UnfitError
             leaves[path] = values
@@ -242,7 +278,7 @@ def _flatten(objects: pa.StructArray, prefix: Path, leaves: dict[Path, Column]) 
         hollow = _find_hollow(values)
         if hollow is not None:
             leaves[path] = [{} if is_hollow else None for is_hollow in hollow.to_pylist()]
-        _flatten(values, path, leaves)
+        _flatten(values, path, order[name], leaves)
 
 
 def _find_hollow(objects: pa.StructArray) -> pa.Array | None:

@@ -9,6 +9,7 @@ BunqkitError
  +-- UnknownNameError       nothing in the catalogue or the bank has this name
  +-- FieldError             a path or a body lacks a field, or has one too many
  +-- FrameError             items can't become a table, or a table items
+ +-- Interrupted            somebody stopped a fetch; what has come is in it
  +-- CallError              a call did not bring what it asked for
       +-- NoAnswerError     no answer came: connection, TLS, time-out
       +-- BadAnswerError    an answer came that isn't one of the API's
@@ -18,6 +19,11 @@ No message holds an API key, a token, a private key or a signature.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class BunqkitError(Exception):
@@ -74,6 +80,20 @@ class FieldError(BunqkitError):
 
 class FrameError(BunqkitError):
     """Items can't become a table, or a table can't become items again."""
+
+
+class Interrupted(BunqkitError):  # noqa: N818 (it is no error of anybody's)
+    """Somebody stopped a fetch.
+
+    Attributes
+    ----------
+    frame
+        The table of what has come; its ``attrs["bunqkit"]`` says that it is incomplete.
+    """
+
+    def __init__(self, message: str, frame: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.frame = frame
 
 
 class CallError(BunqkitError):

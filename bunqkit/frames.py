@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bunqkit.catalogue import type_named
-from bunqkit.columns import Block, Column, block_of, chain_columns, is_nothing
+from bunqkit.columns import Block, Column, chain_columns, is_nothing
 from bunqkit.conversions import to_pandas, to_wire
 from bunqkit.envelopes import Rows, blocks_of
 from bunqkit.errors import FrameError
@@ -24,11 +24,6 @@ from bunqkit.schemas import ITEM_TYPE, Path, is_type, join_path, kind_of, schema
 
 ATTRS = "bunqkit"
 """Where a table says how it was written and whether it is complete."""
-
-PARENT = "parent"
-POSITION = "position"
-_RELATED = (PARENT, POSITION)
-_ITEMS = "items"
 
 
 def to_frame(
@@ -127,37 +122,6 @@ def to_items(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{name: item} for name, item in zip(frame[ITEM_TYPE], items, strict=True)]
 
 
-def to_frames(
-    items: Sequence[Mapping[str, Any]],
-    *,
-    type: str | None = None,  # noqa: A002 (as in to_frame)
-    money: Money = "float",
-) -> dict[str, pd.DataFrame]:
-    r"""Give the items as a table, and each nested list as a table that joins to it.
-
-    Parameters
-    ----------
-    items, type, money
-        As for :func:`to_frame`.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        ``items`` is the table without its lists. Each list that holds something is a table under
-        the name of its column, such as ``attachment``; lists in it are ``entries.attachment``.
-        Their first columns are ``parent``, the place of the row that the list is in, in the table
-        above, and ``position``, the place in the list, from 0:
-        ``frames["items"].join(frames["attachment"].set_index("parent"), rsuffix="_attachment")``.
-        What is no object stands in a column ``value``. A field called like one of these names has
-        a ``\`` before it.
-    """
-    frame = to_frame(items, type=type, money=money)
-    frames = {_ITEMS: frame}
-    types = list(dict.fromkeys(frame[ITEM_TYPE]))
-    _relate(frame, "", types, (ITEM_TYPE,), money=money, frames=frames)
-    return frames
-
-
 class Gathered:
     """Blocks of columns that become one table.
 
@@ -190,7 +154,7 @@ class Gathered:
         blocks = [block for each in self._blocks.values() for block in each]
         order = _order_of(self._names, list(self._blocks))
         lead = {ITEM_TYPE: pd.Series(self._names, dtype="str").array}
-        return _assemble(blocks, types, lead, money, order)
+        return assemble(blocks, types, lead, money, order)
 
 
 def expected_types(type: str | None) -> list[str]:  # noqa: A002 (as in to_frame)
@@ -199,6 +163,52 @@ def expected_types(type: str | None) -> list[str]:  # noqa: A002 (as in to_frame
         return []
     known = type_named(type)
     return [field.kind for field in known.readable] if known.is_anchor else [known.name]
+
+
+def assemble(
+    blocks: Sequence[Block],
+    types: Sequence[str],
+    lead: Mapping[str, Any],
+    money: Money,
+    order: np.ndarray[Any, Any] | None = None,
+) -> pd.DataFrame:
+    """Give blocks as a table.
+
+    Parameters
+    ----------
+    blocks
+        Of one type each; their columns are taken out of them, so that memory is given back.
+    types
+        The types whose columns it has, in order.
+    lead
+        Columns that stand before them.
+    money
+        The form of amounts.
+    order
+        Where each row of the table stands among those of the blocks; as they are if not given.
+    """
+    paths = list(_paths(blocks, types))
+    known = set(paths)
+    wire: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    columns = dict(lead)
+    for path in paths:
+        beside = (*path[:-1], "currency")
+        kind = kind_of(path, types, has_currency=beside in known)
+        currencies = _column(blocks, beside, order) if kind.name == "amount" else None
+        column = _column(blocks, path, order)
+        if path[-1] != "currency":
+            for block in blocks:
+                block.leaves.pop(path, None)
+        name = join_path(path, list(lead))
+        columns[name], form, odd = to_pandas(column, kind, money=money, currencies=currencies)
+        if form:
+            wire[name] = form
+        if odd:
+            kept[name] = odd
+    frame = pd.DataFrame(columns, copy=False)
+    frame.attrs[ATTRS] = {"rows": len(frame), "money": money, "wire": wire, "kept": kept}
+    return frame
 
 
 def _wrap(entry: object, at: int, bare_type: str | None) -> Mapping[str, Mapping[str, Any]]:
@@ -228,37 +238,6 @@ def _order_of(names: list[str], types: list[str]) -> np.ndarray[Any, Any] | None
     return order
 
 
-def _assemble(
-    blocks: Sequence[Block],
-    types: Sequence[str],
-    lead: Mapping[str, Any],
-    money: Money,
-    order: np.ndarray[Any, Any] | None = None,
-) -> pd.DataFrame:
-    paths = list(_paths(blocks, types))
-    known = set(paths)
-    wire: dict[str, str] = {}
-    kept: dict[str, str] = {}
-    columns = dict(lead)
-    for path in paths:
-        beside = (*path[:-1], "currency")
-        kind = kind_of(path, types, has_currency=beside in known)
-        currencies = _column(blocks, beside, order) if kind.name == "amount" else None
-        column = _column(blocks, path, order)
-        if path[-1] != "currency":
-            for block in blocks:
-                block.leaves.pop(path, None)
-        name = join_path(path, list(lead))
-        columns[name], form, odd = to_pandas(column, kind, money=money, currencies=currencies)
-        if form:
-            wire[name] = form
-        if odd:
-            kept[name] = odd
-    frame = pd.DataFrame(columns, copy=False)
-    frame.attrs[ATTRS] = {"rows": len(frame), "money": money, "wire": wire, "kept": kept}
-    return frame
-
-
 def _column(blocks: Sequence[Block], path: Path, order: np.ndarray[Any, Any] | None) -> Column:
     column = chain_columns(blocks, path)
     if order is None:
@@ -276,13 +255,13 @@ def _paths(blocks: Sequence[Block], types: Sequence[str]) -> Iterator[Path]:
     tree: dict[str, Any] = {}
     schema = [path for name in types for path in schema_of(name)]
     found = dict.fromkeys(path for block in blocks for path in block.leaves)
-    for path in (*schema, *found):
+    empty = {path for path in found if all(is_nothing(block, path) for block in blocks)}
+    # What holds nothing comes last: Arrow does not tell where among the others it stood.
+    for path in (*schema, *sorted(found, key=empty.__contains__)):
         branch = tree
         for key in path:
             branch = branch.setdefault(key, {})
-    leaves = set(schema) | {
-        path for path in found if not all(is_nothing(block, path) for block in blocks)
-    }
+    leaves = set(schema) | (found.keys() - empty)
     yield from _walk(tree, (), leaves)
 
 
@@ -299,49 +278,3 @@ def _put(item: dict[str, Any], path: Path, value: Any) -> None:
         item = item.setdefault(key, {})
     if value != {} or path[-1] not in item:
         item[path[-1]] = value
-
-
-def _relate(
-    frame: pd.DataFrame,
-    above: str,
-    types: Sequence[str],
-    reserved: Sequence[str],
-    *,
-    money: Money,
-    frames: dict[str, pd.DataFrame],
-) -> None:
-    """Take the lists out of a table, and add a table for each."""
-    for name in list(frame.columns):
-        column = frame[name]
-        is_arrow = isinstance(column.dtype, pd.ArrowDtype)
-        lists = to_wire(column, "", None) if is_arrow or column.dtype == object else []
-        if not any(isinstance(each, list) for each in lists):
-            if is_arrow:
-                del frame[name]
-            continue
-        if not all(each is None or isinstance(each, list) for each in lists):
-            continue
-        del frame[name]
-        path = split_name(name, reserved)
-        element = kind_of(path, types, has_currency=False).element
-        rows = [
-            (parent, position, value)
-            for parent, values in enumerate(lists)
-            for position, value in enumerate(values or ())
-        ]
-        if not rows:
-            continue
-        block = block_of([_element(value) for _, _, value in rows])
-        lead = {
-            PARENT: pd.array([row[0] for row in rows], dtype="Int64"),
-            POSITION: pd.array([row[1] for row in rows], dtype="Int64"),
-        }
-        inner_types = [] if element is None else expected_types(element) or [element]
-        inner = _assemble([block], inner_types, lead, money)
-        full_name = f"{above}.{name}" if above else f"\\{name}" if name == _ITEMS else name
-        frames[full_name] = inner
-        _relate(inner, full_name, inner_types, _RELATED, money=money, frames=frames)
-
-
-def _element(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {"value": value}

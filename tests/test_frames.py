@@ -18,7 +18,7 @@ from items import hostile_lists, items_of, quick_frame
 from bunqkit import catalogue
 from bunqkit.columns import pruned
 from bunqkit.errors import FrameError, UnknownNameError
-from bunqkit.frames import to_frame, to_frames, to_items
+from bunqkit.frames import to_frame, to_items
 from bunqkit.schemas import join_path, schema_of, split_name
 
 FORMS = ("float", "decimal", "cents")
@@ -374,27 +374,6 @@ def test_parquet_keeps_lists_and_attributes(tmp_path: Path) -> None:
     back = pd.read_parquet(tmp_path / "payments.parquet")
     assert back.attrs == frame.attrs
     assert to_items(back) == items
-
-
-def test_nested_lists_are_tables_that_join() -> None:
-    """Each list has a table; parent is the row in the table above, position the place in it."""
-    entry = {"amount": {"value": "1.00", "currency": "EUR"}, "attachment": [{"id": 8}, {"id": 9}]}
-    items = [
-        {"DraftPayment": {"id": 1, "entries": [entry, {"description": "tea"}]}},
-        {"DraftPayment": {"id": 2, "entries": []}},
-        {"DraftPayment": {"id": 3, "entries": [entry], "items": ["a"]}},
-    ]
-    frames = to_frames(items)
-    assert set(frames) == {"items", "entries", "entries.attachment", "\\items"}
-    assert "entries" not in frames["items"]
-    assert frames["entries"]["parent"].tolist() == [0, 0, 2]
-    assert frames["entries"]["position"].tolist() == [0, 1, 0]
-    assert frames["entries"]["amount.value"].tolist()[::2] == [1.0, 1.0]
-    assert frames["entries.attachment"]["parent"].tolist() == [0, 0, 2, 2]
-    assert frames["entries.attachment"]["id"].tolist() == [8, 9, 8, 9]
-    assert frames["\\items"]["value"].tolist() == ["a"]
-    joined = frames["items"].join(frames["entries"].set_index("parent"), rsuffix="_entry")
-    assert joined["id"].tolist() == [1, 1, 2, 3]
 
 
 def test_import_loads_neither_pandas_nor_arrow() -> None:
