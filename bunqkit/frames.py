@@ -51,7 +51,8 @@ def to_frame(
     DataFrame, shape (items, leaves + 1)
         First column ``item_type``; keys of nested objects joined by ``.``, with ``\`` before a
         dot or backslash inside a key. All columns that the catalogue knows of the types are there,
-        whether or not an item has them, then what else the items have; objects named after their
+        whether or not an item has them, then what else the items have, by name; objects named
+        after their
         own type, and a type inside itself, have columns for what is there only. Whole numbers
         ``Int64``, truth values ``boolean``, times UTC-aware in microseconds, amounts with their
         currency in the column beside, rates ``Decimal``, text ``str``, lists Arrow-backed; values
@@ -256,8 +257,8 @@ def _paths(blocks: Sequence[Block], types: Sequence[str]) -> Iterator[Path]:
     schema = [path for name in types for path in schema_of(name)]
     found = dict.fromkeys(path for block in blocks for path in block.leaves)
     empty = {path for path in found if all(is_nothing(block, path) for block in blocks)}
-    # What holds nothing comes last: Arrow does not tell where among the others it stood.
-    for path in (*schema, *sorted(found, key=empty.__contains__)):
+    # What the catalogue does not foresee has an order of its own, whatever page it came with.
+    for path in (*schema, *sorted(found)):
         branch = tree
         for key in path:
             branch = branch.setdefault(key, {})

@@ -80,7 +80,7 @@ def test_items_of_any_type_keep_the_laws(type_name: str, data: st.DataObject) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("type_name", TYPES)
-@settings(lenient, max_examples=15)
+@settings(lenient, max_examples=3)
 @given(data=st.data())
 def test_items_of_every_type_keep_the_laws(type_name: str, data: st.DataObject) -> None:
     """The same, for every type."""
