@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import CatalogueError as CatalogueError
     from bunqkit.errors import FieldError as FieldError
     from bunqkit.errors import FrameError as FrameError
+    from bunqkit.errors import Interrupted as Interrupted
     from bunqkit.errors import KeyFormatError as KeyFormatError
     from bunqkit.errors import LockedError as LockedError
     from bunqkit.errors import NoAnswerError as NoAnswerError
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from bunqkit.errors import StateError as StateError
     from bunqkit.errors import UnknownNameError as UnknownNameError
     from bunqkit.frames import to_frame as to_frame
+    from bunqkit.frames import to_items as to_items
     from bunqkit.handshake import create_installation as create_installation
     from bunqkit.handshake import create_sandbox_user as create_sandbox_user
     from bunqkit.handshake import open_session as open_session
     from bunqkit.handshake import register_device as register_device
+    from bunqkit.related import to_frames as to_frames
     from bunqkit.settings import Settings as Settings
     from bunqkit.settings import load_settings as load_settings
     from bunqkit.signing import KeyPair as KeyPair
@@ -55,6 +58,7 @@ _HOMES = {
         "CatalogueError",
         "FieldError",
         "FrameError",
+        "Interrupted",
         "KeyFormatError",
         "LockedError",
         "NoAnswerError",
@@ -64,13 +68,14 @@ _HOMES = {
         "StateError",
         "UnknownNameError",
     ),
-    "frames": ("to_frame",),
+    "frames": ("to_frame", "to_items"),
     "handshake": (
         "create_installation",
         "create_sandbox_user",
         "open_session",
         "register_device",
     ),
+    "related": ("to_frames",),
     "settings": ("Settings", "load_settings"),
     "signing": ("KeyPair", "PublicKey"),
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 from bunqkit.answer import Answer, Content
@@ -167,20 +167,40 @@ class Caller:
             yield page
             page = page.older()
 
-    def frame(self, operation: str, *own_id: object, **given: Any) -> pd.DataFrame:
+    def frame(
+        self,
+        operation: str,
+        *own_id: object,
+        money: Literal["float", "decimal", "cents"] = "float",
+        max_rows: int | None = None,
+        **given: Any,
+    ) -> pd.DataFrame:
         """Give every page of a list as one table.
 
         Parameters
         ----------
         operation, own_id, given
             As for ``call``.
+        money
+            Amounts as float64, ``Decimal`` objects, or whole cents; see ``to_frame``.
+        max_rows
+            At most so many, the newest.
+
+        Returns
+        -------
+        DataFrame
+            As ``to_frame`` gives it; ``attrs["bunqkit"]`` says whether it is complete.
+
+        Raises
+        ------
+        Interrupted
+            If it is stopped; its ``frame`` holds what has come.
         """
-        from bunqkit.frames import to_frame  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.paging import frame_of_pages  # noqa: PLC0415 (pandas when first used)
 
         known = catalogue_operation(operation)
         pages = self.pages(operation, *own_id, **given)
-        items = [entry for page in pages for entry in page.wrapped]
-        return to_frame(items, type=None if known.wrapper in ("*", "") else known.wrapper)
+        return frame_of_pages(pages, operation=known.name, money=money, max_rows=max_rows)
 
     def download(self, operation: str, *own_id: object, **given: Any) -> Content:
         """Get a file's bytes, which show themselves: ``download("attachment.content", 7)``.

@@ -10,6 +10,7 @@ BunqkitError
  +-- FieldError             a path or a body lacks a field, or has one too many
  +-- LockedError            production is read-only, and no unlock covers the call
  +-- FrameError             items can't become a table, or a table items
+ +-- Interrupted            somebody stopped a fetch; what has come is in it
  +-- CallError              a call did not bring what it asked for
       +-- OutcomeUnknownError  a write's answer was lost, and nobody can say if it was done
       +-- NoAnswerError     no answer came: connection, TLS, time-out
@@ -83,6 +84,20 @@ class LockedError(BunqkitError):
 
 class FrameError(BunqkitError):
     """Items can't become a table, or a table can't become items again."""
+
+
+class Interrupted(BunqkitError):  # noqa: N818 (it is no error of anybody's)
+    """Somebody stopped a fetch.
+
+    Attributes
+    ----------
+    frame
+        The DataFrame of what has come; its ``attrs["bunqkit"]`` says that it is incomplete.
+    """
+
+    def __init__(self, message: str, frame: Any) -> None:
+        super().__init__(message)
+        self.frame = frame
 
 
 class CallError(BunqkitError):

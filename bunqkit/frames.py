@@ -2,41 +2,36 @@
 
 Columns get a type only where every value of theirs allows it; a text becomes a number or a time
 only if each value prints back to the same text. ``attrs["bunqkit"]["wire"]`` of the table says how
-each converted column was written.
+each converted column was written, which is what the way back needs.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from bunqkit.catalogue import Field, type_named
-from bunqkit.errors import FrameError, UnknownNameError
+from bunqkit.catalogue import type_named
+from bunqkit.columns import Block, Column, chain_columns, is_nothing
+from bunqkit.conversions import to_pandas, to_wire
+from bunqkit.envelopes import Rows, blocks_of
+from bunqkit.errors import FrameError
+from bunqkit.money import Money, check_money
+from bunqkit.schemas import ITEM_TYPE, Path, is_type, join_path, kind_of, schema_of, split_name
 
-ITEM_TYPE = "item_type"
-_SCALARS = ("integer", "number", "decimal", "text", "boolean", "time", "date", "any")
-_DTYPES = {
-    "integer": "Int64",
-    "number": "float64",
-    "amount": "float64",
-    "boolean": "boolean",
-    "time": "datetime64[us, UTC]",
-    "text": "str",
-    "date": "str",
-}
-_DECIMALS = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?", re.ASCII)
-# Beyond it a float64 no longer tells neighbouring hundredths apart.
-_EXACT_DIGITS = 15
+ATTRS = "bunqkit"
+"""Where a table says how it was written and whether it is complete."""
 
 
-def to_frame(items: Sequence[Mapping[str, Any]], *, type: str | None = None) -> pd.DataFrame:  # noqa: A002
+def to_frame(
+    items: Sequence[Mapping[str, Any]],
+    *,
+    type: str | None = None,  # noqa: A002 (the bank's word for it)
+    money: Money = "float",
+) -> pd.DataFrame:
     r"""One row for each item of a list answer, one column for each leaf.
 
     Parameters
@@ -46,55 +41,186 @@ def to_frame(items: Sequence[Mapping[str, Any]], *, type: str | None = None) -> 
         ``type`` says of what type they are.
     type
         The type of bare items, and of an empty list, which has that type's columns then: such as
-        ``Payment``. Objects named after their own type, and a type inside itself, get no columns
-        in advance.
+        ``Payment``.
+    money
+        Amounts as ``"float"`` (float64), ``"decimal"`` (``Decimal`` objects) or ``"cents"``
+        (Int64, the smallest units of the currency beside: cents of EUR, whole yen).
 
     Returns
     -------
     DataFrame, shape (items, leaves + 1)
         First column ``item_type``; keys of nested objects joined by ``.``, with ``\`` before a
-        dot or backslash inside a key. Whole numbers ``Int64``, truth values ``boolean``, times
-        UTC-aware in microseconds, amounts float64 with their currency in the column beside, rates
-        ``Decimal``, text ``str``; lists and mixed kinds stay as they are. What is missing is
-        missing, not zero. ``attrs["bunqkit"]`` holds ``rows``, ``wire`` (how converted columns
-        were written) and ``kept`` (columns that could not be converted without loss).
+        dot or backslash inside a key. All columns that the catalogue knows of the types are there,
+        whether or not an item has them, then what else the items have; objects named after their
+        own type, and a type inside itself, have columns for what is there only. Whole numbers
+        ``Int64``, truth values ``boolean``, times UTC-aware in microseconds, amounts with their
+        currency in the column beside, rates ``Decimal``, text ``str``, lists Arrow-backed; values
+        of several kinds stay objects. What is missing is missing, not zero. An object that holds
+        nothing is ``True`` in a column of its own name. ``attrs["bunqkit"]`` holds ``rows``,
+        ``money``, ``wire`` (how converted columns were written) and ``kept`` (columns that hold
+        something else than expected, and what).
 
     Raises
     ------
     FrameError
-        If an item does not have exactly one type.
+        If an item does not have exactly one type, or ``money`` is no form.
     UnknownNameError
         If the list is empty and nothing is known of ``type``.
 
     Source: bunq docs, "Response body format".
     """
+    check_money(money)
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Sequence):
         raise FrameError(
             f"Items are a list, each under its type; this is a {items.__class__.__name__}."
         )
-    typed = [_unwrap(entry, at, type) for at, entry in enumerate(items)]
-    if not typed and type is not None:
-        kinds = {ITEM_TYPE: "text", **dict(_schema(type))}
-        return _assemble({name: [] for name in kinds}, kinds)
-    rows = [dict(_leaves(item, ())) for _, item in typed]
-    names = _column_names(rows)
-    columns: dict[str, list[Any]] = {ITEM_TYPE: [name for name, _ in typed]}
-    columns |= {name: [row.get(segments) for row in rows] for segments, name in names.items()}
-    types = list(dict.fromkeys(name for name, _ in typed))
-    kinds = {name: _kind_of(segments, types, names) for segments, name in names.items()}
-    return _assemble(columns, {ITEM_TYPE: "text", **kinds})
+    if not items and type is not None:
+        type_named(type)
+    gathered = Gathered(type)
+    gathered.add(blocks_of([_wrap(entry, at, type) for at, entry in enumerate(items)]))
+    return gathered.frame(money)
 
 
-def _unwrap(entry: object, at: int, bare_type: str | None) -> tuple[str, Mapping[str, Any]]:
+def to_items(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give the items of a table again, each under its type, without null keys.
+
+    Parameters
+    ----------
+    frame
+        What :func:`to_frame` gave, or some of its rows or columns.
+
+    Returns
+    -------
+    list of dict
+        ``[{"Payment": {...}}, ...]``. An object all of whose keys were null is ``{}``.
+
+    Raises
+    ------
+    FrameError
+        If the table does not say how it was written (pandas forgets that when two different
+        tables are put together), or two columns have one name.
+    """
+    wire = frame.attrs.get(ATTRS, {}).get("wire")
+    if wire is None or ITEM_TYPE not in frame.columns:
+        raise FrameError(
+            f'The table has no column {ITEM_TYPE}, or attrs["{ATTRS}"] does not say how it was '
+            "written. Turn tables into items before you put them together."
+        )
+    if not frame.columns.is_unique:
+        raise FrameError("Two columns of the table have one name. Rename one of them.")
+    items: list[dict[str, Any]] = [{} for _ in range(len(frame))]
+    for name in frame.columns:
+        if name == ITEM_TYPE:
+            continue
+        path = split_name(str(name))
+        beside = join_path((*path[:-1], "currency"))
+        currencies = frame[beside] if beside in frame.columns else None
+        values = to_wire(frame[name], wire.get(name, ""), currencies)
+        for item, value in zip(items, values, strict=True):
+            if value is not None:
+                _put(item, path, value)
+    return [{name: item} for name, item in zip(frame[ITEM_TYPE], items, strict=True)]
+
+
+class Gathered:
+    """Blocks of columns that become one table.
+
+    Parameters
+    ----------
+    type
+        The type whose columns the table has in any case.
+    """
+
+    def __init__(self, type: str | None = None) -> None:  # noqa: A002 (as in to_frame)
+        self._expected = expected_types(type)
+        self._names: list[str] = []
+        self._blocks: dict[str, list[Block]] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def add(self, rows: Rows) -> None:
+        """Add rows below the others."""
+        names, blocks = rows
+        for name in dict.fromkeys(names):
+            self._blocks.setdefault(name, [])
+        for name, block in blocks:
+            self._blocks[name].append(block)
+        self._names.extend(names)
+
+    def frame(self, money: Money) -> pd.DataFrame:
+        """Give all rows as a table; can be done once, since memory is given back on the way."""
+        types = list(dict.fromkeys([*self._expected, *self._blocks]))
+        blocks = [block for each in self._blocks.values() for block in each]
+        order = _order_of(self._names, list(self._blocks))
+        lead = {ITEM_TYPE: pd.Series(self._names, dtype="str").array}
+        return assemble(blocks, types, lead, money, order)
+
+
+def expected_types(type: str | None) -> list[str]:  # noqa: A002 (as in to_frame)
+    """Give the types that items of a type come under: several if it is a choice of them."""
+    if type is None or not is_type(type):
+        return []
+    known = type_named(type)
+    return [field.kind for field in known.readable] if known.is_anchor else [known.name]
+
+
+def assemble(
+    blocks: Sequence[Block],
+    types: Sequence[str],
+    lead: Mapping[str, Any],
+    money: Money,
+    order: np.ndarray[Any, Any] | None = None,
+) -> pd.DataFrame:
+    """Give blocks as a table.
+
+    Parameters
+    ----------
+    blocks
+        Of one type each; their columns are taken out of them, so that memory is given back.
+    types
+        The types whose columns it has, in order.
+    lead
+        Columns that stand before them.
+    money
+        The form of amounts.
+    order
+        Where each row of the table stands among those of the blocks; as they are if not given.
+    """
+    paths = list(_paths(blocks, types))
+    known = set(paths)
+    wire: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    columns = dict(lead)
+    for path in paths:
+        beside = (*path[:-1], "currency")
+        kind = kind_of(path, types, has_currency=beside in known)
+        currencies = _column(blocks, beside, order) if kind.name == "amount" else None
+        column = _column(blocks, path, order)
+        if path[-1] != "currency":
+            for block in blocks:
+                block.leaves.pop(path, None)
+        name = join_path(path, list(lead))
+        columns[name], form, odd = to_pandas(column, kind, money=money, currencies=currencies)
+        if form:
+            wire[name] = form
+        if odd:
+            kept[name] = odd
+    frame = pd.DataFrame(columns, copy=False)
+    frame.attrs[ATTRS] = {"rows": len(frame), "money": money, "wire": wire, "kept": kept}
+    return frame
+
+
+def _wrap(entry: object, at: int, bare_type: str | None) -> Mapping[str, Mapping[str, Any]]:
     """Unwrap by position: one key is the type, whatever it is called."""
     if isinstance(entry, Mapping):
         if len(entry) == 1:
             name, item = next(iter(entry.items()))
             # Types are written in capitals; a bare item may have a single field, too.
             if isinstance(item, Mapping) and (bare_type is None or name[:1].isupper()):
-                return name, item
+                return entry
         if bare_type is not None:
-            return bare_type, entry
+            return {bare_type: entry}
     told = f"has {len(entry)} keys" if isinstance(entry, Mapping) else "is no object"
     raise FrameError(
         f"Item {at} {told}, where one type with the item under it was expected. Give the "
@@ -102,209 +228,53 @@ def _unwrap(entry: object, at: int, bare_type: str | None) -> tuple[str, Mapping
     )
 
 
-_Path = tuple[str, ...]
+def _order_of(names: list[str], types: list[str]) -> np.ndarray[Any, Any] | None:
+    """Tell where each row stands when rows are sorted by type; ``None`` if they are."""
+    if len(types) < 2:  # noqa: PLR2004 (one type is in order)
+        return None
+    codes = pd.Categorical(names, categories=types).codes
+    order = np.empty(len(names), dtype="int64")
+    order[np.argsort(codes, kind="stable")] = np.arange(len(names))
+    return order
 
 
-def _leaves(item: Mapping[str, Any], prefix: _Path) -> Iterator[tuple[_Path, Any]]:
-    """Give every leaf with its path; an object that holds nothing is a leaf itself."""
-    for key, value in item.items():
-        path = (*prefix, key)
-        if isinstance(value, Mapping):
-            if _is_hollow(value):
-                yield path, {}
-            yield from _leaves(value, path)
-        else:
-            yield path, value
+def _column(blocks: Sequence[Block], path: Path, order: np.ndarray[Any, Any] | None) -> Column:
+    column = chain_columns(blocks, path)
+    if order is None:
+        return column
+    if isinstance(column, list):
+        return [column[at] for at in order]
+    return column.take(pa.array(order))
 
 
-def _is_hollow(value: Mapping[str, Any]) -> bool:
-    """Whether an object holds nothing but nulls, so that without a mark it would be lost.
-
-    An object inside it marks itself.
-    """
-    return all(inner is None for inner in value.values())
-
-
-def _column_names(rows: list[dict[_Path, Any]]) -> dict[_Path, str]:
-    """Name a column for each path that holds something.
+def _paths(blocks: Sequence[Block], types: Sequence[str]) -> Iterator[Path]:
+    """Give the columns, the known ones first at each level, so that siblings stand together.
 
     A null where other rows have an object is that object missing, and gets no column.
     """
-    names = {path: _join(path) for path in dict.fromkeys(path for row in rows for path in row)}
-    parents = {path[:end] for path in names for end in range(1, len(path))}
-    empty = {path for path in parents & names.keys() if all(row.get(path) is None for row in rows)}
-    return {path: name for path, name in names.items() if path not in empty}
+    tree: dict[str, Any] = {}
+    schema = [path for name in types for path in schema_of(name)]
+    found = dict.fromkeys(path for block in blocks for path in block.leaves)
+    empty = {path for path in found if all(is_nothing(block, path) for block in blocks)}
+    # What holds nothing comes last: Arrow does not tell where among the others it stood.
+    for path in (*schema, *sorted(found, key=empty.__contains__)):
+        branch = tree
+        for key in path:
+            branch = branch.setdefault(key, {})
+    leaves = set(schema) | (found.keys() - empty)
+    yield from _walk(tree, (), leaves)
 
 
-def _join(path: _Path) -> str:
-    name = ".".join(key.replace("\\", "\\\\").replace(".", "\\.") for key in path)
-    return f"\\{name}" if name == ITEM_TYPE else name
+def _walk(tree: dict[str, Any], prefix: Path, leaves: set[Path]) -> Iterator[Path]:
+    for key, branch in tree.items():
+        path = (*prefix, key)
+        if path in leaves or not branch:
+            yield path
+        yield from _walk(branch, path, leaves)
 
 
-def _assemble(columns: dict[str, list[Any]], kinds: dict[str, str]) -> pd.DataFrame:
-    wire: dict[str, str] = {}
-    kept: list[str] = []
-    series = {}
-    for name, values in columns.items():
-        series[name], form = _convert(values, kinds[name])
-        if form == "kept":
-            kept.append(name)
-        elif form:
-            wire[name] = form
-    frame = pd.DataFrame(series)
-    rows = len(columns[ITEM_TYPE])
-    frame.attrs["bunqkit"] = {"rows": rows, "wire": wire, "kept": kept}
-    return frame
-
-
-def _convert(values: list[Any], kind: str) -> tuple[pd.Series[Any], str]:
-    """Give the column and how it was written: ``""`` unconverted, ``"kept"`` if it could not be."""
-    present = [value for value in values if value is not None]
-    found = {value.__class__ for value in present}
-    if not found:
-        dtype = _DTYPES.get(kind, "object")
-        return pd.Series(values, dtype=dtype), _empty_form(kind)
-    if found == {bool}:
-        return pd.Series(values, dtype="boolean"), ""
-    if found == {int}:
-        fits = all(-(2**63) <= value < 2**63 for value in present)
-        return pd.Series(values, dtype="Int64" if fits else "object"), ""
-    if found == {float} or (found == {int, float} and _fit_float64(present)):
-        return pd.Series(values, dtype="float64"), ""
-    if found == {str}:
-        return _convert_text(values, present, kind)
-    return pd.Series(values, dtype="object"), ""
-
-
-def _fit_float64(numbers: list[Any]) -> bool:
-    return all(isinstance(number, float) or abs(number) <= 2**53 for number in numbers)
-
-
-def _empty_form(kind: str) -> str:
-    return {"amount": "decimals:2", "time": "time"}.get(kind, "")
-
-
-def _convert_text(values: list[Any], present: list[str], kind: str) -> tuple[pd.Series[Any], str]:
-    form = ""
-    if kind == "amount":
-        if (decimals := _common_decimals(present)) is not None:
-            floats = [None if value is None else float(value) for value in values]
-            return pd.Series(floats, dtype="float64"), f"decimals:{decimals}"
-        form = "kept"
-    if kind in ("amount", "decimal"):
-        exact = [None if value is None else _exact(value) for value in values]
-        if all(value is None or new is not None for value, new in zip(values, exact, strict=True)):
-            return pd.Series(exact, dtype="object"), "decimal"
-        form = "kept"
-    if kind == "time":
-        if (time_form := _common_time(present)) is not None:
-            times = [None if value is None else _read_time(value) for value in values]
-            return pd.Series(times, dtype="datetime64[us, UTC]"), time_form
-        form = "kept"
-    try:
-        return pd.Series(values, dtype="str"), form
-    except UnicodeEncodeError:
-        # Half of a surrogate pair is JSON, but no text that Arrow holds.
-        return pd.Series(values, dtype="object"), form
-
-
-def _common_decimals(texts: list[str]) -> int | None:
-    """Give the number of decimals if all have the same, and a float64 prints each back."""
-    found = set()
-    for text in texts:
-        match = _DECIMALS.fullmatch(text)
-        if match is None or len(text.lstrip("-").replace(".", "").lstrip("0")) > _EXACT_DIGITS:
-            return None
-        found.add(len(match[1] or ""))
-    return found.pop() if len(found) == 1 else None
-
-
-def _exact(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if str(number) == text else None
-
-
-def _common_time(texts: list[str]) -> str | None:
-    """Tell the form of all times: with six decimals or without; ``None`` if they differ."""
-    matches = [_TIME.fullmatch(text) for text in texts]
-    fractions = {match[1] is not None for match in matches if match}
-    if not all(matches) or len(fractions) != 1 or any(_read_time(text) is None for text in texts):
-        return None
-    return "time" if fractions.pop() else "time without fraction"
-
-
-def _read_time(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _kind_of(path: _Path, types: list[str], names: Mapping[_Path, str]) -> str:
-    """Tell what a column holds, by the first type that knows it."""
-    if path[-1] == "value" and (*path[:-1], "currency") in names:
-        return "amount"
-    for type_name in types:
-        kind = _known_kind(type_name, path)
-        if kind is not None:
-            return kind
-    # A field that nobody has described: bunq's times bear one of these names.
-    leaf = path[-1]
-    is_time = leaf in ("created", "updated") or leaf.startswith("time_")
-    return "time" if is_time else "any"
-
-
-@cache
-def _known_kind(type_name: str, path: _Path) -> str | None:
-    """Follow a path through the types; an unknown key that is a type's name leads into it."""
-    current: str | None = type_name
-    for key in path:
-        field = _field(current, key)
-        step = key if field is None else field.kind
-        current = step if field is not None or _is_type(key) else None
-    return current if current in _SCALARS else None
-
-
-def _field(type_name: str | None, key: str) -> Field | None:
-    if type_name is None or not _is_type(type_name):
-        return None
-    known = type_named(type_name)
-    if key not in known:
-        return None
-    field = known[key]
-    return field if field.readable and not field.is_list else None
-
-
-@cache
-def _is_type(name: str) -> bool:
-    try:
-        type_named(name)
-    except UnknownNameError:
-        return False
-    return True
-
-
-def _schema(
-    type_name: str, prefix: _Path = (), inside: tuple[str, ...] = ()
-) -> Iterator[tuple[str, str]]:
-    """Give the columns of a type and their kinds, plain nested types expanded."""
-    known = type_named(type_name)
-    fields = [field for field in known.fields if field.readable]
-    is_amount = {field.name for field in fields} >= {"value", "currency"}
-    for field in fields:
-        path = (*prefix, field.name)
-        if field.is_list:
-            yield _join(path), "list"
-        elif is_amount and field.name == "value":
-            yield _join(path), "amount"
-        elif field.kind in _SCALARS:
-            yield _join(path), field.kind
-        elif _is_plain(field.kind) and field.kind not in (type_name, *inside):
-            yield from _schema(field.kind, path, (*inside, type_name))
-
-
-def _is_plain(type_name: str) -> bool:
-    return _is_type(type_name) and not type_named(type_name).is_anchor
+def _put(item: dict[str, Any], path: Path, value: Any) -> None:
+    for key in path[:-1]:
+        item = item.setdefault(key, {})
+    if value != {} or path[-1] not in item:
+        item[path[-1]] = value

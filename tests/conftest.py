@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from bunqkit import handshake
 from bunqkit.client import Client
@@ -16,6 +18,11 @@ from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, Clock, doors
 from bunqkit.signing import KeyPair
 from bunqkit.state import Installation, Session
+
+# Examples are drawn anew each time on a person's machine, and are the same each time in CI.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("person", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "person")
 
 # Items as odd as they come; each is a ``Response`` list.
 ANSWERS: dict[str, list[dict[str, Any]]] = {

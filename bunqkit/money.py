@@ -1,0 +1,248 @@
+"""Amounts as numbers: which forms hold a column of texts exactly, and the texts back.
+
+Knows how many decimals each currency has. Source: ISO 4217, list one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bunqkit.errors import FrameError
+
+Money = Literal["float", "decimal", "cents"]
+"""The forms of a column of amounts."""
+
+# All others have two decimals.
+_UNITS = {
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI",
+         "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMN", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}  # fmt: skip
+_BY_CURRENCY = "currency"
+# A float64 prints every decimal number of so many digits back.
+_FLOAT_DIGITS = 15
+_INT_DIGITS = 18
+
+
+def minor_units(currency: str | None) -> int:
+    """Give how many decimals a currency has: 2 for EUR, 0 for JPY."""
+    return _UNITS.get(currency or "", 2)
+
+
+def whole_cents(money: Mapping[str, Any]) -> int | None:
+    """Give an amount in the smallest units of its currency.
+
+    Parameters
+    ----------
+    money
+        ``{"value": "10.00", "currency": "EUR"}``.
+
+    Returns
+    -------
+    int or None
+        ``1000``; ``None`` if there is no amount, or it has smaller parts.
+    """
+    number = exact(str(money.get("value")))
+    if number is None:
+        return None
+    cents = number.scaleb(minor_units(money.get("currency")))
+    return int(cents) if cents == cents.to_integral_value() else None
+
+
+def exact(text: str) -> Decimal | None:
+    """Give the number of a text; ``None`` if it is none, or would print differently."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and str(number) == text else None
+
+
+def from_arrow(dtype: Any, column: pa.ChunkedArray) -> Any:
+    """Give a column as an array of a dtype of pandas."""
+    # What pandas documents for dtypes that come from Arrow; its stubs don't know it.
+    return dtype.__from_arrow__(column)
+
+
+def check_money(money: str) -> None:
+    """Refuse a form that is none of the three.
+
+    Raises
+    ------
+    FrameError
+        Which names them.
+    """
+    if money not in get_args(Money):
+        raise FrameError(f"money is {money!r}. Make it 'float', 'decimal' or 'cents'.")
+
+
+def read_amounts(
+    texts: pa.ChunkedArray, currencies: Sequence[Any] | pa.ChunkedArray | None, money: Money
+) -> tuple[Any, str] | None:
+    """Give amounts as numbers, and how they were written; ``None`` if the form can't hold them.
+
+    Parameters
+    ----------
+    texts
+        As bunq writes them.
+    currencies
+        Of each row.
+    money
+        The form that is wished.
+
+    Returns
+    -------
+    tuple of array and str
+        float64 and ``decimals:2``, Int64 and ``cents:2:2`` (decimals of the unit and of the
+        text), or Decimals and ``decimal``; ``currency`` for the number where it differs by row.
+    """
+    if money == "decimal":
+        return read_decimals(texts)
+    digits = _FLOAT_DIGITS if money == "float" else _INT_DIGITS
+    decimals = _common_decimals(texts, digits)
+    if decimals is None:
+        return _read_by_currency(texts, currencies, money, digits)
+    if money == "float":
+        return _floats(texts), f"decimals:{decimals}"
+    units = {minor_units(currency) for currency in _unique(texts, currencies)}
+    if len(units) != 1 or _has_negative_zero(texts):
+        return _read_by_currency(texts, currencies, money, digits)
+    unit = units.pop()
+    return _cents(texts, unit, decimals)
+
+
+def read_decimals(texts: pa.ChunkedArray) -> tuple[Any, str] | None:
+    """Give texts as Decimals in an array of objects; ``None`` if one would print differently."""
+    numbers = [None if text is None else exact(text) for text in texts.to_pylist()]
+    if sum(number is None for number in numbers) > texts.null_count:
+        return None
+    return pd.Series(numbers, dtype="object"), "decimal"
+
+
+def write_amounts(values: pd.Series[Any], form: str, currencies: list[Any]) -> list[str | None]:
+    """Give the texts of amounts again.
+
+    Parameters
+    ----------
+    values
+        A column of a table.
+    form
+        How they were written, as :func:`read_amounts` says.
+    currencies
+        Of each row; only looked at if the form depends on them.
+
+    Raises
+    ------
+    FrameError
+        If a form is none that the kit writes.
+    """
+    kind, *numbers = form.split(":")
+    if kind not in ("decimals", "cents") or not numbers:
+        raise FrameError(f"Amounts are written as {form!r}, which is no form that is known here.")
+    missing = values.isna().to_numpy()
+    texts: list[str | None] = []
+    for value, currency, is_missing in zip(values, currencies, missing, strict=True):
+        if is_missing:
+            texts.append(None)
+            continue
+        unit, decimals = (
+            [minor_units(currency)] * 2
+            if numbers[0] == _BY_CURRENCY
+            else [int(numbers[0]), int(numbers[-1])]
+        )
+        exact_value = Decimal(int(value)).scaleb(-unit) if kind == "cents" else float(value)
+        texts.append(f"{exact_value:.{decimals}f}")
+    return texts
+
+
+def _common_decimals(texts: pa.ChunkedArray, digits: int) -> int | None:
+    """Give the number of decimals if all have the same, and no more digits than allowed."""
+    first = next(text.as_py() for text in texts if text.is_valid)
+    decimals = len(first.partition(".")[2])
+    whole = digits - decimals
+    if whole < 1:
+        return None
+    fraction = rf"\.[0-9]{{{decimals}}}" if decimals else ""
+    pattern = rf"^-?(?:0|[1-9][0-9]{{0,{whole - 1}}}){fraction}\z"
+    return decimals if pc.all(pc.match_substring_regex(texts, pattern)).as_py() else None
+
+
+def _has_negative_zero(texts: pa.ChunkedArray) -> bool:
+    return bool(pc.any(pc.match_substring_regex(texts, r"^-0(\.0*)?\z")).as_py())
+
+
+def _floats(texts: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    numbers: np.ndarray[Any, Any] = texts.cast(pa.float64()).to_numpy()
+    return numbers
+
+
+def _cents(texts: pa.ChunkedArray, unit: int, decimals: int) -> tuple[Any, str] | None:
+    whole = pc.replace_substring(texts, ".", "").cast(pa.int64())
+    shift = pa.scalar(10 ** abs(unit - decimals))
+    if unit >= decimals:
+        try:
+            cents = pc.multiply_checked(whole, shift)
+        except pa.ArrowInvalid:
+            return None
+    else:
+        cents = pc.divide(whole, shift)
+        if not pc.all(pc.equal(pc.multiply(cents, shift), whole)).as_py():
+            return None
+    return from_arrow(pd.Int64Dtype(), cents), f"cents:{unit}:{decimals}"
+
+
+def _read_by_currency(
+    texts: pa.ChunkedArray,
+    currencies: Sequence[Any] | pa.ChunkedArray | None,
+    money: Money,
+    digits: int,
+) -> tuple[Any, str] | None:
+    """Read texts that each have as many decimals as their currency."""
+    if currencies is None:
+        return None
+    numbers: list[Any] = []
+    for text, currency in zip(texts.to_pylist(), _values(currencies), strict=True):
+        if text is None:
+            numbers.append(None)
+            continue
+        decimals = minor_units(currency)
+        number = exact(text)
+        if number is None or number.as_tuple().exponent != -decimals:
+            return None
+        if len(number.as_tuple().digits) > digits:
+            return None
+        if money == "cents":
+            if number.is_zero() and number.is_signed():
+                return None
+            numbers.append(int(number.scaleb(decimals)))
+        else:
+            numbers.append(float(number))
+    if money == "cents":
+        return pd.array(numbers, dtype="Int64"), f"cents:{_BY_CURRENCY}"
+    return np.array(numbers, dtype="float64"), f"decimals:{_BY_CURRENCY}"
+
+
+def _unique(texts: pa.ChunkedArray, currencies: Sequence[Any] | pa.ChunkedArray | None) -> set[Any]:
+    """Give the currencies of the rows that have an amount."""
+    if currencies is None:
+        return {None}
+    if isinstance(currencies, pa.ChunkedArray):
+        return set(currencies.filter(texts.is_valid()).unique().to_pylist())
+    valid = texts.is_valid().to_pylist()
+    return {each for each, is_there in zip(currencies, valid, strict=True) if is_there}
+
+
+def _values(currencies: Sequence[Any] | pa.ChunkedArray) -> Sequence[Any]:
+    if isinstance(currencies, pa.ChunkedArray):
+        values: list[Any] = currencies.to_pylist()
+        return values
+    return currencies
