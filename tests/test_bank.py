@@ -14,7 +14,7 @@ from conftest import Door, Visitor, payment
 from bunqkit import handshake
 from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import Bank, Clock
+from bunqkit.sandbox import Bank, Clock, Habits
 from bunqkit.signing import KeyPair, PublicKey
 
 USERS = "/user"
@@ -252,11 +252,13 @@ def test_bad_public_key_is_refused(door: Door, pem: str) -> None:
     assert (error.status, error.messages) == (400, ("Client Public Key Invalid",))
 
 
-def test_public_key_is_taken_without_its_last_newline(door: Door, key: KeyPair) -> None:
-    """The SDK sends none, bunq's toolkit one; lines that end in CR LF are refused."""
+def test_public_key_is_taken_with_any_line_ends(door: Door, key: KeyPair) -> None:
+    """The SDK sends no last newline, bunq's toolkit one, the JavaScript client CR LF."""
     client = door.client()
     pem = key.public.pem
-    client.request("POST", "/installation", {"client_public_key": pem.strip()})
+    for text in (pem.strip(), pem, pem.replace("\n", "\r\n")):
+        client.request("POST", "/installation", {"client_public_key": text})
+    door.bank.habits = Habits(crlf_keys_are_refused=True)
     body = {"client_public_key": pem.replace("\n", "\r\n")}
     assert refused(lambda: client.request("POST", "/installation", body)).status == 400
 

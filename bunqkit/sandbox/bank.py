@@ -198,7 +198,7 @@ class Bank:
         method = environ["REQUEST_METHOD"]
         # WSGI hands the path over as Latin-1 whatever its bytes mean.
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-        faults = self.faults.take(self._name(method, path))
+        faults = self.faults.take(lambda: self._name(method, path))
         status, content_type, body = self._suffer(faults) or self._answer(environ, path, faults)
         signature: str | None = self.key.sign(body)
         if _FAULTY.keys() & faults or {"no signature", "html 502"} & faults.keys():

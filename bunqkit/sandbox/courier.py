@@ -66,8 +66,6 @@ class Courier:
             rows = self._ledger.rows("SELECT * FROM callback WHERE due <= ? ORDER BY id", now)
             for row in rows:
                 self._try(row)
-                if self._faults.take(row["event_type"], callbacks=True):
-                    self._post(row["target"], row["body"].encode())
             return len(rows)
 
     def _run(self) -> None:
@@ -79,6 +77,8 @@ class Courier:
 
     def _try(self, row: sqlite3.Row) -> None:
         code, problem = self._post(row["target"], row["body"].encode())
+        if self._faults.take(lambda: str(row["event_type"]), callbacks=True):
+            self._post(row["target"], row["body"].encode())
         tries = row["tries"] + 1
         due = None
         if problem is not None and tries < _TRIES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -113,10 +113,19 @@ class Faults:
         with self._lock:
             self._waiting.clear()
 
-    def take(self, operation: str, *, callbacks: bool = False) -> dict[str, Fault]:
-        """Give what goes wrong with this call, by kind, and count it."""
+    def take(self, name: Callable[[], str], *, callbacks: bool = False) -> dict[str, Fault]:
+        """Give what goes wrong with this call, by kind, and count it.
+
+        Parameters
+        ----------
+        name
+            Gives the operation's name; asked only if anything waits to go wrong.
+        callbacks
+            Whether it is about a callback, and not about a call.
+        """
         if not self._waiting:
             return {}
+        operation = name()
         taken: dict[str, Fault] = {}
         with self._lock:
             kept: list[tuple[Fault, int | None]] = []

@@ -33,6 +33,9 @@ class Habits:
     idle_signatures_count
         Whether a wrong signature is refused where none is needed (sdk_php#87), or not looked at
         (a page of 2026).
+    crlf_keys_are_refused
+        Whether a public key whose lines end in CR LF is refused (postman#27), or taken: the
+        JavaScript client, which has worked with the real bank for years, sends no other.
     large_counts_are_refused
         Whether a page of more than 200 is refused, or cut to 200. No source says.
     """
@@ -45,4 +48,5 @@ class Habits:
     filters_nest: bool = False
     request_ids_are_unique: bool = False
     idle_signatures_count: bool = True
+    crlf_keys_are_refused: bool = False
     large_counts_are_refused: bool = False

@@ -2,8 +2,9 @@
 
 The bank: signatures made and verified on both sides, in process and over loopback. Prism
 (``@stoplight/prism-cli``) on bunq's own description: checks no token, signs nothing, remembers
-nothing, and gets no signature. Both are asked for lists of ten payments and for payments, in turns,
-by the same number of threads.
+nothing, and gets no signature; it runs as its own page says, by ``prism mock``. Both are asked for
+lists of ten payments (the bank's have ten, prism's one) and, once in four calls, to pay: in turns,
+by clients that do what the protocol asks and nothing else.
 
     python tests/benchmarks/bank.py SWAGGER PRISM [SECONDS]
 
@@ -12,6 +13,9 @@ PRISM is the command that ``npm install @stoplight/prism-cli`` makes, ``node_mod
 
 from __future__ import annotations
 
+import http.client
+import io
+import json
 import os
 import signal
 import socket
@@ -22,18 +26,20 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import requests
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from conftest import Door, Visitor, Wire, payment
 
+from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, doors
 from bunqkit.signing import KeyPair
 
 THREADS = 2
 Call = Callable[[int], object]
+Told = tuple[int, str, bytes]
+Send = Callable[[str, str, bytes, dict[str, str]], Told]
 
 
 def rate(make: Callable[[], Call], seconds: float, threads: int) -> float:
@@ -60,35 +66,82 @@ def rate(make: Callable[[], Call], seconds: float, threads: int) -> float:
     return sum(counts) / (time.perf_counter() - started)
 
 
-def visit(door: Door, key: KeyPair) -> Callable[[], Call]:
-    """Give a maker of clients of the kit, each with a session: three reads to one payment."""
+class Thin:
+    """A client that does what the protocol asks and nothing else, so that it costs little itself.
 
-    def make() -> Call:
-        visitor = Visitor(door, key, door.bank.demo_key)
-        path, body = f"{visitor.account}/payment", payment("bravo@bunq.com", "0.01")
-        return lambda number: (
-            visitor.call("GET", path) if number % 4 else visitor.call("POST", path, body)
-        )
+    It signs every body, verifies every answer, and reads its JSON.
+    """
 
-    return make
+    def __init__(self, visitor: Visitor, key: KeyPair, send: Send) -> None:
+        self._key = key
+        self._bank_key = visitor.installation.bank_key
+        self._token = visitor.session.token.reveal()
+        self._send = send
+        self._path = f"/v1{visitor.account}/payment"
+        self._body = json.dumps(payment("bravo@bunq.com", "0.01")).encode()
+
+    def __call__(self, number: int) -> None:
+        """Send three reads to one payment."""
+        headers = {"X-Bunq-Client-Authentication": self._token, "User-Agent": "benchmark"}
+        body = b""
+        if number % 4 == 0:
+            body = self._body
+            headers["X-Bunq-Client-Signature"] = self._key.sign(body)
+        status, signature, answer = self._send("POST" if body else "GET", self._path, body, headers)
+        self._bank_key.verify(answer, signature)
+        assert status == 200
+        assert json.loads(answer)["Response"]
 
 
-def ask_prism(url: str) -> Callable[[], Call]:
-    """Give a maker of bare clients of prism, with the two headers that the description wants."""
+def in_process(bank: Bank) -> Send:
+    """Give a way to call the bank as a function."""
 
-    def make() -> Call:
-        http = requests.Session()
-        http.trust_env = False
-        http.headers.update({"X-Bunq-Client-Authentication": "x", "User-Agent": "benchmark"})
-        path, body = f"{url}/user/1/monetary-account/1/payment", payment("bravo@bunq.com", "0.01")
+    def send(method: str, path: str, body: bytes, headers: dict[str, str]) -> Told:
+        told: list[Any] = []
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path,
+            "CONTENT_LENGTH": str(len(body)),
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.input": io.BytesIO(body),
+        }
+        for name, text in headers.items():
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
+        answer = b"".join(bank(environ, lambda *start: told.extend(start)))
+        return int(told[0][:3]), dict(told[1])["X-Bunq-Server-Signature"], answer
 
-        def call(number: int) -> None:
-            answer = http.get(path) if number % 4 else http.post(path, json=body)
-            assert answer.status_code == 200, answer.text
+    return send
 
-        return call
 
-    return make
+def over_socket(address: str) -> Send:
+    """Give a way to call what listens at an address, over one connection that is kept."""
+    connection = http.client.HTTPConnection(address, timeout=30)
+
+    def send(method: str, path: str, body: bytes, headers: dict[str, str]) -> Told:
+        connection.request(method, path, body or None, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("X-Bunq-Server-Signature", ""), answer.read()
+
+    return send
+
+
+def ask_prism(address: str) -> Call:
+    """Give a client of prism, with the two headers that the description wants."""
+    send = over_socket(address)
+    body = json.dumps(payment("bravo@bunq.com", "0.01")).encode()
+    headers = {"X-Bunq-Client-Authentication": "x", "User-Agent": "benchmark"}
+    typed = headers | {"Content-Type": "application/json"}
+
+    def call(number: int) -> None:
+        path = "/user/1/monetary-account/1/payment"
+        if number % 4:
+            status, _, answer = send("GET", path, b"", headers)
+        else:
+            status, _, answer = send("POST", path, body, typed)
+        assert status == 200, answer
+        json.loads(answer)
+
+    return call
 
 
 def start_prism(command: str, swagger: str) -> tuple[subprocess.Popen[bytes], str]:
@@ -100,16 +153,15 @@ def start_prism(command: str, swagger: str) -> tuple[subprocess.Popen[bytes], st
         [command, "mock", swagger, "--port", str(port), "--host", "127.0.0.1"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"NODE_ENV": "production"},
         start_new_session=True,
     )
     for _ in range(600):
         time.sleep(0.2)
         try:
-            requests.get(f"http://127.0.0.1:{port}/user", timeout=5)
-        except requests.ConnectionError:
+            over_socket(f"127.0.0.1:{port}")("GET", "/user", b"", {})
+        except OSError:
             continue
-        return served, f"http://127.0.0.1:{port}"
+        return served, f"127.0.0.1:{port}"
     raise SystemExit("prism did not start in two minutes")
 
 
@@ -137,26 +189,28 @@ def main(swagger: str, prism: str, seconds: float = 5.0) -> None:
     )
     assert served.stdout is not None
     url, api_key = (served.stdout.readline().decode().strip() for _ in range(2))
-    outside = Door(wire, url)
-    mock, mock_url = start_prism(prism, swagger)
+    inner = Visitor(inside, key, bank.demo_key)
+    outer = Visitor(Door(wire, url), key, Secret(api_key))
+    address = url.removeprefix("http://").removesuffix("/v1")
+    mock, mock_address = start_prism(prism, swagger)
     rates: dict[str, list[float]] = {"in process": [], "loopback": [], "prism": []}
     try:
         for _ in range(3):
-            rates["in process"].append(rate(visit(inside, key), seconds, 1))
-            wire.bank.demo_key, own = type(bank.demo_key)(api_key), bank.demo_key
-            rates["loopback"].append(rate(visit(outside, key), seconds, THREADS))
-            wire.bank.demo_key = own
-            rates["prism"].append(rate(ask_prism(mock_url), seconds, THREADS))
+            rates["in process"].append(rate(lambda: Thin(inner, key, in_process(bank)), seconds, 1))
+            rates["loopback"].append(
+                rate(lambda: Thin(outer, key, over_socket(address)), seconds, THREADS)
+            )
+            rates["prism"].append(rate(lambda: ask_prism(mock_address), seconds, THREADS))
     finally:
         served.terminate()
         os.killpg(mock.pid, signal.SIGTERM)
     medians = {name: statistics.median(told) for name, told in rates.items()}
     for name, told in rates.items():
         print(f"{name:<12}{medians[name]:8.0f} calls/s, from {min(told):.0f} to {max(told):.0f}")
-    inner, outer = medians["in process"] / medians["prism"], medians["loopback"] / medians["prism"]
+    first, second, mocked = medians.values()
     print(
-        f"bank: in process {medians['in process']:.0f}/s, loopback {medians['loopback']:.0f}/s, "
-        f"{inner:.1f}x and {outer:.1f}x prism"
+        f"bank: in process {first:.0f}/s, loopback {second:.0f}/s, "
+        f"{first / mocked:.1f}x and {second / mocked:.1f}x prism"
     )
 
 

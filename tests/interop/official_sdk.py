@@ -1,4 +1,4 @@
-"""Walks bunq's own Python SDK through a bank; run by ``test_official_sdk.py``.
+"""Walks bunq's own Python SDK through a bank; run by ``test_other_clients.py``.
 
 Arguments: the bank's address, and a folder with ``certificate.pem`` and ``key.pem``. The only thing
 of the SDK that is changed is where its sandbox is. It prints a line for each step that went well.

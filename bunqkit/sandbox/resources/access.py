@@ -45,9 +45,10 @@ def _api_key(call: Call, person_id: int) -> list[Item]:
 def create_installation(call: Call) -> list[Item]:
     """Exchange public keys; the answer's order is fixed."""
     pem = call.body["client_public_key"]
+    if "\r" in pem and call.habits.crlf_keys_are_refused:
+        raise BAD_PUBLIC_KEY
     try:
-        # Lines that end in CR LF are refused too (postman#27).
-        key = PublicKey.from_pem(pem if "\r" not in pem else "")
+        key = PublicKey.from_pem(pem)
     except KeyFormatError as error:
         raise BAD_PUBLIC_KEY from error
     ledger = call.ledger

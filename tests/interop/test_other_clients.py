@@ -1,7 +1,8 @@
-"""bunq's own Python SDK believes the bank: nothing of it is changed but the address."""
+"""Clients of other people believe the bank: nothing of them is changed but the address."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from bunqkit.sandbox import Bank, doors
 pytestmark = pytest.mark.slow
 
 RELEASE = "bunq-sdk==1.28.0"
+NODE_RELEASE = "@bunq-community/bunq-js-client@1.1.2"
 SCRIPT = Path(__file__).with_name("official_sdk.py")
+NODE_SCRIPT = Path(__file__).with_name("javascript_client.js")
 STEPS = (
     "context",
     "save and restore",
@@ -44,14 +47,24 @@ STEPS = (
 )
 
 
+def kept_folder(tag: str) -> Path:
+    """Give a folder of this user's that stays between runs."""
+    return Path(tempfile.gettempdir()) / f"bunqkit-interop-{os.getuid()}-{tag}"
+
+
+def quiet_environment() -> dict[str, str]:
+    """Give the environment without proxies: the bank is on this machine."""
+    return {name: text for name, text in os.environ.items() if "proxy" not in name.lower()}
+
+
 @pytest.fixture(scope="session")
 def sdk_python() -> Path:
     """Give the Python of an environment with the SDK, made once and kept between runs.
 
     The SDK pins releases of urllib3 and chardet that the kit can't live with.
     """
-    tag = f"{RELEASE.replace('==', '-')}-py{sys.version_info.major}{sys.version_info.minor}"
-    folder = Path(tempfile.gettempdir()) / f"bunqkit-interop-{os.getuid()}-{tag}"
+    version = f"py{sys.version_info.major}{sys.version_info.minor}"
+    folder = kept_folder(f"{RELEASE.replace('==', '-')}-{version}")
     python = folder / "bin" / "python"
     if (
         python.exists()
@@ -69,17 +82,40 @@ def sdk_python() -> Path:
     return python
 
 
+@pytest.fixture(scope="session")
+def node_folder() -> Path:
+    """Give a folder with the JavaScript client, made once and kept between runs."""
+    folder = kept_folder("bunq-js-client-1.1.2")
+    if (folder / "node_modules/@bunq-community/bunq-js-client").exists():
+        return folder
+    folder.mkdir(exist_ok=True)
+    install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, NODE_RELEASE]
+    try:
+        subprocess.run(install, check=True, capture_output=True, timeout=300)
+    except (subprocess.SubprocessError, OSError) as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"{NODE_RELEASE} can't be installed: {error}")
+    return folder
+
+
 @pytest.fixture
-def served() -> Iterator[str]:
-    """Give the address of a bank."""
+def bank() -> Iterator[Bank]:
+    """Give a bank whose clock runs."""
     bank = Bank()
+    yield bank
+    bank.close()
+
+
+@pytest.fixture
+def served(bank: Bank) -> Iterator[str]:
+    """Give the address of a bank."""
     server = doors.Server(bank, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield server.url
     server.close()
     thread.join(10)
-    bank.close()
 
 
 def write_certificate(folder: Path) -> None:
@@ -107,15 +143,31 @@ def write_certificate(folder: Path) -> None:
 def test_the_official_sdk_walks_through(sdk_python: Path, served: str, tmp_path: Path) -> None:
     """From a key to logging out: every step that the SDK's own tests take, and its signatures."""
     write_certificate(tmp_path)
-    environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
     walk = subprocess.run(
         [sdk_python, SCRIPT, served, tmp_path],
         check=False,
         capture_output=True,
         text=True,
         timeout=300,
-        env=environment,
+        env=quiet_environment(),
         cwd=tmp_path,
     )
     done = [line.removeprefix("done: ") for line in walk.stdout.splitlines()]
     assert done == list(STEPS), walk.stderr[-6_000:]
+
+
+def test_the_javascript_client_pays(node_folder: Path, served: str, bank: Bank) -> None:
+    """Another language, another library of signatures: handshake, a payment, and reading it."""
+    walk = subprocess.run(
+        ["node", NODE_SCRIPT, served, bank.demo_key.reveal()],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=quiet_environment() | {"NODE_PATH": str(node_folder / "node_modules")},
+        cwd=node_folder,
+    )
+    assert walk.returncode == 0, walk.stderr[-2_000:]
+    told = json.loads(walk.stdout)
+    assert told["newest"]["id"] == told["paid"]
+    assert (told["newest"]["amount"]["value"], told["newest"]["description"]) == ("-1.00", "a / b")
