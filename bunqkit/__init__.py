@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bunqkit.handshake import create_sandbox_user as create_sandbox_user
     from bunqkit.handshake import open_session as open_session
     from bunqkit.handshake import register_device as register_device
+    from bunqkit.headings import describe_columns as describe_columns
     from bunqkit.related import to_frames as to_frames
     from bunqkit.settings import Settings as Settings
     from bunqkit.settings import load_settings as load_settings
@@ -69,6 +70,7 @@ _HOMES = {
         "open_session",
         "register_device",
     ),
+    "headings": ("describe_columns",),
     "related": ("to_frames",),
     "settings": ("Settings", "load_settings"),
     "signing": ("KeyPair", "PublicKey"),
