@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bunqkit.settings import load_settings as load_settings
     from bunqkit.signing import KeyPair as KeyPair
     from bunqkit.signing import PublicKey as PublicKey
+    from bunqkit.view import show as show
 
 _HOMES = {
     "answer": ("Answer",),
@@ -74,6 +75,7 @@ _HOMES = {
     "related": ("to_frames",),
     "settings": ("Settings", "load_settings"),
     "signing": ("KeyPair", "PublicKey"),
+    "view": ("show",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
