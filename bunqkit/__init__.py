@@ -39,11 +39,13 @@ if TYPE_CHECKING:
     from bunqkit.handshake import create_sandbox_user as create_sandbox_user
     from bunqkit.handshake import open_session as open_session
     from bunqkit.handshake import register_device as register_device
+    from bunqkit.headings import describe_columns as describe_columns
     from bunqkit.related import to_frames as to_frames
     from bunqkit.settings import Settings as Settings
     from bunqkit.settings import load_settings as load_settings
     from bunqkit.signing import KeyPair as KeyPair
     from bunqkit.signing import PublicKey as PublicKey
+    from bunqkit.view import show as show
 
 _HOMES = {
     "answer": ("Answer",),
@@ -75,9 +77,11 @@ _HOMES = {
         "open_session",
         "register_device",
     ),
+    "headings": ("describe_columns",),
     "related": ("to_frames",),
     "settings": ("Settings", "load_settings"),
     "signing": ("KeyPair", "PublicKey"),
+    "view": ("show",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

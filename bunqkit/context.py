@@ -182,11 +182,12 @@ class Context(Caller):
         -------
         DataFrame
             ``id, created, account_id, account, amount, amount_cents, currency, counterparty,
-            counterparty_iban, description, type, sub_type, balance_after``. A transfer between
+            counterparty_iban, description, type, sub_type, balance_after, direction,
+            is_own_transfer, reverses``. A transfer between
             two of your accounts has a row for each. ``attrs["bunqkit"]`` says whether the table
             is complete, or cut by ``max_rows``.
         """
-        from bunqkit.tables import tabulate_payments  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.tables import list_ibans, tabulate_payments  # noqa: PLC0415 (pandas, too)
 
         if max_rows is not None and max_rows < 0:
             raise FieldError(f"max_rows is {max_rows}. Make it 0 or more, or leave it out.")
@@ -202,7 +203,9 @@ class Context(Caller):
             for payment in itertools.islice(self._payments_of(one["id"], first, end), limit)
         ]
         frame = tabulate_payments(
-            payments, {one["id"]: str(one.get("description")) for one in known}
+            payments,
+            {one["id"]: str(one.get("description")) for one in known},
+            own_ibans=list_ibans(known),
         )
         is_cut = max_rows is not None and len(frame) > max_rows
         frame = frame.head(max_rows if max_rows is not None else len(frame))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +25,7 @@ from bunqkit.schemas import Path, arrow_of
 # Past it a float64 no longer tells neighbouring whole numbers apart.
 _EXACT = 2.0**53
 _ROWS = 1000
+_AT_ONCE = 2
 _NUL = rb"\u0000"
 
 Rows: TypeAlias = tuple[list[str], list[tuple[str, Block]]]
@@ -60,52 +63,61 @@ class EnvelopeReader:
         FrameError
             If the bytes of a page are not one envelope.
         """
-        try:
-            return [self._read_quickly(pages)]
-        except _UnfitError:
-            self.general_pages += len(pages)
-        return [blocks_of(read_envelope(page)) for page in pages]
-
-    def _read_quickly(self, pages: Sequence[bytes]) -> Rows:
-        text = b"\n".join(_one_line(page) for page in pages)
-        if not self._types:
+        if not self._types and pages:
             # Which types and fields there are is cheap to learn from one page.
-            self._parse(_one_line(pages[0]))
-        table = self._parse(text)
-        if table.num_rows != len(pages):
-            raise _UnfitError
+            self._read_part(pages[:1], _parse(pages[:1], None))
+        size = -(-len(pages) // _AT_ONCE) or 1
+        parts = [pages[start : start + size] for start in range(0, len(pages), size)]
+        schema = self._schema()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            # Arrow lets other threads run while it reads.
+            parsed = list(pool.map(lambda part: _parse(part, schema), parts))
+        rows: list[Rows] = []
+        for part, table in zip(parts, parsed, strict=True):
+            read = self._read_part(part, table)
+            if read is not None:
+                rows.append(read)
+                continue
+            self.general_pages += len(part)
+            rows.extend(blocks_of(read_envelope(page)) for page in part)
+        return rows
+
+    def _read_part(self, pages: Sequence[bytes], table: pa.Table | None) -> Rows | None:
+        """Give the rows of pages that were parsed; ``None`` if Arrow can't be trusted with them."""
+        try:
+            while table is not None and not self._is_settled(pages, table):
+                table = _parse(pages, self._schema())
+            if table is None or table.num_rows != len(pages):
+                return None
+            # One block was read, which is one chunk.
+            return _rows_of(table["Response"].chunk(0), self._order)
+        except _UnfitError:
+            return None
+
+    def _is_settled(self, pages: Sequence[bytes], table: pa.Table) -> bool:
+        """Learn fields; tell if none was taken for a time, and known ones are what they should."""
         if "Pagination" in table.column_names:
             kind = table.schema.field("Pagination").type
             if not (pa.types.is_struct(kind) or pa.types.is_null(kind)):
                 raise _UnfitError
-        # One block was read, which is one chunk.
-        return _rows_of(table["Response"].chunk(0), self._order)
-
-    def _parse(self, text: bytes) -> pa.Table:
-        """Read until no field is taken for a time, and every known type is read as such."""
-        while True:
-            table = _read_json(text, self._schema())
-            if "Response" not in table.column_names:
-                raise _UnfitError
-            kind = table.schema.field("Response").type
-            if not pa.types.is_list(kind):
-                raise _UnfitError
-            if pa.types.is_null(kind.value_type):
-                return table
-            if not pa.types.is_struct(kind.value_type):
-                raise _UnfitError
-            _remember(kind.value_type, self._order)
-            is_settled = is_known = True
-            for field in kind.value_type:
-                wanted = _wanted(field.type, arrow_of(field.name)) or pa.struct([])
-                is_known &= self._types.get(field.name) == wanted
-                is_settled &= _is_read_as(field.type, wanted)
-                self._types[field.name] = wanted
-            if not is_known and _NUL in text:
-                # Arrow cuts the name of a field there.
-                raise _UnfitError
-            if is_settled:
-                return table
+        kind = table.schema.field("Response").type if "Response" in table.column_names else None
+        if kind is None or not pa.types.is_list(kind):
+            raise _UnfitError
+        if pa.types.is_null(kind.value_type):
+            return True
+        if not pa.types.is_struct(kind.value_type):
+            raise _UnfitError
+        _remember(kind.value_type, self._order)
+        wanted = {
+            field.name: _wanted(field.type, arrow_of(field.name)) or pa.struct([])
+            for field in kind.value_type
+        }
+        is_known = all(self._types.get(name) == each for name, each in wanted.items())
+        if not is_known and any(_NUL in page for page in pages):
+            # Arrow cuts the name of a field there.
+            raise _UnfitError
+        self._types.update(wanted)
+        return all(_is_read_as(field.type, wanted[field.name]) for field in kind.value_type)
 
     def _schema(self) -> pa.Schema | None:
         known = list(self._types.items())
@@ -120,11 +132,11 @@ def blocks_of(wrapped: Sequence[Mapping[str, Any]]) -> Rows:
     wrapped
         Items, each under its type.
     """
-    names = [name for entry in wrapped for name in entry]
+    names = list(chain.from_iterable(wrapped))
+    items = list(chain.from_iterable(entry.values() for entry in wrapped))
     by_type: dict[str, list[Mapping[str, Any]]] = {name: [] for name in dict.fromkeys(names)}
-    for entry in wrapped:
-        for name, item in entry.items():
-            by_type[name].append(item)
+    for name, item in zip(names, items, strict=True):
+        by_type[name].append(item)
     blocks = [
         (name, block_of(items[start : start + _ROWS]))
         for name, items in by_type.items()
@@ -169,16 +181,15 @@ def _one_line(page: bytes) -> bytes:
     page = page.strip()
     if not (page.startswith(b"{") and page.endswith(b"}")):
         raise _UnfitError
-    try:
-        # Arrow takes bytes for text without a look at them.
-        page.decode()
-    except UnicodeDecodeError as error:
-        raise _UnfitError from error
+    # Arrow takes bytes for text without a look at them.
+    page.decode()
     return page.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
-def _read_json(text: bytes, schema: pa.Schema | None) -> pa.Table:
+def _parse(pages: Sequence[bytes], schema: pa.Schema | None) -> pa.Table | None:
+    """Give a row a page, known fields under their types; ``None`` if Arrow refuses the bytes."""
     try:
+        text = b"\n".join(_one_line(page) for page in pages)
         table = pj.read_json(
             pa.BufferReader(text),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
@@ -186,8 +197,8 @@ def _read_json(text: bytes, schema: pa.Schema | None) -> pa.Table:
         )
         # Of a list of nulls it forgets how many there were.
         table.validate()
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise _UnfitError from error
+    except (pa.ArrowException, UnicodeDecodeError, _UnfitError):
+        return None
     return table
 
 

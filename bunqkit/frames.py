@@ -8,6 +8,7 @@ each converted column was written, which is what the way back needs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,9 @@ def to_frame(
     if not items and type is not None:
         type_named(type)
     gathered = Gathered(type)
-    gathered.add(blocks_of([_wrap(entry, at, type) for at, entry in enumerate(items)]))
+    is_wrapped = type is None and _are_wrapped(items)
+    wrapped = items if is_wrapped else [_wrap(entry, at, type) for at, entry in enumerate(items)]
+    gathered.add(blocks_of(wrapped))
     return gathered.frame(money)
 
 
@@ -210,6 +213,13 @@ def assemble(
     frame = pd.DataFrame(columns, copy=False)
     frame.attrs[ATTRS] = {"rows": len(frame), "money": money, "wire": wire, "kept": kept}
     return frame
+
+
+def _are_wrapped(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all items are dictionaries under one type each; others are looked at one by one."""
+    if set(map(type, items)) != {dict} or set(map(len, items)) != {1}:
+        return False
+    return set(map(type, chain.from_iterable(entry.values() for entry in items))) == {dict}
 
 
 def _wrap(entry: object, at: int, bare_type: str | None) -> Mapping[str, Mapping[str, Any]]:
