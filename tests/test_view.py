@@ -65,7 +65,8 @@ def test_long_texts_are_cut_and_whole_in_the_title(payments: pd.DataFrame) -> No
 @pytest.mark.parametrize(
     ("max_rows", "rows", "said"),
     [
-        (None, 200, r"^\d+ rows, complete$"),
+        (None, 200, r"^200 shown of \d+ rows, complete$"),
+        (None, 9999, r"^\d+ rows, complete$"),
         (None, 3, r"^3 shown of \d+ rows, complete$"),
         (5, 200, r"^5 rows, cut by max_rows$"),
         (5, 0, r"^0 shown of 5 rows, cut by max_rows$"),

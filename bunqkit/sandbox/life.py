@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger, Movement
@@ -64,8 +65,12 @@ class _Life:
         self._plan_travel()
         self._plan_once()
         second_day = self._first_day + timedelta(days=1)
-        for when, act in sorted(self._plan, key=lambda planned: planned[0]):
-            if second_day < when < self._end:
+        self._plan = [planned for planned in self._plan if planned[0] > second_day]
+        # What is done may plan what comes of it, which then waits its turn: sorted, latest first.
+        while self._plan:
+            self._plan.sort(key=itemgetter(0), reverse=True)
+            when, act = self._plan.pop()
+            if when < self._end:
                 act(when)
         return self._person_id
 
@@ -218,11 +223,18 @@ class _Life:
             "allow_bunqme": False,
         }
         number = add_request(ledger, self._main, self._friend, cents, body, at=when)
-        accept_request(ledger, number, at=when + timedelta(minutes=40))
+        accept = partial(self._accept, number)
+        self._plan.append((when + timedelta(minutes=40), accept))
+
+    def _accept(self, number: int, when: datetime) -> None:
+        accept_request(self._ledger, number, at=when)
 
     def _buy_and_return(self, use: CardUse, when: datetime) -> None:
         action_id = use_card(self._ledger, self._card, use, at=when)
-        give_back(self._ledger, action_id, at=when + timedelta(hours=3))
+        self._plan.append((when + timedelta(hours=3), partial(self._give_back, action_id)))
+
+    def _give_back(self, action_id: int, when: datetime) -> None:
+        give_back(self._ledger, action_id, at=when)
 
     def _card_at(self, first: datetime, day: int, use: CardUse) -> None:
         self._plan.append((self._moment(first, day), partial(self._use_card, use)))
