@@ -384,6 +384,14 @@ def test_a_long_list_asks_the_books_no_more_often(bank: Bank, key: KeyPair) -> N
     assert len(statements) < 20 + 4 * len(parties) < 200
 
 
+def test_nobody_is_turned_away_for_a_phone_number(bank: Bank) -> None:
+    """A thousand people fit in: a number that was drawn before is drawn anew."""
+    bank.people(1_000, years=0.1)
+    phones = [row["phone"] for row in bank.ledger.rows("SELECT phone FROM person")]
+    drawn = [phone for phone in phones if phone is not None]
+    assert len(drawn) == len(set(drawn)) > 1_000
+
+
 def test_people_come_in_numbers(bank: Bank, key: KeyPair) -> None:
     """Many people with a past are written at once; the books balance and their keys open."""
     keys = bank.people(5, years=0.5)

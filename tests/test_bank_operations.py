@@ -482,6 +482,20 @@ def test_what_is_not_there_is_404(world: World, operation: Operation) -> None:
         assert "not found" in caught.value.messages[0]
 
 
+BELOW = [o for o in EVERY if re.search(r"\{(?!user|monetary|itemId|installation)\S+?\}/", o.path)]
+
+
+@pytest.mark.parametrize("operation", BELOW, ids=lambda o: o.name)
+def test_nothing_hangs_under_what_is_not_there(world: World, operation: Operation) -> None:
+    """Whatever is asked below a thing that does not exist is not found."""
+    middle = re.findall(r"\{(\w[\w-]*)\}/", operation.path)[-1]
+    path = world.path(operation, itemId=1, **{middle: 999_999_999})
+    body = world.body(operation) if operation.method in ("POST", "PUT") else None
+    with pytest.raises(ApiError) as caught:
+        world.call(operation, path, body)
+    assert (caught.value.status, "not found" in caught.value.messages[0]) == (404, True)
+
+
 def test_things_of_others_are_not_found(world: World) -> None:
     """What one person posted, another can't read, change or delete, by any path."""
     path = f"{world.person.account}/draft-payment"

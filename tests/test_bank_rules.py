@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 from conftest import Door, Frozen, Visitor, payment, request
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from bunqkit import handshake
 from bunqkit.errors import ApiError
+from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, CardUse
 from bunqkit.signing import KeyPair
 
@@ -403,6 +409,21 @@ def test_avatar_is_chosen_and_shown(visitor: Visitor, friend: Visitor) -> None:
     assert refusal(lambda: visitor.call("PUT", path, {"avatar_uuid": picture}))[0] == 404
 
 
+def test_labels_follow_their_accounts(visitor: Visitor, friend: Visitor) -> None:
+    """A new display name is seen at once by those who have seen the old one."""
+    friend.create(f"{friend.account}/payment", payment(visitor.email))
+
+    def shown() -> str:
+        items = friend.call("GET", f"{friend.account}/payment").items
+        name: str = items[0]["counterparty_alias"]["display_name"]
+        return name
+
+    assert shown() != "Tea house"
+    path = f"/user/{visitor.session.user_id}/monetary-account-bank/{visitor.account_id}"
+    visitor.call("PUT", path, {"display_name": "Tea house"})
+    assert shown() == "Tea house"
+
+
 def test_notes_hang_on_a_payment(visitor: Visitor, friend: Visitor) -> None:
     """Words and files can be hung on a payment, by its owner only."""
     visitor.top_up()
@@ -555,6 +576,65 @@ def test_there_is_one_oauth_client(visitor: Visitor) -> None:
     visitor.call("DELETE", f"{urls}/{url}")
     assert visitor.call("GET", f"{path}/{number}").item["callback_url"] == []
     assert refusal(lambda: visitor.call("POST", urls, {"url": "ftp://x"}))[0] == 400
+
+
+def certificate(name: str) -> tuple[str, KeyPair]:
+    """Give a certificate signed by itself, and its key."""
+    pair = KeyPair.generate()
+    key = serialization.load_pem_private_key(pair.to_pem().reveal().encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode(), pair
+
+
+@pytest.mark.parametrize(
+    ("name", "signs", "problem"),
+    [
+        ("Test PISP AISP 1", True, None),
+        ("Test PISP AISP 1", False, "User credentials are incorrect"),
+        ("No role at all", True, "names no role"),
+    ],
+    ids=["good", "wrong signature", "no role"],
+)
+def test_provider_comes_with_a_certificate(
+    door: Door, key: KeyPair, name: str, *, signs: bool, problem: str | None
+) -> None:
+    """A credential opens a provider's session; it is given for a signature and a role."""
+    client = door.client()
+    installation = handshake.create_installation(client, key)
+    pem, pair = certificate(name)
+    signed = f"{key.public.pem}{installation.token.reveal()}" if signs else "something else"
+    body = {
+        "client_payment_service_provider_certificate": pem,
+        "client_payment_service_provider_certificate_chain": pem,
+        "client_public_key_signature": pair.sign(signed.encode()),
+    }
+
+    def post() -> Any:
+        path = "/payment-service-provider-credential"
+        return client.request("POST", path, body, token=installation.token)
+
+    if problem is not None:
+        status, text = refusal(post)
+        assert (status, problem in text) == (400, True)
+        return
+    credential = post().item
+    assert (credential["status"], credential["permitted_device"]) == ("PENDING_FIRST_USE", None)
+    api_key = Secret(credential["token_value"])
+    handshake.register_device(client, installation, api_key, description="test")
+    session = handshake.open_session(client, installation, api_key, now=door.bank.clock.now())
+    assert (session.user_type, session.timeout_s) == ("UserPaymentServiceProvider", 3600)
+    path = f"/user-payment-service-provider/{session.user_id}"
+    told = client.request("GET", path, token=session.token).item
+    assert told["certificate_distinguished_name"] == name
+    # The name of a certificate is taken once.
+    assert refusal(post)[0] == 400
 
 
 # Statements

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger, Movement
-from bunqkit.sandbox.people import draw_name, draw_uuid, open_account, shorten
+from bunqkit.sandbox.people import draw_name, draw_phone, draw_uuid, open_account, shorten
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
 from bunqkit.sandbox.resources.cards import add_card
 from bunqkit.sandbox.resources.events import record
@@ -80,6 +80,7 @@ class _Life:
             name,
             shorten(name),
             f"test+{draw_uuid(self._luck)}@bunq.com",
+            phone=draw_phone(self._ledger, self._ledger.chance("phone", name)),
             luck=self._luck,
             description=description,
             at=self._first_day,

@@ -45,7 +45,7 @@ def add_person(ledger: Ledger) -> int:
     name = draw_name(luck)
     email = f"test+{draw_uuid(luck)}@bunq.com"
     account_id = open_account(
-        ledger, name, shorten(name), email, phone=_draw_phone(luck), luck=luck
+        ledger, name, shorten(name), email, phone=draw_phone(ledger, luck), luck=luck
     )
     return int(ledger.account(account_id)["person_id"])
 
@@ -59,7 +59,7 @@ def add_company(ledger: Ledger) -> int:
         name=name,
         label=name,
         email=f"test+{draw_uuid(luck)}@bunq.com",
-        phone=_draw_phone(luck),
+        phone=draw_phone(ledger, luck),
         details={
             "address": _draw_address(luck),
             "chamber_of_commerce_number": str(luck.randrange(10_000_000, 99_999_999)),
@@ -116,9 +116,13 @@ def draw_uuid(luck: Random) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def _draw_phone(luck: Random) -> str:
-    # 06 numbers that begin with a zero are not given out.
-    return f"+3160{luck.randrange(10_000_000):07d}"
+def draw_phone(ledger: Ledger, luck: Random) -> str:
+    """Draw a phone number that nobody has yet: among a thousand people two would draw the same."""
+    while True:
+        # 06 numbers that begin with a zero are not given out.
+        phone = f"+3160{luck.randrange(10_000_000):07d}"
+        if ledger.row("SELECT 1 FROM person WHERE phone = ?", phone) is None:
+            return phone
 
 
 def _draw_address(luck: Random) -> dict[str, str | bool | None]:
