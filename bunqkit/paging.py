@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from bunqkit.catalogue import operation as operation_named
-from bunqkit.envelopes import EnvelopeReader
+from bunqkit.envelopes import EnvelopeReader, Rows
 from bunqkit.errors import FrameError, Interrupted
 from bunqkit.frames import ATTRS, Gathered
 from bunqkit.money import Money, check_money
@@ -134,11 +134,18 @@ class _Reading:
     """Pages on their way into a table."""
 
     def __init__(self, type: str | None, max_rows: int | None) -> None:  # noqa: A002
-        self.pages = 0
+        self._type = type
         self._max_rows = max_rows
-        self._gathered = Gathered(type)
         self._reader = EnvelopeReader()
-        self._waiting: list[bytes | Page] = []
+        # Pages that were read, as rows, and pages that wait. Both change in one step, so that an
+        # interrupt finds each page in one of them.
+        self._state: tuple[list[Rows], int, list[bytes | Page]] = ([], 0, [])
+
+    @property
+    def pages(self) -> int:
+        """How many pages came."""
+        _, count, waiting = self._state
+        return count + len(waiting)
 
     def take(self, pages: Iterable[bytes | Page], *, progress: bool) -> str | None:
         """Take pages until there are no more, or enough rows; say what cut them off."""
@@ -149,17 +156,16 @@ class _Reading:
         with tqdm(disable=not progress, delay=1, unit=" pages", desc="Fetching") as bar:
             for page in pages:
                 last = page
-                self._waiting.append(page)
-                self.pages += 1
+                self._state[2].append(page)
                 bar.update()
                 # Whether there are enough rows is known when they are read.
-                if len(self._waiting) >= (_PAGES if self._max_rows is None else 1):
+                if len(self._state[2]) >= (_PAGES if self._max_rows is None else 1):
                     self._read()
-                    bar.set_postfix_str(f"{len(self._gathered):,} rows")
-                if self._max_rows is not None and len(self._gathered) >= self._max_rows:
+                    bar.set_postfix_str(f"{self._rows():,} rows")
+                if self._max_rows is not None and self._rows() >= self._max_rows:
                     break
             self._read()
-        rows = len(self._gathered)
+        rows = self._rows()
         is_cut = self._max_rows is not None and (
             rows > self._max_rows or (rows == self._max_rows and _has_older(last))
         )
@@ -168,25 +174,29 @@ class _Reading:
     def frame(self, money: Money) -> pd.DataFrame:
         """Give what was taken as a table."""
         self._read()
-        frame = self._gathered.frame(money)
+        gathered = Gathered(self._type)
+        for rows in self._state[0]:
+            gathered.add(rows)
+        self._state = ([], self.pages, [])
+        frame = gathered.frame(money)
         return frame if self._max_rows is None else frame.head(self._max_rows)
 
+    def _rows(self) -> int:
+        return sum(len(names) for names, _ in self._state[0])
+
     def _read(self) -> None:
-        waiting, bodies = self._waiting, [_body(page) for page in self._waiting]
+        read, _, waiting = self._state
         if not waiting:
             return
         try:
-            parts = self._reader.read(bodies)
+            rows = self._reader.read([_body(page) for page in waiting])
         except FrameError:
             for page in waiting:
                 if not isinstance(page, bytes):
                     # Complains in its own name, with the call that it came by.
                     _ = page.wrapped
             raise
-        # From here on an interrupt would find them in one place or in both.
-        self._waiting = []
-        for part in parts:
-            self._gathered.add(part)
+        self._state = ([*read, *rows], self.pages, [])
 
 
 def _body(page: bytes | Page) -> bytes:
