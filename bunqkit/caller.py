@@ -156,7 +156,8 @@ class Caller:
         BadAnswerError
             If the bank leads back to a page that came before.
         """
-        if catalogue_operation(operation).is_paged:
+        known = _find_known(operation)
+        if known is not None and known.is_paged:
             given.setdefault("count", _PAGE)
         page: Answer | None = self.call(operation, *own_id, **given)
         seen = set()
@@ -198,9 +199,10 @@ class Caller:
         """
         from bunqkit.paging import frame_of_pages  # noqa: PLC0415 (pandas when first used)
 
-        known = catalogue_operation(operation)
+        known = _find_known(operation)
         pages = self.pages(operation, *own_id, **given)
-        return frame_of_pages(pages, operation=known.name, money=money, max_rows=max_rows)
+        name = None if known is None else known.name
+        return frame_of_pages(pages, operation=name, money=money, max_rows=max_rows)
 
     def download(self, operation: str, *own_id: object, **given: Any) -> Content:
         """Get a file's bytes, which show themselves: ``download("attachment.content", 7)``.
@@ -326,7 +328,7 @@ class Caller:
         try:
             answer = self._request(operation.method, path, body, operation, params=query)
         except (CallError, SignatureError, KeyboardInterrupt) as error:
-            if not is_lost(error):
+            if not is_lost(error, path):
                 raise
             return write.settle(error)
         if operation.method == "POST":
@@ -429,3 +431,14 @@ class Caller:
                 raise UnknownNameError("There is no open account. Open one in the app first.")
             self._main = min(active, key=lambda each: int(each["id"]))
         return self._main
+
+
+def _find_known(name: str) -> Operation | None:
+    """Find what the catalogue knows of a name, or of a method and path, which it need not know."""
+    bare = name.partition("?")[0]
+    try:
+        return catalogue_operation(bare)
+    except UnknownNameError:
+        if " " not in bare.strip():
+            raise
+        return None

@@ -20,6 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from bunqkit.errors import StateError
 from bunqkit.state import make_private_folder, write_private
 
 # A little more than the bank's window: calls don't arrive at the pace at which they leave.
@@ -162,11 +163,15 @@ class Limiter:
         if self._file is None:
             yield
             return
-        make_private_folder(self._file.parent)
-        with FileLock(f"{self._file}.lock", mode=0o600):
-            self._take_in()
+        with contextlib.ExitStack() as held:
+            # A folder that can't be written is no reason not to call: the kernel counts alone then.
+            with contextlib.suppress(OSError, StateError):
+                make_private_folder(self._file.parent)
+                held.enter_context(FileLock(f"{self._file}.lock", mode=0o600))
+                self._take_in()
             yield
-            write_private(self._file, json.dumps(self._told()))
+            with contextlib.suppress(OSError):
+                write_private(self._file, json.dumps(self._told()))
 
     def _take_in(self) -> None:
         assert self._file is not None

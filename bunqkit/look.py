@@ -67,7 +67,5 @@ def code(text: str) -> str:
 def card(title_html: str, body_html: str, *, is_production: bool = False) -> str:
     """Give a framed part with a title; both are HTML that the other parts have made."""
     frame = "bunqkit production" if is_production else "bunqkit"
-    return (
-        f'<div class="{frame}"><style>{_STYLE}</style><div class="title">{title_html}</div>'
-        f"{body_html}</div>"
-    )
+    title = f'<div class="title">{title_html}</div>' if title_html else ""
+    return f'<div class="{frame}"><style>{_STYLE}</style>{title}{body_html}</div>'

@@ -16,7 +16,7 @@ from typing import Any
 
 from bunqkit.answer import Answer
 from bunqkit.catalogue import Operation, find_type, operations
-from bunqkit.errors import ApiError, BunqkitError, OutcomeUnknownError
+from bunqkit.errors import ApiError, BunqkitError, CallError, OutcomeUnknownError
 
 # Answers may be lost before the work is done: the bank gets a moment before it is looked for.
 _PAUSES_S = (0.0, 0.5, 1.5)
@@ -40,8 +40,11 @@ def add_reference(operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
     return {**body, _REFERENCE: f"bunqkit-{secrets.token_hex(8)}"}
 
 
-def is_lost(error: BaseException) -> bool:
-    """Whether a write that ended so may have been carried out all the same."""
+def is_lost(error: BaseException, path: str) -> bool:
+    """Whether a write to a path that ended so may have been carried out all the same."""
+    if isinstance(error, CallError) and path not in error.path:
+        # A session could not be opened: the write itself was not sent, or was refused.
+        return False
     if isinstance(error, ApiError):
         return error.status >= _SERVER_ERROR
     # No answer, an answer that is not the bank's, an interrupt: the bank may have done its work.

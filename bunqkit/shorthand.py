@@ -100,7 +100,7 @@ def write_instant(told: str | date | datetime, name: str) -> str:
     Raises
     ------
     FieldError
-        If a text is no date.
+        If it is no date.
     """
     if isinstance(told, str):
         try:
@@ -111,8 +111,10 @@ def write_instant(told: str | date | datetime, name: str) -> str:
             ) from error
     elif isinstance(told, datetime):
         moment = told
-    else:
+    elif isinstance(told, date):
         moment = datetime.fromisoformat(told.isoformat())
+    else:
+        raise FieldError(f"{name} is {told!r}. Write a date such as '2026-01-31'.")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(_ZONE))
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

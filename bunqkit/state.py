@@ -141,17 +141,26 @@ class StateFile:
         Raises
         ------
         StateError
-            If another process does not let go of it within a minute.
+            If another process does not let go of it within a minute, or it can't be made.
         """
         make_private_folder(self.path.parent)
+        lock = FileLock(f"{self.path}.lock", timeout=_LOCK_WAIT_S, mode=0o600)
         try:
-            with FileLock(f"{self.path}.lock", timeout=_LOCK_WAIT_S, mode=0o600):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise StateError(
-                f"{self.path}.lock has been held for {_LOCK_WAIT_S:.0f} s by another kernel. "
+                f"{lock.lock_file} has been held for {_LOCK_WAIT_S:.0f} s by another kernel. "
                 "Stop the one that hangs, then try again."
             ) from error
+        except OSError as error:
+            raise StateError(
+                f"{lock.lock_file} can't be made ({error.strerror}). Make the folder writable, or "
+                "name another in BUNQ_STATE_DIR."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def load(self) -> State | None:
         """Read what was kept; ``None`` if nothing was.

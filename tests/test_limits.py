@@ -183,6 +183,16 @@ def test_a_damaged_file_is_no_obstacle(tmp_path: Path, content: str) -> None:
     assert json.loads(file.read_text())["times"]
 
 
+def test_a_file_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
+    """A file where the folder should be: the kernel counts alone, and still waits."""
+    (tmp_path / "state").write_text("in the way")
+    time = Time()
+    limits = limiter(time, file=tmp_path / "state" / "limits.json")
+    for _ in range(4):
+        limits.wait("GET", PAYMENTS)
+    assert 3 <= time.seconds < 3.1
+
+
 def test_times_of_another_run_of_the_machine_are_dropped(tmp_path: Path) -> None:
     """After a restart the clock begins anew: nobody waits for days."""
     file = tmp_path / "limits.json"

@@ -198,3 +198,24 @@ def test_a_payment_whose_answer_was_bent_is_found(
 
     wire.bend = bend
     assert bunq.pay("10.00", "bravo@bunq.com", "tea")["description"] == "tea"
+
+
+def test_a_session_that_cannot_be_opened_is_no_lost_write(
+    bunq: Context, wire: Wire, bank: Bank
+) -> None:
+    """The token was refused, so the payment was not made; the bank's answer is passed on."""
+    honest = wire.bend
+    refusal = b'{"Error":[{"error_description":"Insufficient authentication."}]}'
+
+    def bend(status: int, headers: dict[str, str], body: bytes) -> Any:
+        if wire.calls[-1].endswith("/session-server"):
+            return 503, {"Content-Type": "text/html"}, b"<html>"
+        if wire.calls[-1].startswith("POST"):
+            return 403, headers | {"X-Bunq-Server-Signature": bank.key.sign(refusal)}, refusal
+        return honest(status, headers, body)
+
+    bunq.accounts()
+    bunq._sessions._client = bunq._client
+    wire.bend = bend
+    with pytest.raises(ApiError, match="session-server"):
+        bunq.call("payment.create", **PAY)

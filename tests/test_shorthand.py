@@ -101,6 +101,8 @@ def test_what_is_no_date_is_named() -> None:
     """The message says which of the arguments it is."""
     with pytest.raises(FieldError, match="until is 'soon'"):
         write_instant("soon", "until")
+    with pytest.raises(FieldError, match="since is 5"):
+        write_instant(5, "since")  # type: ignore[arg-type]
 
 
 ACCOUNTS = [

@@ -194,6 +194,14 @@ def test_the_lock_keeps_others_out(tmp_path: Path) -> None:
     assert order == ["first", "other"]
 
 
+def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A folder in its place is a StateError with the remedy, and no other error."""
+    file = file_of(tmp_path)
+    Path(f"{file.path}.lock").mkdir()
+    with pytest.raises(StateError, match="BUNQ_STATE_DIR"), file.lock():
+        pass
+
+
 def test_no_secret_is_in_a_repr(state: State) -> None:
     """Tokens, keys and the API key are masked."""
     shown = repr(state)
