@@ -37,18 +37,6 @@ _CHUNK = 1 << 16
 _OK = 200
 _SIGNATURE = "X-Bunq-Client-Signature"
 
-_ADVICE = {
-    "User credentials are incorrect. Incorrect API key or IP address.": (
-        "One text for three causes: the key is wrong or expired unused, it belongs to the other "
-        "environment, or this machine's address is not permitted to it."
-    ),
-    "Insufficient authentication.": "The token is unknown or expired here: open a new session.",
-    "Insufficient authorisation.": "The token is unknown or expired here: open a new session.",
-    "The request signature is invalid.": (
-        "The signed bytes are not the sent bytes, or the key is not the installation's."
-    ),
-}
-
 
 class Client:
     """One bank's address, and the keys of both sides.
@@ -378,7 +366,6 @@ def _judge(exchange: Exchange) -> None:
         response_id=exchange.answer_headers.get("X-Bunq-Client-Response-Id"),
         signed=exchange.is_verified,
         exchange=exchange,
-        advice=" ".join(_ADVICE[message] for message in messages if message in _ADVICE),
     )
 
 
