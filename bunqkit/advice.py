@@ -20,6 +20,15 @@ class Advice:
     what_to_do: str
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A pattern of the bank's words, and what it usually means."""
+
+    pattern: str
+    why: str
+    what_to_do: str
+
+
 _CREDENTIALS = Advice(
     "One text stands for several causes: the key is mistyped, or was replaced by a newer one; it "
     "belongs to the other environment; nobody used it in its first hours, so it expired; or this "
@@ -43,61 +52,51 @@ _OTHER_ID = Advice(
     "an account.",
 )
 
-# (pattern of bunq's words, advice). Sources: issues of bunq's SDKs and of community clients as
+# Sources: issues of bunq's SDKs and of community clients as
 # named; "docs" are bunq's own, "own" marks texts of the offline bank for which no source shows
 # bunq's.
-_ROWS: tuple[tuple[str, Advice], ...] = (
+_ROWS: tuple[_Row, ...] = (
     # sdk_csharp#114, sdk_php#160, sdk_python#147; docs on the life of a key.
-    (r"User credentials are incorrect", _CREDENTIALS),
+    _Row(r"User credentials are incorrect", _CREDENTIALS.why, _CREDENTIALS.what_to_do),
     # bunq2ynab#3, PR#76; the Ruby client's PR#34; Tinker for the wiped sandbox.
-    (r"Insufficient auth", _TOKEN),
+    _Row(r"Insufficient auth", _TOKEN.why, _TOKEN.what_to_do),
     # sdk_php#87, #129; postman#5.
-    (
+    _Row(
         r"request signature is invalid",
-        Advice(
-            "The bytes that the bank checked are not the bytes that were signed, or another key "
-            "signed them than the one of this installation. Usual causes: the JSON was written "
-            "once more after the signing, or path and headers were signed too, as before 2020.",
-            "Serialise the body once, sign those bytes, send those bytes. "
-            "bunq.exchanges[-1].xray() shows what was signed and where it differs.",
-        ),
+        "The bytes that the bank checked are not the bytes that were signed, or another key "
+        "signed them than the one of this installation. Usual causes: the JSON was written "
+        "once more after the signing, or path and headers were signed too, as before 2020.",
+        "Serialise the body once, sign those bytes, send those bytes. "
+        "bunq.exchanges[-1].xray() shows what was signed and where it differs.",
     ),
     # bunq/doc#125.
-    (
+    _Row(
         r"request signature is required",
-        Advice(
-            "This call opens a session or moves money, and came without the header "
-            "X-Bunq-Client-Signature.",
-            "Sign the body with the installation's private key. A Client signs by itself once it "
-            "has a key: perform create_installation first.",
-        ),
+        "This call opens a session or moves money, and came without the header "
+        "X-Bunq-Client-Signature.",
+        "Sign the body with the installation's private key. A Client signs by itself once it "
+        "has a key: perform create_installation first.",
     ),
     # A client that treats it specially.
-    (
+    _Row(
         r"device already exists",
-        Advice(
-            "One installation has one device, and this one has its own already.",
-            "Go on with open_session. To register another device, make a new installation first.",
-        ),
+        "One installation has one device, and this one has its own already.",
+        "Go on with open_session. To register another device, make a new installation first.",
     ),
     # bunqJSClient.
-    (
+    _Row(
         r"already has a user session",
-        Advice(
-            "An older rule of the bank's: one session for each installation.",
-            "Close the session that is open (DELETE /session/0 with its token), or make a new "
-            "installation.",
-        ),
+        "An older rule of the bank's: one session for each installation.",
+        "Close the session that is open (DELETE /session/0 with its token), or make a new "
+        "installation.",
     ),
     # postman#27.
-    (
+    _Row(
         r"Client Public Key Invalid",
-        Advice(
-            "The public key is not in the form that the bank reads: it is PKCS#1 (BEGIN RSA PUBLIC "
-            "KEY), has Windows line ends, or is not RSA.",
-            "Send SubjectPublicKeyInfo PEM (BEGIN PUBLIC KEY) of an RSA key of 2048 bits; "
-            "KeyPair.generate().public.pem is one.",
-        ),
+        "The public key is not in the form that the bank reads: it is PKCS#1 (BEGIN RSA PUBLIC "
+        "KEY), has Windows line ends, or is not RSA.",
+        "Send SubjectPublicKeyInfo PEM (BEGIN PUBLIC KEY) of an RSA key of 2048 bits; "
+        "KeyPair.generate().public.pem is one.",
     ),
     # sdk_php#101, bunq2ifttt#2.
     (
@@ -127,72 +126,57 @@ _ROWS: tuple[tuple[str, Advice], ...] = (
         ),
     ),
     # The Ruby client's fixtures.
-    (r'^(.+) for id "(.*?)" not found', _OTHER_ID),
+    _Row(r'^(.+) for id "(.*?)" not found', _OTHER_ID.why, _OTHER_ID.what_to_do),
     # Old issues.
-    (
+    _Row(
         r"item you requested could not be found",
-        Advice(
-            "Nothing of yours has this id at this path.",
-            "List what there is first, and take an id from there.",
-        ),
+        "Nothing of yours has this id at this path.",
+        "List what there is first, and take an id from there.",
     ),
     # bunqDesktop#536; sdk_php#149 for the old host.
-    (
+    _Row(
         r"Route not found",
-        Advice(
-            "The bank knows no such path: it is mistyped, was removed from the API, or lacks the "
-            "user or the account before it.",
-            'Find the operation by a word: bunq.find("..."). A call by name has its path filled '
-            "in.",
-        ),
+        "The bank knows no such path: it is mistyped, was removed from the API, or lacks the "
+        "user or the account before it.",
+        'Find the operation by a word: bunq.find("..."). A call by name has its path filled in.',
     ),
     # docs, "Errors".
-    (
+    _Row(
         r"Method (\w+) is not allowed",
-        Advice(
-            "The path is known, but nothing is done there by {0}.",
-            "Look which verbs the resource has: press Tab after bunq.api.<resource>.",
-        ),
+        "The path is known, but nothing is done there by {0}.",
+        "Look which verbs the resource has: press Tab after bunq.api.<resource>.",
     ),
     # bunq2ynab#62; sdk_python#7, #65; the pages on limits of the docs.
-    (
+    _Row(
         r"Too many requests",
-        Advice(
-            "The bank counts calls for each address and endpoint, and this was one too many. "
-            "Usual causes: pages fetched in a loop, several programs at once, a new session for "
-            "every run.",
-            "Wait as long as the text says. Let one context make the calls: it keeps to the limit "
-            "and waits by itself. Ask for 200 items a page, and keep the session.",
-        ),
+        "The bank counts calls for each address and endpoint, and this was one too many. "
+        "Usual causes: pages fetched in a loop, several programs at once, a new session for "
+        "every run.",
+        "Wait as long as the text says. Let one context make the calls: it keeps to the limit "
+        "and waits by itself. Ask for 200 items a page, and keep the session.",
     ),
     # The Ruby client, for the status.
-    (
+    _Row(
         r"under maintenance",
-        Advice("The bank is being worked on; the call was not carried out.", "Try again later."),
+        "The bank is being worked on; the call was not carried out.",
+        "Try again later.",
     ),
     # sdk_python#12, #29, #96.
-    (
+    _Row(
         r"name is required for a counterparty",
-        Advice(
-            "A payment to an IBAN names the payee, since the bank compares the two.",
-            'Give the name too: bunq.pay(..., name="...").',
-        ),
+        "A payment to an IBAN names the payee, since the bank compares the two.",
+        'Give the name too: bunq.pay(..., name="...").',
     ),
-    (
+    _Row(
         r"balance of this account is not sufficient",
-        Advice(
-            "The account holds less than the payment, fees and reservations counted.",
-            "Look at bunq.accounts(). With play money, bunq.top_up() brings up to 500.00 at a "
-            "time.",
-        ),
+        "The account holds less than the payment, fees and reservations counted.",
+        "Look at bunq.accounts(). With play money, bunq.top_up() brings up to 500.00 at a time.",
     ),
-    (
+    _Row(
         r"No bunq user was found for|No account of this bank has",
-        Advice(
-            "Nobody at this bank has this e-mail address or phone number. Each environment has "
-            "its own people.",
-            "Check it. Somebody without an account at bunq is paid by IBAN and name.",
-        ),
+        "Nobody at this bank has this e-mail address or phone number. Each environment has "
+        "its own people.",
+        "Check it. Somebody without an account at bunq is paid by IBAN and name.",
     ),
     (
         r'"(.*?)" is not a valid IBAN',
@@ -201,57 +185,42 @@ _ROWS: tuple[tuple[str, Advice], ...] = (
             "Type it anew from its source; spaces don't matter.",
         ),
     ),
-    (
+    _Row(
         r"not a valid type of alias",
-        Advice(
-            "A counterparty is named by a type and a value; the types are EMAIL, PHONE_NUMBER and "
-            "IBAN.",
-            "Give to= as a text; the kit tells the type by its form.",
-        ),
+        "A counterparty is named by a type and a value; the types are EMAIL, PHONE_NUMBER and "
+        "IBAN.",
+        "Give to= as a text; the kit tells the type by its form.",
     ),
-    (
+    _Row(
         r"not a valid amount|must be more than zero|more than zero from",
-        Advice(
-            'An amount is a text with two decimals and a currency: {{"value": "10.00", "currency": '
-            '"EUR"}}, above zero.',
-            'Give amount="10.00", not a number.',
-        ),
+        'An amount is a text with two decimals and a currency: {{"value": "10.00", "currency": '
+        '"EUR"}}, above zero.',
+        'Give amount="10.00", not a number.',
     ),
-    (
+    _Row(
         r"[Cc]urrenc(y|ies)",
-        Advice(
-            "Every account has one currency for good, and the bank pays only within a currency.",
-            "Use an account of the currency: bunq.accounts() shows it.",
-        ),
+        "Every account has one currency for good, and the bank pays only within a currency.",
+        "Use an account of the currency: bunq.accounts() shows it.",
     ),
-    (
+    _Row(
         r"to the account that you pay from|from the account that you request it for",
-        Advice(
-            "Payer and payee are the same account.",
-            "Choose another account: account= names the one of yours that is used.",
-        ),
+        "Payer and payee are the same account.",
+        "Choose another account: account= names the one of yours that is used.",
     ),
-    (
+    _Row(
         r"(account|accounts) is (closed|blocked)|account is closed",
-        Advice(
-            "A closed or blocked account neither pays nor is paid.",
-            "Choose an account whose status is ACTIVE: bunq.accounts().",
-        ),
+        "A closed or blocked account neither pays nor is paid.",
+        "Choose an account whose status is ACTIVE: bunq.accounts().",
     ),
-    (
+    _Row(
         r"balance of a(n account| monetary account)",
-        Advice(
-            "An account is closed with a balance of zero, and can't hold more than the bank can "
-            "count.",
-            "Move money first, then call again.",
-        ),
+        "An account is closed with a balance of zero, and can't hold more than the bank can count.",
+        "Move money first, then call again.",
     ),
-    (
+    _Row(
         r"older_id|newer_id",
-        Advice(
-            "A page is asked for by one place in the list, and two were given.",
-            "Follow the pages by answer.older() and answer.newer(), or bunq.pages(...).",
-        ),
+        "A page is asked for by one place in the list, and two were given.",
+        "Follow the pages by answer.older() and answer.newer(), or bunq.pages(...).",
     ),
     (
         r'Invalid value for "(.*?)"',
@@ -260,44 +229,37 @@ _ROWS: tuple[tuple[str, Advice], ...] = (
             "Give {0} as a whole number in that range.",
         ),
     ),
-    (
+    _Row(
         r"JSON",
-        Advice(
-            "The body can't be read as one JSON object: it is cut off, no JSON, or a list.",
-            "Give a dictionary as the body and let the kit write it.",
-        ),
+        "The body can't be read as one JSON object: it is cut off, no JSON, or a list.",
+        "Give a dictionary as the body and let the kit write it.",
     ),
-    (
+    _Row(
         r"body is too large|too many accounts|At most (\d+)",
-        Advice("There is more of it than the bank takes.", "Give less, or in several calls."),
+        "There is more of it than the bank takes.",
+        "Give less, or in several calls.",
     ),
-    (
+    _Row(
         r"request id was used before",
-        Advice(
-            "X-Bunq-Client-Request-Id names one call; this name was another's.",
-            "Send a new one each time; the kit does.",
-        ),
+        "X-Bunq-Client-Request-Id names one call; this name was another's.",
+        "Send a new one each time; the kit does.",
     ),
-    (
+    _Row(
         r"can't be longer than (\d+)",
-        Advice("The text is longer than {0} characters.", "Shorten it to {0} characters."),
+        "The text is longer than {0} characters.",
+        "Shorten it to {0} characters.",
     ),
-    (
+    _Row(
         r"IP address",
-        Advice(
-            "Permitted addresses are IP addresses, or * for any; one that is there is deactivated, "
-            "not changed.",
-            "Write it as four numbers, such as 192.0.2.7, or add another and deactivate this one.",
-        ),
+        "Permitted addresses are IP addresses, or * for any; one that is there is deactivated, "
+        "not changed.",
+        "Write it as four numbers, such as 192.0.2.7, or add another and deactivate this one.",
     ),
-    (
-        r"needs https|begin with https|callback address|redirect_uri|callbacks|target of your own"
-        r"|Nobody asks for",
-        Advice(
-            "The bank sends callbacks of a category that somebody asked for, to https addresses "
-            "that it was told before, letter for letter.",
-            "Register exactly the https address that you use, and a filter for the category.",
-        ),
+    _Row(
+        r"needs https|begin with https|callback|redirect_uri|target of your own|Nobody asks for",
+        "The bank sends callbacks of a category that somebody asked for, to https addresses "
+        "that it was told before, letter for letter.",
+        "Register exactly the https address that you use, and a filter for the category.",
     ),
     (
         r'content type "(.*?)"|[Aa]ttachment is empty|Content type "(.*?)"',
@@ -306,113 +268,85 @@ _ROWS: tuple[tuple[str, Advice], ...] = (
             "Check the file, and give media_type= if its name does not tell what it is.",
         ),
     ),
-    (
+    _Row(
         r"\bdate\b|\"date_|\byear\b|valid time",
-        Advice(
-            "A date is a text like 2026-01-31; a period ends after it starts, and lies in the "
-            "past.",
-            "Check both dates.",
-        ),
+        "A date is a text like 2026-01-31; a period ends after it starts, and lies in the past.",
+        "Check both dates.",
     ),
-    (
+    _Row(
         r"[Ss]tatement (format|as CSV)|[Rr]egional format",
-        Advice(
-            "Statements come as PDF, CSV or MT940, and a CSV has a regional format: EUROPEAN or "
-            "UK_US.",
-            "Choose one of these.",
-        ),
+        "Statements come as PDF, CSV or MT940, and a CSV has a regional format: EUROPEAN or UK_US.",
+        "Choose one of these.",
     ),
-    (
+    _Row(
         r"draft payment|number_of_required_accepts",
-        Advice(
-            "A draft payment waits for somebody to accept it: it starts as PENDING, is answered "
-            "once, and an answer names the version that it was read in.",
-            "Read the draft anew, and answer by its present status and updated time.",
-        ),
+        "A draft payment waits for somebody to accept it: it starts as PENDING, is answered "
+        "once, and an answer names the version that it was read in.",
+        "Read the draft anew, and answer by its present status and updated time.",
     ),
-    (
+    _Row(
         r"recurrence|[Ss]chedule|can't end before it starts",
-        Advice(
-            "A schedule has a start, an end after it, and a step: ONCE, HOURLY, DAILY, WEEKLY, "
-            "MONTHLY or YEARLY, with a size. What it has done already can't be done again.",
-            "Compare the schedule with these, and read what its instances have become.",
-        ),
+        "A schedule has a start, an end after it, and a step: ONCE, HOURLY, DAILY, WEEKLY, "
+        "MONTHLY or YEARLY, with a size. What it has done already can't be done again.",
+        "Compare the schedule with these, and read what its instances have become.",
     ),
-    (
+    _Row(
         r"access type|share an account|bunq\.me tab|direct debit",
-        Advice(
-            "Shares, payment links and direct debits have an end, a partner other than yourself, "
-            "and an amount or a level of access; one of these does not fit.",
-            "Read the thing first: its status and its dates tell what it may still be used for.",
-        ),
+        "Shares, payment links and direct debits have an end, a partner other than yourself, "
+        "and an amount or a level of access; one of these does not fit.",
+        "Read the thing first: its status and its dates tell what it may still be used for.",
     ),
-    (
-        r"is not valid|not a valid|does not go with|can only be changed to|can be answered by|to status",
-        Advice(
-            "The value is none that this thing may have now; from each status only some lead on.",
-            "Read the thing first: its status says where it is. The repr of the operation names "
-            "values that are known.",
-        ),
+    _Row(
+        r"not valid|not a valid|does not go with|only be changed to|be answered by|the status of",
+        "The value is none that this thing may have now; from each status only some lead on.",
+        "Read the thing first: its status says where it is. The repr of the operation names "
+        "values that are known.",
     ),
-    (
+    _Row(
         r"can't be (changed|answered|closed)|was replaced already|nothing more",
-        Advice(
-            "It has come to its end: what was carried out, answered or replaced stays as it is.",
-            "Read it to see its status; make a new one if you need one.",
-        ),
+        "It has come to its end: what was carried out, answered or replaced stays as it is.",
+        "Read it to see its status; make a new one if you need one.",
     ),
-    (
+    _Row(
         r"at least one|not the sum|needs at least",
-        Advice(
-            "A batch is the list of its members, and its total their sum.",
-            "Give one member at least, and let the total be their sum.",
-        ),
+        "A batch is the list of its members, and its total their sum.",
+        "Give one member at least, and let the total be their sum.",
     ),
-    (
+    _Row(
         r"does not include|shared with you|OAuth access includes|owner's API key",
-        Advice(
-            "The key or token is somebody's with a part of the rights: an app, a service provider, "
-            "a guest on a shared account. This call is not in that part.",
-            "Ask the owner for more, or call with the owner's own API key.",
-        ),
+        "The key or token is somebody's with a part of the rights: an app, a service provider, "
+        "a guest on a shared account. This call is not in that part.",
+        "Ask the owner for more, or call with the owner's own API key.",
     ),
-    (
-        r"OAuth client|client_id|page was answered|page in a browser|API key|No device is bound|certificate",
-        Advice(
-            "The credentials of an app, a provider or a device are not in the state that this call "
-            "needs: each is made once, bound once, and named as it was registered.",
-            "Go through the steps in order: credential, device, session, and compare the names.",
-        ),
+    _Row(
+        r"OAuth client|client_id|[Tt]his page|API key|No device is bound|certificate",
+        "The credentials of an app, a provider or a device are not in the state that this call "
+        "needs: each is made once, bound once, and named as it was registered.",
+        "Go through the steps in order: credential, device, session, and compare the names.",
     ),
-    (
+    _Row(
         r"^This card|on the card|card transaction",
-        Advice(
-            "The card's state or settings don't allow it.",
-            "Read the card first: its status, limits and the account that it pays from.",
-        ),
+        "The card's state or settings don't allow it.",
+        "Read the card first: its status, limits and the account that it pays from.",
     ),
-    (
+    _Row(
         r"give back|failed notification|none of the names|no annual",
-        Advice("There is no such thing to act on.", "List what there is first."),
+        "There is no such thing to act on.",
+        "List what there is first.",
     ),
-    (
+    _Row(
         r"asked for: POST server-error|went wrong inside the bank",
-        Advice(
-            "Something failed inside the bank. A read can be repeated; a write may have been "
-            "carried out.",
-            "After a write look at the list first. If it goes on, give bunq's support the response "
-            "id.",
-        ),
+        "Something failed inside the bank. A read can be repeated; a write may have been "
+        "carried out.",
+        "After a write look at the list first. If it goes on, give bunq's support the response id.",
     ),
     # Gateways: what is not the bank's has no words of the bank's.
-    (
+    _Row(
         r"^\(none: ",
-        Advice(
-            "This answer is not in the bank's form: something on the way gave it, such as a proxy, "
-            "a gateway, or the login page of a network.",
-            "Open the address in a browser and see who answers. Try again later, or from another "
-            "network.",
-        ),
+        "This answer is not in the bank's form: something on the way gave it, such as a proxy, "
+        "a gateway, or the login page of a network.",
+        "Open the address in a browser and see who answers. Try again later, or from another "
+        "network.",
     ),
 )
 
@@ -474,8 +408,8 @@ def advise(status: int, words: Sequence[str]) -> Advice:
 
 def look_up(words: str) -> Advice | None:
     """Give what the table knows of one text; ``None`` if no row fits it."""
-    for pattern, advice in _ROWS:
-        if caught := re.search(pattern, words):
+    for row in _ROWS:
+        if caught := re.search(row.pattern, words):
             groups = [group or "" for group in caught.groups()]
-            return Advice(advice.why.format(*groups), advice.what_to_do.format(*groups))
+            return Advice(row.why.format(*groups), row.what_to_do.format(*groups))
     return None

@@ -243,12 +243,11 @@ class ApiError(CallError):
 
         Source: ``IPython.core.interactiveshell.InteractiveShell.showtraceback``.
         """
-        from IPython.core.getipython import get_ipython  # noqa: PLC0415 (it is the one who asks)
-        from IPython.display import display  # noqa: PLC0415 (as above)
+        from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 (it asks)
 
-        shell = get_ipython()
+        shell: Any = InteractiveShell.instance()
         if hasattr(shell, "kernel"):
-            display(self)
+            shell.display_pub.publish({"text/html": self._repr_html_(), "text/plain": str(self)})
         lines: list[str] = shell.InteractiveTB.structured_traceback(
             type(self), self, self.__traceback__
         )
