@@ -52,9 +52,7 @@ _OTHER_ID = Advice(
     "an account.",
 )
 
-# Sources: issues of bunq's SDKs and of community clients as
-# named; "docs" are bunq's own, "own" marks texts of the offline bank for which no source shows
-# bunq's.
+# Sources: issues of bunq's SDKs and of community clients, by name; "docs" are bunq's own.
 _ROWS: tuple[_Row, ...] = (
     # sdk_csharp#114, sdk_php#160, sdk_python#147; docs on the life of a key.
     _Row(r"User credentials are incorrect", _CREDENTIALS.why, _CREDENTIALS.what_to_do),
@@ -99,31 +97,24 @@ _ROWS: tuple[_Row, ...] = (
         "KeyPair.generate().public.pem is one.",
     ),
     # sdk_php#101, bunq2ifttt#2.
-    (
+    _Row(
         r'Superfluous field "(.*?)"',
-        Advice(
-            "The bank takes no field {0} here: it was removed from the API, is mistyped, or was "
-            "copied from an item that was read. What can be read can't always be written.",
-            "Leave {0} out. The repr of an operation (bunq.api....) names the fields that it "
-            "takes.",
-        ),
+        "The bank takes no field {0} here: it was removed from the API, is mistyped, or was "
+        "copied from an item that was read. What can be read can't always be written.",
+        "Leave {0} out. The repr of an operation (bunq.api....) names the fields that it takes.",
     ),
-    # own, after the rule of the docs.
-    (
+    # No source shows bunq's words; the rule is that of the docs.
+    _Row(
         r'Missing required field "(.*?)"',
-        Advice(
-            "The call needs the field {0}, and the body has none, or has it at another depth.",
-            "Give {0}. The repr of an operation (bunq.api....) names the fields that it needs.",
-        ),
+        "The call needs the field {0}, and the body has none, or has it at another depth.",
+        "Give {0}. The repr of an operation (bunq.api....) names the fields that it needs.",
     ),
     # sdk_python#15.
-    (
+    _Row(
         r'Invalid type for field "(.*?)" \(expected (.*)\)',
-        Advice(
-            "The field {0} has another shape than the bank expects: {1}. A single object often "
-            "stands where a list of objects is wanted.",
-            "Give {0} as {1}. Amounts, ids in texts and times are JSON texts.",
-        ),
+        "The field {0} has another shape than the bank expects: {1}. A single object often "
+        "stands where a list of objects is wanted.",
+        "Give {0} as {1}. Amounts, ids in texts and times are JSON texts.",
     ),
     # The Ruby client's fixtures.
     _Row(r'^(.+) for id "(.*?)" not found', _OTHER_ID.why, _OTHER_ID.what_to_do),
@@ -167,6 +158,8 @@ _ROWS: tuple[_Row, ...] = (
         "A payment to an IBAN names the payee, since the bank compares the two.",
         'Give the name too: bunq.pay(..., name="...").',
     ),
+    # From here to the gateways: no source shows bunq's words. The patterns fit the offline bank's,
+    # the rules behind them are those of the docs ("Payment", "Monetary account", "Card", "OAuth").
     _Row(
         r"balance of this account is not sufficient",
         "The account holds less than the payment, fees and reservations counted.",
@@ -178,12 +171,10 @@ _ROWS: tuple[_Row, ...] = (
         "its own people.",
         "Check it. Somebody without an account at bunq is paid by IBAN and name.",
     ),
-    (
+    _Row(
         r'"(.*?)" is not a valid IBAN',
-        Advice(
-            "The check digits of this IBAN don't fit, or its length doesn't.",
-            "Type it anew from its source; spaces don't matter.",
-        ),
+        "The check digits of this IBAN don't fit, or its length doesn't.",
+        "Type it anew from its source; spaces don't matter.",
     ),
     _Row(
         r"not a valid type of alias",
@@ -222,12 +213,10 @@ _ROWS: tuple[_Row, ...] = (
         "A page is asked for by one place in the list, and two were given.",
         "Follow the pages by answer.older() and answer.newer(), or bunq.pages(...).",
     ),
-    (
+    _Row(
         r'Invalid value for "(.*?)"',
-        Advice(
-            "The query has {0} outside of what the bank takes; a page has 1 to 200 items.",
-            "Give {0} as a whole number in that range.",
-        ),
+        "The query has {0} outside of what the bank takes; a page has 1 to 200 items.",
+        "Give {0} as a whole number in that range.",
     ),
     _Row(
         r"JSON",
@@ -261,12 +250,10 @@ _ROWS: tuple[_Row, ...] = (
         "that it was told before, letter for letter.",
         "Register exactly the https address that you use, and a filter for the category.",
     ),
-    (
+    _Row(
         r'content type "(.*?)"|[Aa]ttachment is empty|Content type "(.*?)"',
-        Advice(
-            "The bank keeps images (PNG, JPEG, GIF) and PDF, and no empty file.",
-            "Check the file, and give media_type= if its name does not tell what it is.",
-        ),
+        "The bank keeps images (PNG, JPEG, GIF) and PDF, and no empty file.",
+        "Check the file, and give media_type= if its name does not tell what it is.",
     ),
     _Row(
         r"\bdate\b|\"date_|\byear\b|valid time",
