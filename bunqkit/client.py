@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -151,19 +150,20 @@ class Client:
 
         def send_once() -> Exchange:
             wait = self.limiter.wait(method, below)
-            told = self._headers(method, content, is_json=not isinstance(body, bytes))
+            ours = self._headers(method, content, is_json=not isinstance(body, bytes))
+            told = {**ours, **(headers or {})}
             request = requests.Request(
                 method,
                 f"{self.base_url}{below}",
                 params=params,
-                headers={**told, **(headers or {})},
+                headers=told,
                 data=content,
                 auth=_Authentication(token),
             )
             exchange = self._exchange(
                 self._http.prepare_request(request),
                 token=token.kind if token else "",
-                signed=content if told.get(_SIGNATURE) else None,
+                signed=content if told.get(_SIGNATURE, "") is ours.get(_SIGNATURE) else None,
                 waited_s=wait.seconds,
                 budget=wait.limit,
                 paused_s=pauses_s[-1],
@@ -357,9 +357,8 @@ def _read(response: requests.Response, deadline: float) -> bytes:
 def _judge(exchange: Exchange) -> None:
     if exchange.status == _OK:
         return
-    messages = _messages(exchange)
     raise ApiError(
-        messages,
+        exchange.refusal,
         status=exchange.status,
         method=exchange.method,
         path=exchange.path,
@@ -367,29 +366,6 @@ def _judge(exchange: Exchange) -> None:
         signed=exchange.is_verified,
         exchange=exchange,
     )
-
-
-def _messages(exchange: Exchange) -> tuple[str, ...]:
-    """Give the bank's words; of a page that is not the bank's, what it is."""
-    try:
-        told = json.loads(exchange.answer_body)["Error"]
-        return tuple(_clean(str(entry["error_description"])) for entry in told)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        media_type = _media_type(exchange) or "no media type"
-        return (
-            f"(none: {len(exchange.answer_body)} bytes of {media_type}, not in the bank's form.)",
-        )
-
-
-def _clean(text: str) -> str:
-    """Take out control characters, which could rewrite a terminal, and bound the length."""
-    limit = 500
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit]
-
-
-def _media_type(exchange: Exchange) -> str:
-    media_type = exchange.answer_headers.get("Content-Type", "")
-    return _clean(media_type.partition(";")[0].strip().lower())
 
 
 def _let_go_of_frames(error: BaseException) -> None:

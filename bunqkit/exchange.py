@@ -7,6 +7,7 @@ explains, and the snippets read the key from the environment.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -103,6 +104,17 @@ class Exchange:
         if self.is_verified:
             return f"{self.status}, verified"
         return f"{self.status}, not signed" if self.bank_key else f"{self.status}, before keys"
+
+    @property
+    def refusal(self) -> tuple[str, ...]:
+        """The bank's words for what it refuses; of a page that is not the bank's, what it is."""
+        try:
+            told = json.loads(self.answer_body)["Error"]
+            return tuple(_clean(str(entry["error_description"])) for entry in told)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            told = self.answer_headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            kind = _clean(told) or "no media type"
+            return (f"(none: {len(self.answer_body)} bytes of {kind}, not in the bank's form.)",)
 
     def xray(self, *, reveal: bool = False, signed: bytes | None = None) -> Xray:
         """Show what was sent and why, what was signed, how the answer was checked, what it took.
@@ -212,8 +224,8 @@ class Exchanges(Sequence[Exchange]):
 
     def __repr__(self) -> str:
         lines = [
-            f"{at:>3}  {method:<7}{path:<{_PATH_WIDTH}}{outcome}"
-            for at, method, path, outcome in self._rows()
+            f"{at:>3}  {each.method:<7}{_shorten_path(each.path):<{_PATH_WIDTH}}{each.outcome}"
+            for at, each in enumerate(self[:])
         ]
         return "\n".join(lines) or "No calls yet."
 
@@ -221,16 +233,16 @@ class Exchanges(Sequence[Exchange]):
         from bunqkit.look import card, method_label, table  # noqa: PLC0415 (front ends only)
 
         rows = [
-            [str(at), method_label(method), escape(path), escape(outcome)]
-            for at, method, path, outcome in self._rows()
+            [str(at), method_label(each.method), escape(each.path), escape(each.outcome)]
+            for at, each in enumerate(self[:])
         ]
         return card("Calls, oldest first", table(["", "method", "path", "answer"], rows))
 
-    def _rows(self) -> list[tuple[int, str, str, str]]:
-        return [
-            (at, each.method, _shorten_path(each.path), each.outcome)
-            for at, each in enumerate(self[:])
-        ]
+
+def _clean(text: str) -> str:
+    """Take out control characters, which could rewrite a terminal, and bound the length."""
+    limit = 500
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit]
 
 
 def _size(exchange: Exchange) -> int:

@@ -30,8 +30,8 @@ _STYLE = """
 .bunqkit .error dl{grid-template-columns:16ch 1fr;margin:4px 0}
 .bunqkit .error code{user-select:all;-webkit-user-select:all}
 .bunqkit h4{font-size:inherit;font-weight:600;margin:16px 0 4px}
-.bunqkit .notes td:nth-child(2){overflow-wrap:anywhere;font-family:var(--jp-code-font-family,
- monospace)}.bunqkit .notes td:first-child{white-space:nowrap}
+.bunqkit .notes td{overflow-wrap:anywhere;width:50%}
+.bunqkit code{font-family:var(--jp-code-font-family,monospace)}
 .bunqkit .bytes{margin:8px 0}.bunqkit .bytes pre{white-space:pre;overflow-x:auto;font-size:12px;
  line-height:1.5}
 .bunqkit .bytes i{opacity:.6;font-style:normal}
@@ -86,9 +86,20 @@ def section(heading: str, body_html: str) -> str:
 
 
 def notes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give a table whose last column is a remark on the others; long values break anywhere."""
-    cells = [[escape(text) for text in row] for row in rows]
-    return f'<div class="notes">{table(header, cells)}</div>'
+    """Give a table of names with their values, and a remark on each.
+
+    Parameters
+    ----------
+    header
+        What the three are called; the first two share a column.
+    rows
+        Name, value, remark.
+    """
+    cells = [
+        [f"{escape(name)}<br><code>{escape(value)}</code>", escape(remark)]
+        for name, value, remark in rows
+    ]
+    return f'<div class="notes">{table([f"{header[0]}, {header[1]}", header[2]], cells)}</div>'
 
 
 def byte_view(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bunqkit.advice import advise
 from bunqkit.errors import SettingsError
 from bunqkit.redaction import redact, redact_headers, shorten
 from bunqkit.sheet import Bytes, Facts, Notes, Part, Section, Sheet, Verbatim, Words
@@ -94,14 +95,15 @@ class Xray(Sheet):
         self._exchange = exchange
         self._reveal = reveal
         self._given = signed
-        took = f" in {_time(exchange.elapsed_s)}" if exchange.status else ""
         super().__init__(
-            f"{exchange.method} {exchange.path}: {exchange.outcome}{took}", self._sections()
+            f"{exchange.method} {exchange.path} -> {exchange.outcome}, {_time(exchange.elapsed_s)}",
+            self._sections(),
         )
 
     def _sections(self) -> list[Section]:
         exchange = self._exchange
         sections = [
+            *self._refusal(),
             Section("What was sent", self._sent()),
             Section("The token", [Words(line) for line in _explain_token(exchange)]),
             Section("The signature", self._signature()),
@@ -113,6 +115,19 @@ class Xray(Sheet):
             Section("Time, limits, attempts", self._time()),
         ]
         return sections
+
+    def _refusal(self) -> list[Section]:
+        exchange = self._exchange
+        if exchange.status in (0, _OK):
+            return []
+        words = exchange.refusal
+        advice = advise(exchange.status, words)
+        facts = {
+            "words": " ".join(words),
+            "why": f"Most likely: {advice.why}",
+            "what to do": advice.what_to_do,
+        }
+        return [Section("The refusal", [Facts(facts)])]
 
     def _sent(self) -> list[Part]:
         exchange = self._exchange
@@ -157,8 +172,8 @@ class Xray(Sheet):
         seal = _Seal.open(sent, signature, exchange.key)
         facts = {
             "signed with": f"the private half of key {exchange.key.fingerprint}"
-            if exchange.key
-            else "a key that is not known here",
+            if exchange.key and seal.digest
+            else "a key that is not this installation's",
             "how": "SHA-256 of the bytes, then RSA with PKCS#1 v1.5 padding, then base64",
             "digest": digest_of(sent).hex(),
             "signature": signature
@@ -263,8 +278,8 @@ class Xray(Sheet):
         facts = {
             "checked with": f"the bank's public key {exchange.bank_key.fingerprint}, which the "
             "first step gave",
-            "digest": f"{digest_of(exchange.answer_body).hex()}, of the "
-            f"{len(exchange.answer_body):,} bytes that came",
+            "over": f"the {len(exchange.answer_body):,} bytes that came",
+            "digest": digest_of(exchange.answer_body).hex(),
             "signature": signature if self._reveal else shorten(signature),
             "test": "right: the bank signed exactly these bytes" if seal.is_right else seal.verdict,
         }
