@@ -88,6 +88,7 @@ class Client:
         self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
         self._may_reveal = may_reveal
+        self._secrets: frozenset[Secret] = frozenset()
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -143,7 +144,9 @@ class Client:
         Source: bunq docs, "Signing", "Headers", "Errors".
         """
         below = self._below(path)
-        content = _serialise(body)
+        content = self._serialise(body)
+        if token is not None:
+            self._secrets |= {token}
 
         pauses_s = [0.0]
         earlier: list[Exchange] = []
@@ -202,6 +205,25 @@ class Client:
             )
         return path
 
+    def _serialise(self, body: Mapping[str, Any] | bytes | None) -> Body:
+        """Write a body, once: these bytes are signed, and sent."""
+        if body is None or isinstance(body, bytes):
+            return Body(body or b"")
+        try:
+            text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=self._reveal)
+            return Body(text.encode())
+        except (TypeError, ValueError, RecursionError) as error:
+            raise FieldError(
+                f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
+                "times texts such as '2026-01-31 09:00:00.000000'."
+            ) from error
+
+    def _reveal(self, value: object) -> str:
+        if not isinstance(value, Secret):
+            raise TypeError(f"a {value.__class__.__name__} is no JSON")
+        self._secrets |= {value}
+        return value.reveal()
+
     def _headers(self, method: str, content: bytes, *, is_json: bool) -> dict[str, str]:
         headers = {
             "User-Agent": f"bunqkit/{__version__}",
@@ -235,6 +257,7 @@ class Client:
             key=self.key.public if self.key else None,
             bank_key=self.bank_key,
             sent_at=datetime.now(UTC),
+            secrets=self._secrets,
             may_reveal=self._may_reveal,
             earlier=tuple(earlier),
             **told,
@@ -321,26 +344,6 @@ def _bytes_of(prepared: requests.PreparedRequest) -> bytes:
     body = prepared.body or b""
     assert isinstance(body, bytes)
     return body
-
-
-def _serialise(body: Mapping[str, Any] | bytes | None) -> bytes:
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return Body(body)
-    try:
-        return Body(json.dumps(body, ensure_ascii=False, allow_nan=False, default=_reveal).encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise FieldError(
-            f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
-            "times texts such as '2026-01-31 09:00:00.000000'."
-        ) from error
-
-
-def _reveal(value: object) -> str:
-    if isinstance(value, Secret):
-        return value.reveal()
-    raise TypeError(f"a {value.__class__.__name__} is no JSON")
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:

@@ -17,7 +17,7 @@ from html import escape
 from typing import TYPE_CHECKING, overload
 
 from bunqkit.errors import BadAnswerError
-from bunqkit.redaction import redact, redact_headers, secret_spans
+from bunqkit.redaction import Secret, redact, redact_headers, secret_spans, shorten
 from bunqkit.signing import PublicKey
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Exchange:
         The pause before it and the attempts before it, if it was sent again.
     failure
         Why there is no answer, or none that can be believed.
+    secrets
+        What the client knew to be secret: tokens and the API key, masked wherever they stand.
     may_reveal
         Whether its secrets open nothing, so that they may be shown: only at an offline bank.
     """
@@ -92,6 +94,7 @@ class Exchange:
     paused_s: float = 0.0
     earlier: tuple[Exchange, ...] = ()
     failure: str = field(default="", compare=False)
+    secrets: frozenset[Secret] = frozenset()
     may_reveal: bool = False
 
     @property
@@ -157,17 +160,27 @@ class Exchange:
 
     def secret_spans(self, body: bytes) -> list[tuple[int, int]]:
         """Give where secrets stand in one of its bodies, as first byte and end."""
-        return secret_spans(body, self.request_headers.get("X-Bunq-Client-Authentication", ""))
+        return secret_spans(body, *(secret.reveal() for secret in self.secrets))
+
+    def redacted(self, body: bytes, *, indent: int | None = None) -> str | None:
+        """Give one of its bodies as JSON text without secrets; ``None`` if it is no JSON."""
+        try:
+            text = json.dumps(redact(json.loads(body)), ensure_ascii=False, indent=indent)
+        except (ValueError, RecursionError):
+            return None
+        for known in filter(None, (secret.reveal() for secret in self.secrets)):
+            text = text.replace(known, shorten(known))
+        return text
 
     def describe(self) -> str:
         """Tell the exchange as text, a header a line, tokens and signatures shortened."""
         lines = [
             f"{self.method} {self.path}",
             *_told(self.request_headers),
-            *_shown(self.request_body),
+            *self._shown(self.request_body),
             f"-> {self.status or self.outcome}",
             *_told(self.answer_headers),
-            *_shown(self.answer_body),
+            *self._shown(self.answer_body),
         ]
         return "\n".join(lines)
 
@@ -180,6 +193,15 @@ class Exchange:
             path=self.path,
             status=self.status,
         )
+
+    def _shown(self, body: bytes) -> list[str]:
+        if not body:
+            return []
+        text = self.redacted(body)
+        if text is None:
+            return [f"  ({len(body)} bytes that are no JSON)"]
+        limit = 300
+        return [f"  {text}" if len(text) <= limit else f"  {text[:limit]}… ({len(body)} bytes)"]
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.path} -> {self.outcome}, {1000 * self.elapsed_s:.0f} ms>"
@@ -262,14 +284,3 @@ def _told(headers: Mapping[str, str]) -> list[str]:
         for name, text in redact_headers(headers).items()
         if name.lower().startswith(_TOLD)
     ]
-
-
-def _shown(body: bytes) -> list[str]:
-    if not body:
-        return []
-    try:
-        text = json.dumps(redact(json.loads(body)), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return [f"  ({len(body)} bytes that are no JSON)"]
-    limit = 300
-    return [f"  {text}" if len(text) <= limit else f"  {text[:limit]}… ({len(body)} bytes)"]

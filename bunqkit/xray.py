@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bunqkit.advice import advise
 from bunqkit.errors import SettingsError
-from bunqkit.redaction import redact, redact_headers, shorten
+from bunqkit.redaction import redact_headers, shorten
 from bunqkit.sheet import Bytes, Facts, Notes, Part, Section, Sheet, Verbatim, Words
 from bunqkit.signing import PublicKey
 from bunqkit.tracing import digest_of, find_signed, first_difference
@@ -151,13 +151,13 @@ class Xray(Sheet):
         """Show a body for its meaning: JSON by lines, of a file its size."""
         if not body:
             return [Words("The body is empty.")]
-        try:
-            told = json.loads(body)
-        except (ValueError, RecursionError):
+        text = self._exchange.redacted(body, indent=2)
+        if text is None:
             kind = headers.get("Content-Type", "no media type")
             return [Words(f"The body: {len(body):,} bytes of {kind}.")]
-        shown = told if self._reveal else redact(told)
-        lines = json.dumps(shown, ensure_ascii=False, indent=2).splitlines()
+        if self._reveal:
+            text = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+        lines = text.splitlines()
         if len(lines) > _JSON_LINES:
             left = len(lines) - _JSON_LINES
             lines = [*lines[:_JSON_LINES], f"… and {left:,} more lines"]
@@ -236,7 +236,7 @@ class Xray(Sheet):
                         "bytes to see the difference: xray(signed=...)."
                     )
                 ]
-            signed, how = trace.signed, f" What was signed is {trace.how}."
+            signed, how = trace.signed, f" {trace.how.capitalize()} was signed."
         at = first_difference(signed, beside)
         first = max(at // _ROW - 1, 0) * _ROW
         end = first + 3 * _ROW
@@ -247,6 +247,8 @@ class Xray(Sheet):
                 (beside, f"{verb.capitalize()}, {len(beside):,} bytes:"),
             )
         ]
+        if any(first <= at < end for first, end in self._hidden(beside)):
+            return [Words(f"Byte {at} differs, which belongs to a secret."), *views]
         told = f"Byte {at} differs: {_name(signed, at)} was signed, {_name(beside, at)} was {verb}."
         return [Words(f"{told}{how}"), *views]
 
