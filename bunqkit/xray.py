@@ -236,7 +236,7 @@ class Xray(Sheet):
                         "bytes to see the difference: xray(signed=...)."
                     )
                 ]
-            signed, how = trace.signed, f" {trace.how.capitalize()} was signed."
+            signed, how = trace.signed, f" What was signed: {trace.how}."
         at = first_difference(signed, beside)
         first = max(at // _ROW - 1, 0) * _ROW
         end = first + 3 * _ROW
