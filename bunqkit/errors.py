@@ -23,6 +23,7 @@ No message holds an API key, a token, a private key or a signature.
 from __future__ import annotations
 
 import textwrap
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -224,6 +225,7 @@ class ApiError(CallError):
         self.what_to_do = advice.what_to_do
         self.signed = signed
         self.exchange = exchange
+        self._is_shown = False
 
     def _repr_html_(self) -> str:
         from bunqkit.look import error_card  # noqa: PLC0415 (front ends only)
@@ -239,14 +241,20 @@ class ApiError(CallError):
         )
 
     def _render_traceback_(self) -> list[str]:
-        """Put the card before the traceback: IPython asks for this when nobody catches the error.
+        """Give the usual traceback; in a notebook, put the card before it.
 
-        Source: ``IPython.core.interactiveshell.InteractiveShell.showtraceback``.
+        IPython asks for this when nobody catches the error, and a second time for its history:
+        the card comes once.
+
+        Source: ``showtraceback`` and ``_format_exception_for_storage`` of IPython's shell.
         """
-        from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 (it asks)
+        from IPython.core.getipython import get_ipython  # noqa: PLC0415 (it is the one who asks)
 
-        shell: Any = InteractiveShell.instance()
-        if hasattr(shell, "kernel"):
+        shell: Any = get_ipython()
+        if shell is None:
+            return traceback.format_exception(self)
+        if hasattr(shell, "kernel") and not self._is_shown:
+            self._is_shown = True
             shell.display_pub.publish({"text/html": self._repr_html_(), "text/plain": str(self)})
         lines: list[str] = shell.InteractiveTB.structured_traceback(
             type(self), self, self.__traceback__
