@@ -173,6 +173,7 @@ class World:
                 "date_end": "2026-04-30",
                 "regional_format": "EUROPEAN",
             },
+            "export-annual-overview": {"year": 2025},
             "oauth-client.callback-url": {"url": "https://example.org/back"},
             "credential-password-ip.ip": {"ip": "127.0.0.1"},
             "user-person": {"session_timeout": 3600},

@@ -16,7 +16,9 @@ What it is not
   CANCELLED: no call of bunq's is known for it.
 - Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse. They
   are signed with the bank's one key. Certificates are not pinned.
-- Statements are ready at once, and how their lines look is our own.
+- Statements are ready at once and their days are Amsterdam's; the columns of a CSV are bunq's, the
+  lines of MT940 and PDF our own. Invoices come only by ``Bank.bill`` and the control desk, at a
+  rate of VAT of our own.
 - There is no OAuth page to click through, so no ``UserApiKey``; what a provider (PSD2) may do is
   not narrowed down to its roles. Bodies encrypted by the client are not decrypted.
 - Texts of refusals for which no source shows bunq's are our own: too little money, an unknown
@@ -33,11 +35,13 @@ Rules of their own, as sources tell of the real bank:
     attachment, attachment-public, attachment-public.content, attachment.content, avatar,
     billing-contract-subscription, card, card-batch, card-batch-replace, card-credit, card-debit,
     card-name, card.export-statement-card-csv, card.export-statement-card-pdf,
-    card.generated-cvc2, card.replace, chat-conversation.attachment.content,
-    confirmation-of-funds, credential-password-ip, credential-password-ip.ip, customer-statement,
-    customer-statement.content, device, device-server, event, event.statement,
-    export-annual-overview, export-rib, health-check, insight-preference-date, insights-search,
-    installation, installation.server-public-key, legal-name, limit, mastercard-action,
+    card.export-statement-card.content, card.generated-cvc2, card.replace,
+    chat-conversation.attachment.content, confirmation-of-funds, credential-password-ip,
+    credential-password-ip.ip, customer-statement, customer-statement.content, device,
+    device-server, event, event.statement, event.statement.content, export-annual-overview,
+    export-annual-overview.content, export-rib, export-rib.content, health-check,
+    insight-preference-date, insights-search, installation, installation.server-public-key,
+    invoice.invoice-export, invoice.pdf-content, legal-name, limit, mastercard-action,
     mastercard-action.payment, monetary-account, monetary-account-bank, monetary-account-card,
     monetary-account-external, monetary-account-external-savings, monetary-account-joint,
     monetary-account-savings, notification-filter-email, notification-filter-failure,
@@ -55,12 +59,10 @@ is empty until ``Bank.place`` puts something there:
     additional-transaction-information-category,
     additional-transaction-information-category-user-defined, bunqme-fundraiser-profile,
     bunqme-fundraiser-result, bunqme-tab, bunqme-tab-result-response, card.export-statement-card,
-    card.export-statement-card.content, certificate-pinned, challenge-request, company,
-    currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
-    currency-cloud-payment-quote, currency-conversion, currency-conversion-quote, draft-payment,
-    event.statement.content, export-annual-overview.content, export-rib.content,
-    feature-announcement, ideal-merchant-transaction, insights, invoice, invoice.invoice-export,
-    invoice.pdf-content, payment-auto-allocate, payment-auto-allocate.definition,
+    certificate-pinned, challenge-request, company, currency-cloud-beneficiary,
+    currency-cloud-beneficiary-requirement, currency-cloud-payment-quote, currency-conversion,
+    currency-conversion-quote, draft-payment, feature-announcement, ideal-merchant-transaction,
+    insights, invoice, payment-auto-allocate, payment-auto-allocate.definition,
     payment-auto-allocate.instance, payment-service-provider-draft-payment,
     payment-service-provider-issuer-transaction, schedule, schedule-payment,
     schedule-payment-batch, schedule.schedule-instance, share-invite-monetary-account-inquiry,

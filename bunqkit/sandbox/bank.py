@@ -41,6 +41,7 @@ from bunqkit.sandbox.refusal import (
 from bunqkit.sandbox.resources import access
 from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.invoices import bill
 from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.sandbox.routes import Routes, read_paging
@@ -190,6 +191,13 @@ class Bank:
         """Refund a card payment, in part or wholly, or reverse it; give the payment's id."""
         with self.ledger.transaction():
             number = give_back(self.ledger, action_id, cents=cents, is_reversal=reverse)
+        self._courier.wake()
+        return number
+
+    def bill(self, account_id: int, cents: int, what: str) -> int:
+        """Charge an account for something, as bunq does for its plans; give the invoice's id."""
+        with self.ledger.transaction():
+            number = bill(self.ledger, account_id, cents, what)
         self._courier.wake()
         return number
 

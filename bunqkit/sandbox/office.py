@@ -70,6 +70,7 @@ class Office:
             "cards/give-back": self._give_back,
             "callbacks/deliver": lambda _order: {"tried": self.bank.deliver()},
             "place": self._place,
+            "bill": lambda order: {"invoice_id": self.bank.bill(**order)},
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

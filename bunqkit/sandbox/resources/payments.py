@@ -155,8 +155,8 @@ def book(
     ):
         record(ledger, account_id, "Payment", number, at=at)
         notices = [("MUTATION", f"MUTATION_{word}")]
-        # Source: bunq docs, "Callbacks": what comes of a request is no PAYMENT.
-        if movement.sub_type != "REQUEST":
+        # Source: bunq docs, "Callbacks": what comes of a request or an invoice is no PAYMENT.
+        if movement.sub_type not in ("REQUEST", "BILLING"):
             notices.append(("PAYMENT", f"PAYMENT_{word}"))
         notify(
             ledger,

@@ -14,6 +14,7 @@ from bunqkit.sandbox.resources import (
     files,
     funds,
     history,
+    invoices,
     notifications,
     payments,
     requests,
@@ -118,10 +119,16 @@ _RULES: dict[str, Rule] = {
     "customer-statement.create": statements.create_statement,
     "customer-statement.content": statements.read_statement,
     "event.statement.create": statements.create_event_statement,
-    "export-annual-overview.create": statements.create_paper,
-    "export-rib.create": statements.create_paper,
-    "card.export-statement-card-csv.create": statements.create_paper,
-    "card.export-statement-card-pdf.create": statements.create_paper,
+    "event.statement.content": statements.read_event_statement,
+    "export-annual-overview.create": statements.create_overview,
+    "export-annual-overview.content": statements.read_overview,
+    "export-rib.create": statements.create_bank_details,
+    "export-rib.content": statements.read_bank_details,
+    "card.export-statement-card-csv.create": statements.create_card_statement,
+    "card.export-statement-card-pdf.create": statements.create_card_statement,
+    "card.export-statement-card.content": statements.read_card_statement,
+    "invoice.invoice-export.create": invoices.create_export,
+    "invoice.pdf-content": invoices.read_invoice,
     "notification-filter-failure.list": notifications.list_failures,
     "notification-filter-failure.create": notifications.retry_failures,
 }
@@ -147,7 +154,7 @@ _GENERIC: dict[str, Rule] = {
 
 def rule_of(operation: Operation) -> Rule:
     """Give the rule that answers an operation."""
-    return own_rule(operation) or _GENERIC.get(operation.verb) or statements.read_paper
+    return own_rule(operation) or _GENERIC[operation.verb]
 
 
 def own_rule(operation: Operation) -> Rule | None:
