@@ -11,11 +11,10 @@ from typing import Any
 import mt940
 import pandas as pd
 import pytest
-from conftest import Frozen, Visitor, payment
+from conftest import Frozen, Visitor, payment, refusal
 from pypdf import PdfReader
 
 import bunqkit
-from bunqkit.errors import ApiError
 from bunqkit.sandbox import Bank, CardUse, Clock
 
 PERIODS = {
@@ -28,13 +27,6 @@ PERIODS = {
 def pdf_text(content: bytes) -> str:
     """Read a PDF as a program of somebody else does."""
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
-
-
-def refusal(call: Any) -> tuple[int, str]:
-    """Give the status and the first words of a refusal."""
-    with pytest.raises(ApiError) as caught:
-        call()
-    return caught.value.status, caught.value.messages[0]
 
 
 def paper(visitor: Visitor, path: str, body: Any) -> bytes:

@@ -18,6 +18,7 @@ from bunqkit.sandbox import page
 from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.faults import Fault
+from bunqkit.sandbox.oauth import PATHS
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.card_use import CardUse
 
@@ -70,13 +71,15 @@ class Office:
             "cards/give-back": self._give_back,
             "callbacks/deliver": lambda _order: {"tried": self.bank.deliver()},
             "place": self._place,
+            "oauth/consent": self._consent,
+            "oauth/revoke": self._revoke,
             "bill": lambda order: {"invoice_id": self.bank.bill(**order)},
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
         path = environ["PATH_INFO"]
-        if path == "/v1" or path.startswith("/v1/"):
+        if path == "/v1" or path.startswith("/v1/") or path in PATHS:
             return self._pass_on(environ, start_response)
         if path == "/" and environ["REQUEST_METHOD"] == "GET":
             host = environ.get("HTTP_HOST") or "127.0.0.1"
@@ -180,6 +183,13 @@ class Office:
 
     def _give_back(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.give_back(int(order.pop("mastercard_action_id")), **order)}
+
+    def _consent(self, order: dict[str, Any]) -> object:
+        return {"address": self.bank.consent(**order)}
+
+    def _revoke(self, order: dict[str, Any]) -> object:
+        self.bank.revoke(int(order["id"]))
+        return {"revoked": order["id"]}
 
     def _place(self, order: dict[str, Any]) -> object:
         return {"id": self.bank.place(order["path"], order.get("values"))}

@@ -52,6 +52,7 @@ _RULES: dict[str, Rule] = {
     "oauth-client.create": credentials.create_client,
     "oauth-client.list": credentials.list_clients,
     "oauth-client.get": credentials.get_client,
+    "oauth-client.update": credentials.update_client,
     "oauth-client.callback-url.create": credentials.create_callback_url,
     "oauth-client.callback-url.update": credentials.update_callback_url,
     "user.list": users.list_users,
@@ -172,8 +173,9 @@ def own_rule(operation: Operation) -> Rule | None:
 
 def resources_with_rules() -> dict[str, bool]:
     """Say of each resource whether it has rules of its own, or is kept generically."""
-    # Cards make them, by a rule that no call leads to.
-    told = {"mastercard-action": True}
+    # These are made by rules that no call leads to, or that are another resource's.
+    made = ("mastercard-action", "invoice", "user.invoice", "card.export-statement-card")
+    told = dict.fromkeys(made, True)
     for each in operations():
         told[each.resource] = told.get(each.resource, False) or own_rule(each) is not None
     return told
