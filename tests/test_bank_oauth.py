@@ -643,3 +643,37 @@ def test_what_a_customer_lets_a_provider_see_ends_after_ninety_days(
     assert refusal(lambda: guest.call("GET", "/user"))[0] == 403
     assert refusal(guest.open)[0] == 400
     assert other.open()
+
+
+def test_a_draft_is_paid_when_its_owner_says_so(door: Door, person: Visitor) -> None:
+    """A provider drafts from a customer's IBAN, reads how it stands, and takes back what waits."""
+    provider = make_provider(door, "Test PISP 1")
+    path = f"/user/{provider.session.user_id}/payment-service-provider-draft-payment"
+    draft = {
+        "sender_iban": person.call("GET", person.account).item["alias"][0]["value"],
+        "counterparty_iban": "NL91ABNA0417164300",
+        "counterparty_name": "A. Example",
+        "description": "tea",
+        "amount": {"value": "5.00", "currency": "EUR"},
+    }
+    ids = [provider.call("POST", path, draft).first("Id")["id"] for _ in range(3)]
+    paid = door.bank.answer_draft(ids[0], accept=True)
+    assert door.bank.answer_draft(ids[1], accept=False) is None
+    provider.call("PUT", f"{path}/{ids[2]}", {"status": "CANCELLED"})
+    told = [provider.call("GET", f"{path}/{number}").item["status"] for number in ids]
+    assert told == ["ACCEPTED", "REJECTED", "CANCELLED"]
+    item = person.call("GET", f"{person.account}/payment/{paid}").item
+    assert (item["amount"]["value"], item["type"]) == ("-5.00", "EBA_SCT")
+    assert person.balance() == "495.00"
+    cancel = {"status": "CANCELLED"}
+    for number in ids:
+        assert refusal(lambda n=number: provider.call("PUT", f"{path}/{n}", cancel))[0] == 400
+        with pytest.raises(Exception, match="answered already"):
+            door.bank.answer_draft(number, accept=True)
+    for change in (
+        {"sender_iban": "NL91ABNA0417164300"},
+        {"counterparty_iban": "NL00ABNA0417164300"},
+        {"amount": {"value": "0.00", "currency": "EUR"}},
+    ):
+        assert refusal(lambda c=change: provider.call("POST", path, draft | c))[0] == 400
+    assert set(door.bank.ledger.imbalance().values()) == {0}

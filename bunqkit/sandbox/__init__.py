@@ -1,7 +1,8 @@
 """A bank in a box: bunq's protocol, offline, with real keys, tokens, signatures and refusals.
 
 ``Bank`` is the WSGI application, ``doors`` lead to it, ``Office`` is what a served one shows beside
-its API, ``Fault`` has things go wrong, ``Habits`` settles on which side of a contradiction it is.
+its API, ``Fault`` has things go wrong, ``Habits`` settles on which side of a contradiction it is,
+``bank.callbacks`` shows what was sent, sends by hand and once more.
 
 What it is not
 --------------
@@ -50,11 +51,12 @@ Rules of their own, as sources tell of the real bank:
     monetary-account-external-savings, monetary-account-joint, monetary-account-savings,
     notification-filter-email, notification-filter-failure, notification-filter-push,
     notification-filter-url, oauth-client, oauth-client.callback-url, payment, payment-batch,
-    payment-service-provider-credential, request-inquiry, request-inquiry-batch, request-response,
-    sandbox-user-company, sandbox-user-person, server-error, session, session-server,
-    token-qr-request-ideal, token-qr-request-sofort, tree-progress, user, user-company,
-    user-company.name, user-payment-service-provider, user-person, user.attachment.content,
-    user.invoice, user.notification-filter-url.
+    payment-service-provider-credential, payment-service-provider-draft-payment,
+    payment-service-provider-issuer-transaction, request-inquiry, request-inquiry-batch,
+    request-response, sandbox-user-company, sandbox-user-person, server-error, session,
+    session-server, token-qr-request-ideal, token-qr-request-sofort, tree-progress, user,
+    user-company, user-company.name, user-payment-service-provider, user-person,
+    user.attachment.content, user.invoice, user.notification-filter-url.
 
 Kept generically: what is posted can be read, listed, changed and deleted where bunq has a call for
 it, with every field of its type, and sets nothing off. Where bunq has no call to make one, the list
@@ -67,9 +69,8 @@ is empty until ``Bank.place`` puts something there:
     currency-cloud-beneficiary-requirement, currency-cloud-payment-quote, currency-conversion,
     currency-conversion-quote, draft-payment, feature-announcement, ideal-merchant-transaction,
     insights, payment-auto-allocate, payment-auto-allocate.definition,
-    payment-auto-allocate.instance, payment-service-provider-draft-payment,
-    payment-service-provider-issuer-transaction, schedule, schedule-payment,
-    schedule-payment-batch, schedule.schedule-instance, share-invite-monetary-account-inquiry,
+    payment-auto-allocate.instance, schedule, schedule-payment, schedule-payment-batch,
+    schedule.schedule-instance, share-invite-monetary-account-inquiry,
     share-invite-monetary-account-response, sofort-merchant-transaction, switch-service-payment,
     transferwise-currency, transferwise-quote, transferwise-quote-temporary,
     transferwise-quote.transferwise-recipient,

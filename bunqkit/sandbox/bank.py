@@ -21,6 +21,7 @@ from bunqkit.catalogue import Operation, operations
 from bunqkit.errors import SignatureError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import crowd, life, oauth, people
+from bunqkit.sandbox.callbacks import Callbacks
 from bunqkit.sandbox.clock import START, Clock
 from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
@@ -42,6 +43,7 @@ from bunqkit.sandbox.resources import access, consents
 from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
 from bunqkit.sandbox.resources.invoices import bill
+from bunqkit.sandbox.resources.providers import answer_draft
 from bunqkit.sandbox.resources.rights import check_rights, veil
 from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.things import add_thing
@@ -102,6 +104,8 @@ class Bank:
         Its time and its books.
     key
         Signs every answer.
+    callbacks
+        What it sends when something happens: seen, sent by hand, sent again.
     demo_key
         The API key of a person with two and a half years of payments behind them.
     faults, habits
@@ -202,6 +206,13 @@ class Bank:
         self._courier.wake()
         return number
 
+    def answer_draft(self, draft_id: int, *, accept: bool) -> int | None:
+        """Say yes or no to what a provider drafted, as its owner does; give the payment's id."""
+        with self.ledger.transaction():
+            number = answer_draft(self.ledger, draft_id, accept=accept)
+        self._courier.wake()
+        return number
+
     def consent(
         self, address: str, api_key: str | Secret, accounts: Iterable[int] | None = None
     ) -> str:
@@ -274,6 +285,7 @@ class Bank:
     def _open_books(self) -> None:
         self.demo_key = Secret(self.ledger.fact("demo_key") or "")
         self._courier = Courier(self.ledger, self.key, self.faults)
+        self.callbacks = Callbacks(self.ledger, self.key, self._courier)
         self._oauth = oauth.OAuth(self.ledger, self.demo_key)
 
     def _name(self, method: str, path: str) -> str:

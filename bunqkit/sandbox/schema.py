@@ -91,6 +91,10 @@ CREATE TABLE IF NOT EXISTS callback (
     event_type TEXT NOT NULL, object_id INTEGER NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL,
     due TEXT, tries INTEGER NOT NULL DEFAULT 0, response_code INTEGER, problem TEXT);
 CREATE INDEX IF NOT EXISTS callback_due ON callback (due) WHERE due IS NOT NULL;
+CREATE TABLE IF NOT EXISTS attempt (
+    id INTEGER PRIMARY KEY, callback_id INTEGER NOT NULL REFERENCES callback, at TEXT NOT NULL,
+    response_code INTEGER, problem TEXT);
+CREATE INDEX IF NOT EXISTS attempt_of_callback ON attempt (callback_id, id);
 CREATE TABLE IF NOT EXISTS api_key (
     text TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, person_id INTEGER NOT NULL
     REFERENCES person, created TEXT NOT NULL, expires TEXT);
