@@ -507,18 +507,10 @@ class Provider:
 
 def make_provider(door: Door, name: str) -> Provider:
     """Register a provider by a certificate of this name, and open a session."""
-    client, key = door.client(), KeyPair.generate()
-    installation = handshake.create_installation(client, key)
+    client = door.client()
+    installation = handshake.create_installation(client, KeyPair.generate())
     pem, pair = certificate(name)
-    signed = f"{key.public.pem}{installation.token.reveal()}"
-    body = {
-        "client_payment_service_provider_certificate": pem,
-        "client_payment_service_provider_certificate_chain": pem,
-        "client_public_key_signature": pair.sign(signed.encode()),
-    }
-    path = "/payment-service-provider-credential"
-    credential = client.request("POST", path, body, token=installation.token).item
-    api_key = Secret(credential["token_value"])
+    api_key = handshake.create_provider_credential(client, installation, pem, pair, chain=pem)
     handshake.register_device(client, installation, api_key, description="provider")
     session = handshake.open_session(client, installation, api_key, now=door.bank.clock.now())
     return Provider(client, session, installation, api_key)
