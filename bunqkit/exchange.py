@@ -112,7 +112,9 @@ class Exchange:
     def refusal(self) -> tuple[str, ...]:
         """The bank's words for what it refuses; of a page that is not the bank's, what it is."""
         try:
-            told = json.loads(self.answer_body)["Error"]
+            told = json.loads(self.answer_body)
+            # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
+            told = [told] if "error_description" in told else told["Error"]
             return tuple(_clean(str(entry["error_description"])) for entry in told)
         except (ValueError, KeyError, TypeError, RecursionError):
             told = self.answer_headers.get("Content-Type", "").partition(";")[0].strip().lower()
