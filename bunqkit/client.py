@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -110,6 +110,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
         is_enveloped: bool = True,
+        earlier: Sequence[Exchange] = (),
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -130,6 +131,8 @@ class Client:
             Fetches the pages beside this one; this client with the same token by default.
         is_enveloped
             Whether JSON must come in the API's envelope; OAuth's token does not.
+        earlier
+            Attempts at the same call that came before, for who looks at its exchange.
 
         Raises
         ------
@@ -153,7 +156,7 @@ class Client:
             self._secrets |= {token}
 
         pauses_s = [0.0]
-        earlier: list[Exchange] = []
+        attempts = list(earlier)
 
         def send_once() -> Exchange:
             wait = self.limiter.wait(method, below)
@@ -174,7 +177,7 @@ class Client:
                 waited_s=wait.seconds,
                 budget=wait.limit,
                 paused_s=pauses_s[-1],
-                earlier=earlier,
+                earlier=attempts,
             )
             _judge(exchange)
             return exchange

@@ -277,8 +277,14 @@ def _python_body(call: _Call) -> str:
         told = json.loads(escaped)
     except (ValueError, RecursionError):
         told = None
-    if isinstance(told, dict) and json.dumps(told, ensure_ascii=False) == escaped:
-        return f"json.dumps({_python_literal(told)}, ensure_ascii=False).encode()"
+    literal = _python_literal(told)
+    # A mark that is left stands inside of a longer text.
+    if (
+        isinstance(told, dict)
+        and json.dumps(told, ensure_ascii=False) == escaped
+        and "\\x00" not in literal
+    ):
+        return f"json.dumps({literal}, ensure_ascii=False).encode()"
     parts = [
         f'os.environ["{part}"]' if at % 2 else repr(part)
         for at, part in enumerate(_MARK.split(call.text))

@@ -316,7 +316,7 @@ class Xray(Sheet):
                 (
                     f"attempt {at}",
                     f"{each.outcome}, {_time(each.elapsed_s)}",
-                    f"after a pause of {_time(each.paused_s)}" if each.earlier else "",
+                    _why_again(each),
                 )
                 for at, each in enumerate(attempts, 1)
             ]
@@ -389,6 +389,14 @@ def _why_answer_unsigned(exchange: Exchange) -> str:
         "This refusal is not signed, so nobody vouches for it. bunq leaves some unsigned (429, 491 "
         "and 5xx), and a gateway on the way can't sign."
     )
+
+
+def _why_again(exchange: Exchange) -> str:
+    if not exchange.earlier:
+        return ""
+    if exchange.paused_s:
+        return f"after a pause of {_time(exchange.paused_s)}"
+    return "the session had ended: once more with the next one's token"
 
 
 def _name(body: bytes, at: int) -> str:

@@ -238,6 +238,22 @@ def test_snippets_hold_no_secret(served: tuple[Bank, str], bunq: Context) -> Non
     assert 'os.environ["BUNQ_PIN_CODE"]' in pin.as_python()
 
 
+@pytest.mark.parametrize("kind", ["curl", "python"])
+def test_a_secret_inside_a_text_is_read_too(
+    served: tuple[Bank, str], bunq: Context, tmp_path: Path, kind: str
+) -> None:
+    """What the client knows to be secret is masked in whatever text it stands."""
+    key = served[0].demo_key.reveal()
+    words = f'it\'s {key}, "really"'
+    bunq.call("payment.create", amount="1.00", to="bravo@bunq.com", description=words)
+    exchange = bunq.exchanges[-1]
+    snippet = exchange.as_curl() if kind == "curl" else exchange.as_python()
+    assert key not in snippet
+    assert "BUNQ_TEXT" in snippet
+    run(kind, snippet, tmp_path, BUNQ_API_KEY=key, BUNQ_TEXT=key)
+    assert [each["description"] for each in bunq.call("payment.list", count=2).items] == [words] * 2
+
+
 def test_a_body_with_a_secret_runs(served: tuple[Bank, str], bunq: Context, tmp_path: Path) -> None:
     """The bank gets the secret itself, from the variable."""
     card = bunq.call("card.list").items[0]

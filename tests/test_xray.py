@@ -249,6 +249,17 @@ def test_limits_and_attempts_are_told(visitor: Visitor) -> None:
     assert text.count("502, not signed") == 3
 
 
+def test_a_session_that_ended_is_told() -> None:
+    """The call was sent once more, with the token of the next session."""
+    bunq = bunqkit.connect()
+    assert bunq.bank is not None
+    bunq.bank.faults.add(Fault("expired session", "user.list"))
+    text = flat(bunq.call("user.list").exchange.xray())
+    assert "attempt number 2" in text
+    assert "attempt 2: 200, verified" in text
+    assert "the session had ended: once more with the next one's token" in text
+
+
 def test_a_long_body_is_shown_by_its_ends(visitor: Visitor) -> None:
     """Of many bytes the first and the last are shown, and how many are between."""
     headers = {"Content-Type": "image/png", "X-Bunq-Attachment-Description": "x"}
