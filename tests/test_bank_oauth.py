@@ -248,6 +248,12 @@ def test_names_are_escaped_and_frames_forbidden(app: App, visitor: Visitor) -> N
     assert page.headers["Referrer-Policy"] == "no-referrer"
 
 
+def test_an_owner_may_let_their_own_app_in(app: App, visitor: Visitor) -> None:
+    """As people do who try it out: asker and granter are then the same."""
+    told = app.enter(visitor).call("GET", "/user").item
+    assert told["requested_by_user"] == told["granted_by_user"]
+
+
 # The token
 
 

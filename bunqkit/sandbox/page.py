@@ -26,6 +26,7 @@ button,input{font:inherit;padding:4px 8px;border-radius:4px;border:1px solid #99
 _CURL = """curl -X POST {url}/sandbox-user-person
 curl {origin}/health
 curl {origin}/control/books
+curl {origin}/control/callbacks
 curl -H 'Content-Type: application/json' -d '{{"days": 30}}' {origin}/control/clock"""
 _KIT = """BUNQ_ENVIRONMENT=OFFLINE BUNQ_BASE_URL={url} BUNQ_API_KEY={key} python
 >>> import bunqkit
