@@ -337,10 +337,10 @@ class _Seal:
 def _explain_token(exchange: Exchange) -> list[str]:
     below = exchange.path.partition("?")[0].removeprefix("/v1")
     told = [_TOKENS[exchange.token]]
-    if below == _OAUTH_TOKEN:
+    if below == _OAUTH_PATH:
         return [
             *told,
-            "The code, the client's id and its secret, all in the query, open this call.",
+            "The code and the client's secret, all in the query, open this call.",
         ]
     needed = "session"
     if exchange.method == "POST" and below in _NEEDS_INSTALLATION:
@@ -357,11 +357,11 @@ def _explain_token(exchange: Exchange) -> list[str]:
 
 
 # Source: bunq docs, "OAuth": beside the API, with keys of neither side.
-_OAUTH_TOKEN = "/token"
+_OAUTH_PATH = "/token"
 
 
 def _why_unsigned(exchange: Exchange) -> str:
-    if exchange.path.startswith(f"/v1{_OAUTH_TOKEN}?"):
+    if exchange.path.startswith(f"/v1{_OAUTH_PATH}?"):
         return "Nothing was signed: there is no body, and the client's secret says who asks."
     if exchange.method in ("GET", "DELETE"):
         return (
