@@ -468,7 +468,11 @@ def test_revoking_ends_the_token_and_tells_the_app(
     watch(visitor, hook.url, "OAUTH")
     guest = app.enter(person)
     other = app.enter(person)
-    guest.bank.revoke(guest.session.user_id)
+    last, first = guest.bank.granted()
+    assert (first.id, first.is_used, first.revoked) == (guest.session.user_id, True, None)
+    assert last.accounts == (person.account_id, pot(person))
+    guest.bank.revoke(first.id)
+    assert guest.bank.granted()[1].revoked
     assert refusal(lambda: guest.call("GET", "/user")) == (403, "Insufficient authentication.")
     assert refusal(guest.open)[1].startswith("User credentials are incorrect.")
     guest.bank.deliver()

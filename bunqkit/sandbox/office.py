@@ -67,6 +67,7 @@ class Office:
         self._lock = threading.Lock()
         self._shown: dict[str, Callable[[], object]] = {
             "books": self._open_books,
+            "oauth": lambda: [asdict(each) for each in self.bank.granted()],
             "callbacks": lambda: [_told(each) for each in self.bank.callbacks.sent()],
         }
         self._orders: dict[str, Callable[[dict[str, Any]], object]] = {
