@@ -639,9 +639,19 @@ def test_what_a_customer_lets_a_provider_see_ends_after_ninety_days(
     plain = make_app(door, person.session, person.call)
     friend = Visitor(door, KeyPair.generate())
     other = plain.enter(friend)
-    later(days=89, hours=23)
+    filters = [{"category": "MUTATION", "notification_target": "http://127.0.0.1:9/"}]
+    path = f"{guest.user}/notification-filter-url"
+    guest.call("POST", path, {"notification_filters": filters})
+    later(days=6)
+    person.top_up("1.00")
+    later(days=83, hours=23)
     guest.session = guest.open()
     later(hours=1)
+    person.session = handshake.open_session(
+        person.client, person.installation, person.api_key, now=door.bank.clock.now()
+    )
+    person.top_up("1.00")
+    assert len(door.bank.callbacks.sent()) == 1
     assert refusal(lambda: guest.call("GET", "/user"))[0] == 403
     assert refusal(guest.open)[0] == 400
     assert other.open()

@@ -269,7 +269,7 @@ def walk_oauth(account: int) -> None:
     assert app.session_context.user_api_key.granted_by_user.UserPerson
     BunqContext.load_api_context(app)
     accounts = endpoint.MonetaryAccountApiObject.list().value
-    assert [each.get_referenced_object().id_ for each in accounts] == [account]
+    assert [each.MonetaryAccountBank.id_ for each in accounts] == [account]
     assert endpoint.PaymentApiObject.list(account).value
     error = refused(
         ForbiddenException,
