@@ -144,7 +144,7 @@ _QUERY_FIELD = re.compile(r"([?&]([^=&#]+)=)([^&#]+)")
 
 
 def secret_spans(body: bytes, *known: str) -> list[tuple[int, int]]:
-    """Give where in a body secrets stand, as first byte and end, in order.
+    """Give where in a body secrets stand, as first byte and end, in order and apart.
 
     Parameters
     ----------
@@ -156,7 +156,13 @@ def secret_spans(body: bytes, *known: str) -> list[tuple[int, int]]:
     spans = [found.span(1 if found[1] is not None else 2) for found in _SECRET_VALUE.finditer(body)]
     for text in filter(None, known):
         spans += [found.span() for found in re.finditer(re.escape(text.encode()), body)]
-    return sorted(span for span in spans if span[0] < span[1])
+    apart: list[tuple[int, int]] = []
+    for first, end in sorted(span for span in spans if span[0] < span[1]):
+        if apart and first < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        else:
+            apart.append((first, end))
+    return apart
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -111,6 +111,8 @@ SPANS: dict[str, tuple[bytes, list[bytes]]] = {
     "deep and often": (b'[{"a": {"token": "t1"}}, {"token" : "t2"}]', [b"t1", b"t2"]),
     "cut off": (b'{"Response":[{"Token":{"token":"0123', [b"0123"]),
     "known elsewhere": (b'{"x": "is known here"}', [b"known"]),
+    "known in its field": (b'{"secret": "known"}', [b"known"]),
+    "known in a longer one": (b'{"secret": "is known here"}', [b"is known here"]),
     "none": (b'{"x": "y", "secret": ""}', []),
     "no JSON": (b"\x89PNG", []),
 }
