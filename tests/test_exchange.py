@@ -141,9 +141,9 @@ def secrets_of(bunq: Context) -> list[str]:
     state, key = bunq.handshake, bunq.settings.api_key
     assert key is not None
     assert state.session is not None
-    private = state.installation.key.to_pem().reveal().splitlines()[1:-1]
+    # The first lines hold the modulus, which the public key shows too.
+    private = state.installation.key.to_pem().reveal().splitlines()[9:-1]
     return [
-        key.reveal(),
         key.reveal().removeprefix("sandbox_"),
         state.installation.token.reveal(),
         state.session.token.reveal(),
@@ -172,11 +172,13 @@ def test_nothing_that_is_shown_holds_a_secret(shown: Any) -> None:
     """Keys, tokens and PINs are planted, in bodies too, and found nowhere."""
     bunq = bunqkit.connect()
     secrets = secrets_of(bunq)
-    bunq.call("payment.create", amount="1.00", to="bravo@bunq.com", description=secrets[3])
+    bunq.call("payment.create", amount="1.00", to="bravo@bunq.com", description=secrets[2])
     card = bunq.call("card.list").items[0]
     bunq.call("card.update", card["id"], body={"pin_code": "474747"})
     with pytest.raises(ApiError):
-        bunq.call("POST /device-server", body={"description": "x", "secret": secrets[0]})
+        bunq.call(
+            "POST /device-server", body={"description": "x", "secret": f"sandbox_{secrets[0]}"}
+        )
     bunq.call("payment.list", count=1)
     text = shown(bunq)
     assert len(text) > 300
@@ -187,9 +189,12 @@ def test_nothing_that_is_shown_holds_a_secret(shown: Any) -> None:
         for name, signature in headers.items()
         if name.endswith("-Signature")
     ]
+    # A byte view breaks a secret over rows of sixteen: no eight letters of one may be seen.
     for secret in [*secrets, "474747", *signatures]:
-        assert secret not in text
-        assert secret.encode().hex(" ") not in text
+        for at in range(max(len(secret) - 7, 1)):
+            piece = secret[at : at + 8]
+            assert piece not in text
+            assert piece.encode().hex(" ") not in text
 
 
 def test_secrets_are_revealed_only_offline(bank: Bank) -> None:
