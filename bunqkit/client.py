@@ -107,6 +107,7 @@ class Client:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
+        is_read: bool = True,
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -125,6 +126,9 @@ class Client:
             Further headers, such as an upload's ``Content-Type``.
         follow
             Fetches the pages beside this one; this client with the same token by default.
+        is_read
+            Whether the items are read now; else by whom they are given to, who may have a quicker
+            way, and what is no answer of the API is found then.
 
         Raises
         ------
@@ -170,7 +174,7 @@ class Client:
             return self.request("GET", url, token=token)
 
         answer = Answer(exchange, follow or follow_here)
-        if answer.is_json:
+        if is_read and answer.is_json:
             _ = answer.envelope
         return answer
 
