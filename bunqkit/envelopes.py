@@ -175,7 +175,8 @@ def between(
         leaves = {path: each for path, each in block.leaves.items() if keep is None or keep(path)}
         if not all(wanted):
             leaves = {path: _filter(column, wanted) for path, column in leaves.items()}
-        kept.append((name, Block(sum(wanted), leaves)))
+        if any(wanted):
+            kept.append((name, Block(sum(wanted), leaves)))
     by_type = {name: iter(each) for name, each in ages.items()}
     in_order = [next(by_type[name]) for name in names]
     within = [name for name, age in zip(names, in_order, strict=True) if not age]

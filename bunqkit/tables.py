@@ -272,7 +272,8 @@ def _column(gathered: Gathered, path: Path, dtype: str) -> pd.Series[Any]:
     values = [None if value == {} else value for value in plain(column)]
     if dtype == TIME:
         texts = pd.Series([value if isinstance(value, str) else None for value in values])
-        return pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").astype(TIME)
+        times = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
+        return pd.Series(times, dtype=TIME)
     readers: dict[str, Callable[[Any], Any]] = {"Int64": _whole, "boolean": _truth, "str": str}
     read = readers[dtype]
     return pd.Series([None if value is None else read(value) for value in values], dtype=dtype)
