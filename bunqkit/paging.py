@@ -180,13 +180,15 @@ def interrupted(frame: pd.DataFrame) -> Interrupted:
     return Interrupted(f"Stopped: {say_completeness(frame)}. The table is in error.frame.", frame)
 
 
-def say_completeness(frame: pd.DataFrame) -> str:
+def say_completeness(frame: pd.DataFrame, *, has_pages: bool = True) -> str:
     """Say in a line how many rows a table has and whether it is complete.
 
     Parameters
     ----------
     frame
         A table of the kit, or some rows of one.
+    has_pages
+        Whether the pages are said, too.
 
     Returns
     -------
@@ -198,7 +200,7 @@ def say_completeness(frame: pd.DataFrame) -> str:
     if told.get("rows", len(frame)) != len(frame):
         rows = f"{len(frame):,} of {told['rows']:,} rows"
     pages = told.get("pages")
-    if pages is not None:
+    if pages is not None and has_pages:
         rows += f" of {pages:,} page{'' if pages == 1 else 's'}"
     if "complete" not in told:
         return rows

@@ -80,9 +80,9 @@ class View:
             # Whole cents say again what the amount beside them says.
             if not part[name].isna().all() and unit != CENTS:
                 self._add(str(name), part, unit, zone)
-        self._said = say_completeness(frame)
+        self._said = say_completeness(frame, has_pages=False)
         if len(part) < len(frame):
-            self._said = f"{len(part):,} shown of {self._said}"
+            self._said = f"{len(part):,} of {self._said}"
 
     @property
     def texts(self) -> pd.DataFrame:
