@@ -351,7 +351,8 @@ def _read_all(readings: Sequence[Reading], *, progress: bool) -> None:
             while alive := [thread for thread in threads if thread.is_alive()]:
                 # With a time limit an interrupt is heard on every system.
                 alive[0].join(0.1)
-                bar.set_postfix_str(f"{sum(each.rows for each in readings):,} rows", refresh=False)
+                rows = sum(each.rows for each in readings)
+                bar.set_postfix_str(f"{rows:,} rows" if rows else "", refresh=False)
                 bar.update(sum(each.pages for each in readings) - bar.n)
         if failures:
             raise failures[0]
