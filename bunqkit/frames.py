@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bunqkit.catalogue import type_named
 from bunqkit.columns import Block, Column, chain_columns, is_nothing
-from bunqkit.conversions import to_pandas, to_wire
+from bunqkit.conversions import HOLLOW, to_pandas, to_wire
 from bunqkit.envelopes import Rows, blocks_of
 from bunqkit.errors import FrameError
 from bunqkit.money import Money, check_money
@@ -209,6 +209,7 @@ def assemble(
     """
     paths = list(_paths(blocks, types))
     known = set(paths)
+    split = {path[:depth] for path in paths for depth in range(1, len(path))}
     wire: dict[str, str] = {}
     kept: dict[str, str] = {}
     columns = dict(lead)
@@ -224,6 +225,8 @@ def assemble(
         columns[name], form, odd = to_pandas(column, kind, money=money, currencies=currencies)
         if form:
             wire[name] = form
+        if path in split and form != HOLLOW:
+            odd = odd or "objects among other values; their keys have columns of their own"
         if odd:
             kept[name] = odd
     frame = pd.DataFrame(columns, copy=False)

@@ -161,7 +161,7 @@ def _cut(text: str) -> str:
 
 def _align(title: str, texts: list[str], *, is_number: bool) -> list[str]:
     # A line break inside a text would break the table.
-    cells = [title, *(" ".join(_cut(text).splitlines()) for text in texts)]
+    cells = [" ".join(_cut(text).splitlines()) for text in (title, *texts)]
     width = max(map(len, cells))
     return [cell.rjust(width) if is_number else cell.ljust(width) for cell in cells]
 

@@ -97,6 +97,15 @@ def test_any_table_can_be_shown(money: Any) -> None:
     pd.testing.assert_frame_equal(frame, before)
 
 
+def test_names_that_somebody_chose_break_nothing() -> None:
+    """A line break or markup in the name of a field."""
+    items = [{"Payment": {"id": 1, "<b>\nbold": "</td>", "x" * 99: "\r\n"}}]
+    view = show(bunqkit.to_frame(items))
+    assert len(repr(view).splitlines()) == 3
+    assert "<b>" not in view._repr_html_()
+    assert "</td></td>" not in view._repr_html_()
+
+
 def test_an_empty_table_says_so() -> None:
     """There is nothing to show, and that is said."""
     assert repr(show(bunqkit.to_frame([], type="Payment"))) == "0 rows"
