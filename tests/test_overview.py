@@ -16,7 +16,7 @@ from conftest import Wire
 
 import bunqkit
 from bunqkit.context import Context
-from bunqkit.errors import FieldError, Interrupted, SignatureError
+from bunqkit.errors import BadAnswerError, FieldError, Interrupted, SignatureError
 from bunqkit.headings import TABLES
 from bunqkit.limits import Limiter
 from bunqkit.sandbox import Bank, CardUse, Fault, doors
@@ -191,6 +191,20 @@ def test_a_refusal_of_one_list_is_the_refusal_of_all(bunq: Context) -> None:
     bunq.bank.faults.add(Fault("wrong signature", operation="payment.list"))
     with pytest.raises(SignatureError):
         bunq.payments()
+
+
+def test_a_page_that_is_no_envelope_is_named(bunq: Context) -> None:
+    """Signed by the bank, found when it is read: the error tells which call it was."""
+    wire = watch(bunq)
+
+    def spoil(status: int, headers: dict[str, str], body: bytes) -> tuple[int, Any, bytes]:
+        if wire.calls[-1].endswith("/payment") and b'"newer_url":null' not in body:
+            body = body.replace(b'{"Response":[', b'{"Response":[7,')
+        return status, headers | {"X-Bunq-Server-Signature": wire.bank.key.sign(body)}, body
+
+    wire.bend = spoil
+    with pytest.raises(BadAnswerError, match=r"older_id=.*one object under one type"):
+        bunq.payments(account="Main account")
 
 
 def test_a_card_transaction_that_is_given_back_is_linked(bunq: Context) -> None:
