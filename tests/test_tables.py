@@ -290,4 +290,6 @@ def test_fields_are_described_by_their_path(money: Any, unit: str) -> None:
         "Value of amount: an amount.", unit,
     ]  # fmt: skip
     assert told.loc["created", "unit"] == "UTC"
+    some = describe_columns(bunqkit.connect().frame("payment.list")[["created"]])
+    assert some["meaning"].tolist() == ["Created: a time."]
     assert told.loc["counterparty_alias.iban", "meaning"] == "Iban of counterparty alias: a text."
