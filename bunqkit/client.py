@@ -107,6 +107,7 @@ class Client:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
+        retries: Retries | None = None,
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -125,6 +126,8 @@ class Client:
             Further headers, such as an upload's ``Content-Type``.
         follow
             Fetches the pages beside this one; this client with the same token by default.
+        retries
+            In place of the client's own.
 
         Raises
         ------
@@ -160,7 +163,7 @@ class Client:
             _judge(exchange)
             return exchange
 
-        exchange = self._retries.run(
+        exchange = (retries or self._retries).run(
             send_once,
             is_read=method == "GET",
             learn=partial(self.limiter.learn, method, below),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit import handshake
 from bunqkit.caller import Caller
@@ -91,6 +91,7 @@ def connect(
         environment=settings.environment,
         base_url=client.base_url,
         api_key=settings.api_key,
+        passphrase=settings.state_passphrase,
     )
     sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
     sessions.current()
@@ -297,8 +298,19 @@ class Context(Caller):
         return self.request_money(amount, _SUGAR_DADDY, "Top up", name="Sugar Daddy")
 
     def close(self) -> None:
-        """Let go of the connections. The session stays, so that the next start can use it."""
+        """Log out: the session ends at the bank and is forgotten on disk. Harmless twice.
+
+        A script may as well leave it open: the next start then needs no call. Another kernel that
+        shares the session opens a new one at its next call. A call after ``close()`` does, too.
+        """
+        self._sessions.close()
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _create(self, resource: str, **given: Any) -> dict[str, Any]:
         account = self._account(given.pop("account"))["id"]

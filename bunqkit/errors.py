@@ -214,3 +214,16 @@ class ApiError(CallError):
         self.response_id = response_id
         self.signed = signed
         self.exchange = exchange
+
+    def advising(self, advice: str) -> ApiError:
+        """Give the same refusal with other advice, from who knows more of how it came about."""
+        return ApiError(
+            self.messages,
+            status=self.status,
+            method=self.method,
+            path=self.path,
+            response_id=self.response_id,
+            signed=self.signed,
+            advice=advice,
+            exchange=self.exchange,
+        )

@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock
 
 from bunqkit.errors import StateError
-from bunqkit.state import make_private_folder, write_private
+from bunqkit.private_files import make_private_folder, write_private
 
 # A little more than the bank's window: calls don't arrive at the pace at which they leave.
 _MARGIN_S = 0.05
@@ -171,7 +171,8 @@ class Limiter:
                 self._take_in()
             yield
             with contextlib.suppress(OSError):
-                write_private(self._file, json.dumps(self._told()))
+                # It is worth nothing after a loss of power, so the disk is not waited for.
+                write_private(self._file, json.dumps(self._told()), is_lasting=False)
 
     def _take_in(self) -> None:
         assert self._file is not None
