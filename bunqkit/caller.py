@@ -408,6 +408,9 @@ class Caller:
         except ApiError as error:
             if not session_ended(error):
                 raise
+        except SignatureError as error:
+            self._sessions.ask_if_wiped(error, session)
+            raise
         # Refused, so not carried out: with the next session it is sent again, once.
         return send(self._sessions.current(but_not=session))
 

@@ -249,7 +249,8 @@ class Client:
             if exchange.status == _OK:
                 raise SignatureError(
                     f"The answer to {call} has no signature, so it may not be the bank's. "
-                    "Don't act on it; look for what stands between you and the bank."
+                    "Don't act on it; look for what stands between you and the bank.",
+                    status=exchange.status,
                 )
             return exchange
         try:
@@ -257,7 +258,8 @@ class Client:
         except SignatureError as error:
             raise SignatureError(
                 f"The answer to {call} (status {exchange.status}) was not signed by the bank that "
-                f"this installation knows: {error} Don't act on it."
+                f"this installation knows: {error} Don't act on it.",
+                status=exchange.status,
             ) from error
         return Exchange(**{**vars(exchange), "is_verified": True})
 

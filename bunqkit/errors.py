@@ -43,7 +43,17 @@ class KeyFormatError(BunqkitError):
 
 
 class SignatureError(BunqkitError):
-    """A signature is missing, or was made over other bytes or with another key."""
+    """A signature is missing, or was made over other bytes or with another key.
+
+    Attributes
+    ----------
+    status
+        The HTTP status of the answer that bore it; ``None`` if it was none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CatalogueError(BunqkitError):

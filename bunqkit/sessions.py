@@ -23,7 +23,7 @@ _WRONG_CREDENTIALS = "User credentials are incorrect. Incorrect API key or IP ad
 # Source: the older text came with 401, the newer with 403 (bunq-client PR#34, bunq2ynab PR#76).
 _INSUFFICIENT = ("Insufficient authentication.", "Insufficient authorisation.")
 _WRONG_SIGNATURE = "The request signature is invalid."
-_UNAUTHORISED = 401
+_UNAUTHORISED, _FORBIDDEN = 401, 403
 # A call that is on its way when the session ends would be refused: as long as one may take.
 _MARGIN_S = 30
 
@@ -94,6 +94,19 @@ class Sessions:
         with self._lock, self._alone():
             session = self._living(self._state, but_not)
             return session if session is not None else self._renew(but_not)
+
+    def ask_if_wiped(self, error: SignatureError, session: Session) -> None:
+        """Ask the bank for a session, after a refusal that another key has signed.
+
+        Raises
+        ------
+        ApiError
+            If the bank knows neither installation nor key: a sandbox that was wiped, and so signs
+            with a new key.
+        """
+        is_refusal = error.status in (_UNAUTHORISED, _FORBIDDEN)
+        if is_refusal and self._settings.environment != "PRODUCTION":
+            self.current(but_not=session)
 
     def close(self) -> None:
         """Log out: forget the session here and on disk, and end it at the bank if that answers.
