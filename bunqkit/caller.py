@@ -27,6 +27,7 @@ from bunqkit.guard import Guard, Permit
 from bunqkit.outcome import Books, Write, add_reference, is_lost
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
+from bunqkit.settings import DEFAULT_CAP
 from bunqkit.shorthand import choose_account, read_upload
 from bunqkit.state import Session
 
@@ -47,6 +48,8 @@ class Caller:
         Gives the session to call with.
     environment
         Decides what may be written: production is read-only until a call is unlocked.
+    cap
+        The most that all calls together may move in production, in the account's currency.
 
     Attributes
     ----------
@@ -54,8 +57,15 @@ class Caller:
         Counts where answers differ from the catalogue, once it is switched on.
     """
 
-    def __init__(self, client: Client, sessions: Sessions, *, environment: str = "OFFLINE") -> None:
-        self._guard = Guard(environment)
+    def __init__(
+        self,
+        client: Client,
+        sessions: Sessions,
+        *,
+        environment: str = "OFFLINE",
+        cap: Decimal = DEFAULT_CAP,
+    ) -> None:
+        self._guard = Guard(environment, cap=cap)
         self.drift = DriftLog()
         self._client = client
         self._sessions = sessions
@@ -271,11 +281,16 @@ class Caller:
             Its name, such as ``payment.create``.
         up_to
             The most that all its calls together may move, in the account's currency; needed by
-            what moves money.
+            what moves money. ``"any"`` for a call whose body names no amount.
         count
             How many calls may be made.
         to
             The only counterparty that it may be for: e-mail address, phone number or IBAN.
+
+        Returns
+        -------
+        context manager
+            It gives a ``Permit``, which counts down, and keeps in ``sent`` what it let through.
         """
         return self._guard.unlock(operation, up_to=up_to, count=count, to=to)
 
@@ -396,6 +411,7 @@ class Caller:
                 params=params,
                 headers=headers,
                 follow=lambda url: self._request("GET", url),
+                is_unlocked=True,
             )
             if self.drift.is_on and answer.is_json:
                 self.drift.add(answer)

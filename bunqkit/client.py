@@ -21,7 +21,7 @@ import urllib3
 
 from bunqkit import __version__
 from bunqkit.answer import Answer
-from bunqkit.errors import ApiError, FieldError, NoAnswerError, SignatureError
+from bunqkit.errors import ApiError, FieldError, LockedError, NoAnswerError, SignatureError
 from bunqkit.exchange import Exchange
 from bunqkit.limits import Limiter
 from bunqkit.redaction import Secret
@@ -33,6 +33,10 @@ _CONNECT_TIMEOUT_S = 10.0
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 16
 _OK = 200
+# What no guard keeps from production: the three steps and the log-out. Source: bunq docs,
+# "Environments", for the host.
+_PRODUCTION_HOST = "api.bunq.com"
+_FREE = re.compile(r"/(installation|device-server|session-server|session/[0-9]+)")
 
 _ADVICE = {
     "User credentials are incorrect. Incorrect API key or IP address.": (
@@ -90,6 +94,7 @@ class Client:
         self._retries = retries or Retries(attempts=1)
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
+        self._is_production = (parts.hostname or "").rstrip(".") == _PRODUCTION_HOST
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
         # A proxy has no business between this machine and itself.
@@ -108,6 +113,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
         retries: Retries | None = None,
+        is_unlocked: bool = False,
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -128,9 +134,14 @@ class Client:
             Fetches the pages beside this one; this client with the same token by default.
         retries
             In place of the client's own.
+        is_unlocked
+            Whether a guard has let the call through. Without it nothing but the handshake and the
+            log-out changes anything at production's address.
 
         Raises
         ------
+        LockedError
+            If it would change something in production, and no guard has let it through.
         FieldError
             If the body can't be written as JSON, or the path leads to another host.
         NoAnswerError
@@ -146,6 +157,11 @@ class Client:
         Source: bunq docs, "Signing", "Headers", "Errors".
         """
         below = self._below(path)
+        if method != "GET" and self._is_production and not (is_unlocked or _FREE.fullmatch(below)):
+            raise LockedError(
+                f"{method} {below} was not sent: PRODUCTION is read-only. If you mean it, call it "
+                "by a context of bunqkit.connect(), inside bunq.unlock(...)."
+            )
         content = _serialise(body)
 
         def send_once() -> Exchange:

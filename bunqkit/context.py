@@ -144,7 +144,7 @@ class Context(Caller):
     def __init__(
         self, settings: Settings, client: Client, sessions: Sessions, *, bank: Bank | None = None
     ) -> None:
-        super().__init__(client, sessions, environment=settings.environment)
+        super().__init__(client, sessions, environment=settings.environment, cap=settings.total_cap)
         self.settings = settings
         self.bank = bank
 

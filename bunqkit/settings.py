@@ -12,6 +12,7 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +31,8 @@ BASE_URLS = {
 }
 ENVIRONMENTS = ("OFFLINE", *BASE_URLS)
 _SANDBOX_PREFIX = "sandbox_"
+# In production, in the account's currency: enough to try things, too little to lose a house.
+DEFAULT_CAP = Decimal("1000.00")
 _SECRET_NAMES = ("BUNQ_API_KEY", "BUNQ_STATE_PASSPHRASE")
 _LANGUAGES = ("en_US", "nl_NL")
 
@@ -56,6 +59,8 @@ class Settings:
         Where installation and session are kept.
     state_passphrase
         Encrypts what is kept; ``None`` leaves it to the file's permissions.
+    total_cap
+        The most that one ``connect()`` may move in production, whatever is unlocked.
     env_file
         The ``.env`` that was read, if any.
     """
@@ -69,6 +74,7 @@ class Settings:
     state_folder: Path
     env_file: Path | None = field(default=None)
     state_passphrase: Secret | None = None
+    total_cap: Decimal = DEFAULT_CAP
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ def load_settings(
         state_folder=_state_folder(find("BUNQ_STATE_DIR"), path),
         env_file=path,
         state_passphrase=_passphrase(find("BUNQ_STATE_PASSPHRASE")),
+        total_cap=_check_cap(find("BUNQ_TOTAL_CAP")),
     )
 
 
@@ -329,6 +336,21 @@ def _passphrase(found: _Found | None) -> Secret | None:
         return None
     _insist_on_text(found)
     return Secret(found.text)
+
+
+def _check_cap(found: _Found | None) -> Decimal:
+    if found is None:
+        return DEFAULT_CAP
+    try:
+        cap = Decimal(found.text)
+    except InvalidOperation:
+        cap = Decimal(-1)
+    if not cap.is_finite() or cap < 0:
+        raise SettingsError(
+            f"BUNQ_TOTAL_CAP in {found.place} is {found.text!r}. Write an amount such as 250.00, "
+            "in your account's currency."
+        )
+    return cap
 
 
 def _text(found: _Found | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,14 @@ def test_a_file_with_a_key_that_others_can_read_is_warned_about() -> None:
     path = write("BUNQ_LANGUAGE=nl_NL\n")
     path.chmod(0o644)
     load_settings()
+
+
+def test_the_cap_is_an_amount() -> None:
+    """A thousand by default; what is no amount is refused, and never taken as no cap."""
+    assert load_settings().total_cap == Decimal(1000)
+    write("BUNQ_TOTAL_CAP=25.50\n")
+    assert load_settings().total_cap == Decimal("25.50")
+    for wrong in ("", "much", "-1", "NaN", "Infinity"):
+        write(f"BUNQ_TOTAL_CAP={wrong}\n")
+        with pytest.raises(SettingsError, match="BUNQ_TOTAL_CAP"):
+            load_settings()
