@@ -22,9 +22,9 @@ from bunqkit.catalogue import Operation, find
 from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
 from bunqkit.differences import DriftLog
-from bunqkit.errors import ApiError, CallError, FieldError, SignatureError, UnknownNameError
+from bunqkit.errors import ApiError, FieldError, SignatureError, UnknownNameError
 from bunqkit.guard import Guard, Permit
-from bunqkit.outcome import Books, Write, add_reference, is_lost
+from bunqkit.outcome import Books, Write, add_reference
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
 from bunqkit.settings import DEFAULT_CAP
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PAGE = 200
+# What a lost write has made is among the newest: little is fetched to find it.
+_LOOK = 50
 
 
 class Caller:
@@ -337,18 +339,12 @@ class Caller:
             path,
             body or {},
             self._books,
-            lambda below: self._request("GET", below, params={"count": _PAGE}),
+            lambda below: self._request("GET", below, params={"count": _LOOK}),
             self._books.newest.get(path),
         )
-        try:
-            answer = self._request(operation.method, path, body, operation, params=query)
-        except (CallError, SignatureError, KeyboardInterrupt) as error:
-            if not is_lost(error, path):
-                raise
-            return write.settle(error)
-        if operation.method == "POST":
-            self._books.claim(path, answer)
-        return answer
+        return write.carry_out(
+            lambda: self._request(operation.method, path, body, operation, params=query)
+        )
 
     def _arrange(
         self,

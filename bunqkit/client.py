@@ -7,6 +7,7 @@ given call by call.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import re
 import time
@@ -21,7 +22,14 @@ import urllib3
 
 from bunqkit import __version__
 from bunqkit.answer import Answer
-from bunqkit.errors import ApiError, FieldError, LockedError, NoAnswerError, SignatureError
+from bunqkit.errors import (
+    ApiError,
+    FieldError,
+    LockedError,
+    NoAnswerError,
+    SignatureError,
+    StoppedBeforeSending,
+)
 from bunqkit.exchange import Exchange
 from bunqkit.limits import Limiter
 from bunqkit.redaction import Secret
@@ -164,7 +172,10 @@ class Client:
             )
         content = _serialise(body)
 
+        has_left = False
+
         def send_once() -> Exchange:
+            nonlocal has_left
             self.limiter.wait(method, below)
             told = self._headers(method, content, is_json=not isinstance(body, bytes))
             request = requests.Request(
@@ -175,15 +186,26 @@ class Client:
                 data=content,
                 auth=_Authentication(token),
             )
-            exchange = self._verify(self._send(self._http.prepare_request(request)))
-            _judge(exchange)
+            has_left = True
+            try:
+                exchange = self._verify(self._send(self._http.prepare_request(request)))
+                _judge(exchange)
+            except (ApiError, NoAnswerError):
+                # If it is sent again after this, it was not carried out.
+                has_left = False
+                raise
             return exchange
 
-        exchange = (retries or self._retries).run(
-            send_once,
-            is_read=method == "GET",
-            learn=partial(self.limiter.learn, method, below),
-        )
+        try:
+            exchange = (retries or self._retries).run(
+                send_once,
+                is_read=method == "GET",
+                learn=partial(self.limiter.learn, method, below),
+            )
+        except KeyboardInterrupt as interrupt:
+            if has_left:
+                raise
+            raise StoppedBeforeSending from interrupt
 
         def follow_here(url: str) -> Answer:
             return self.request("GET", url, token=token)
@@ -192,6 +214,12 @@ class Client:
         if answer.is_json:
             _ = answer.envelope
         return answer
+
+    def without_keys(self) -> Client:
+        """Give a client of the same bank, over the same connections, that has no keys yet."""
+        other = copy.copy(self)
+        other.key = other.bank_key = None
+        return other
 
     def close(self) -> None:
         """Close the connections."""

@@ -168,6 +168,12 @@ class NoAnswerError(CallError):
         self.was_sent = was_sent
 
 
+class StoppedBeforeSending(KeyboardInterrupt):
+    """Somebody interrupted a wait before a call was sent: it was not carried out."""
+
+    was_sent = False
+
+
 class BadAnswerError(CallError):
     """An answer came that is not one of the API's: cut off, or no JSON, or no envelope.
 

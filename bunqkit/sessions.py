@@ -104,8 +104,7 @@ class Sessions:
             If the bank knows neither installation nor key: a sandbox that was wiped, and so signs
             with a new key.
         """
-        is_refusal = error.status in (_UNAUTHORISED, _FORBIDDEN)
-        if is_refusal and self._settings.environment != "PRODUCTION":
+        if _is_refusal(error) and self._settings.environment != "PRODUCTION":
             self.current(but_not=session)
 
     def close(self) -> None:
@@ -139,7 +138,7 @@ class Sessions:
     def _renew(self, but_not: Session | None) -> Session:
         kept = (self._file.load() if self._file else None) or self._state
         if kept is None:
-            return self._open(self._install())
+            return self._start()
         self._use(kept)
         session = self._living(kept, but_not)
         if session is not None:
@@ -151,9 +150,8 @@ class Sessions:
             if reason is None:
                 raise
         # Once more, from the start; a key that the bank refuses is refused there too.
-        self._client.key = self._client.bank_key = None
         try:
-            return self._open(self._install())
+            return self._start()
         except ApiError as error:
             if _WRONG_CREDENTIALS not in error.messages:
                 raise
@@ -167,25 +165,27 @@ class Sessions:
         is_play_money = self._settings.environment != "PRODUCTION"
         if isinstance(error, SignatureError):
             # A wiped sandbox has a key of its own. In production only a forger would.
-            return _WIPED if is_play_money else None
+            return _WIPED if is_play_money and _is_refusal(error) else None
         if _WRONG_CREDENTIALS in error.messages:
             return _KEY_REFUSED
         if session_ended(error):
             return _WIPED if is_play_money else _DEVICE_GONE
         return _WIPED if _WRONG_SIGNATURE in error.messages and is_play_money else None
 
-    def _install(self) -> State:
+    def _start(self) -> Session:
         settings = self._settings
         assert settings.api_key is not None
-        installation = handshake.create_installation(self._client, KeyPair.generate())
+        # Other threads may sign with the client's key meanwhile, so the new one is kept apart.
+        client = self._client.without_keys()
+        installation = handshake.create_installation(client, KeyPair.generate())
         device = handshake.register_device(
-            self._client,
+            client,
             installation,
             settings.api_key,
             description=settings.device_description,
             permitted_ips=settings.permitted_ips,
         )
-        return self._keep(State(installation, device))
+        return self._open(self._keep(State(installation, device)))
 
     def _open(self, state: State) -> Session:
         assert self._settings.api_key is not None
@@ -213,3 +213,7 @@ class Sessions:
 def session_ended(error: ApiError) -> bool:
     """Whether the bank refused the token: the call was not carried out."""
     return error.status == _UNAUTHORISED or any(text in _INSUFFICIENT for text in error.messages)
+
+
+def _is_refusal(error: SignatureError) -> bool:
+    return error.status in (_UNAUTHORISED, _FORBIDDEN)

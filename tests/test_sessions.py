@@ -168,6 +168,30 @@ def test_a_wiped_bank_is_entered_anew(door: Door, tmp_path: Path, api_key: Secre
     assert steps(door.wire) == (2, 2, 3)
 
 
+def test_a_new_installation_does_not_disturb_other_threads(
+    door: Door, tmp_path: Path, api_key: Secret
+) -> None:
+    """While the steps are made anew the client keeps a key to sign with."""
+    bunq = context_of(door, tmp_path, api_key)
+
+    def fingerprint() -> str:
+        assert bunq._client.key is not None
+        return bunq._client.key.public.fingerprint
+
+    before = fingerprint()
+    seen = []
+
+    def look(environ: dict[str, Any]) -> None:
+        environ["REMOTE_ADDR"] = "203.0.113.7"
+        if environ["PATH_INFO"] in ("/v1/installation", "/v1/device-server"):
+            seen.append(fingerprint() == before)
+
+    door.wire.bend_request = look
+    bunq.call("GET /user")
+    assert seen == [True, True]
+    assert fingerprint() != before
+
+
 def test_a_key_that_is_wrong_is_tried_once(door: Door, tmp_path: Path) -> None:
     """A wrong key is refused at the second step, and no loop begins."""
     sessions, _ = sessions_of(door, tmp_path, Secret("sandbox_" + "0" * 64))
