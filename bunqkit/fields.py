@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Type:
         """The fields of answers."""
         return tuple(field for field in self.fields if field.readable)
 
-    @property
+    @cached_property
     def writable(self) -> tuple[Field, ...]:
         """The fields of bodies, required ones first."""
         fields = [field for field in self.fields if field.writable]
@@ -104,13 +105,14 @@ class Type:
         return describe_type(self)
 
     def __getitem__(self, name: str) -> Field:
-        for field in self.fields:
-            if field.name == name:
-                return field
-        raise KeyError(name)
+        return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:
-        return any(field.name == name for field in self.fields)
+        return name in self._by_name
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.fields}
 
 
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
