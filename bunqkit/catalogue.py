@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from bunqkit.errors import CatalogueError, FieldError, UnknownNameError
@@ -491,14 +491,14 @@ def _id_name(placeholder: str, collection: str) -> str:
     return re.sub(r"(ID|UUID)$", lambda end: f"_{end[1].lower()}", placeholder).replace("-", "_")
 
 
-def _id_text(value: object) -> str:
+def _id_text(value: Any) -> str:
     """Give an id as text; empty if it is none, or would lead to another path."""
     if isinstance(value, str):
         return "" if value in {".", ".."} else value
-    # A whole number first: asking for the protocol takes longer than all else here.
-    if isinstance(value, int | SupportsIndex) and not isinstance(value, bool):
-        return str(index(value))
-    return ""
+    try:
+        return "" if isinstance(value, bool) else str(index(value))
+    except TypeError:
+        return ""
 
 
 def _lister(method: str, prefix: str) -> str:

@@ -193,7 +193,9 @@ class Client:
             nonlocal has_left
             wait = self.limiter.wait(method, below)
             told = self._headers(method, content, is_json=not isinstance(body, bytes))
-            request = requests.Request(
+            # Prepared without the session: no cookie of an answer is ever sent back.
+            prepared = requests.PreparedRequest()
+            prepared.prepare(
                 method,
                 f"{self.base_url}{below}",
                 params=params,
@@ -204,7 +206,7 @@ class Client:
             has_left = True
             try:
                 exchange = self._exchange(
-                    self._http.prepare_request(request),
+                    prepared,
                     token=token.kind if token else "",
                     signed=content if told.get(_SIGNATURE) else None,
                     waited_s=wait.seconds,
@@ -263,6 +265,8 @@ class Client:
     def _headers(self, method: str, content: bytes, *, is_json: bool) -> dict[str, str]:
         headers = {
             "User-Agent": f"bunqkit/{__version__}",
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip, deflate",
             "Cache-Control": "no-cache",
             "X-Bunq-Language": self.language,
             "X-Bunq-Client-Request-Id": str(uuid.uuid4()),
@@ -313,13 +317,13 @@ class Client:
     def _send(self, prepared: requests.PreparedRequest, asked: Exchange) -> Exchange:
         started = time.monotonic()
         deadline = started + self.timeout_s
-        settings = self._http.merge_environment_settings(asked.url, {}, True, None, None)
+        settings: Any = self._http.merge_environment_settings(asked.url, {}, True, None, None)
         try:
             with contextlib.closing(
-                self._http.send(
+                # Straight to the connections: nothing here follows a redirect.
+                self._http.get_adapter(asked.url).send(
                     prepared,
                     timeout=(min(_CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s),
-                    allow_redirects=False,
                     **settings,
                 )
             ) as response:
