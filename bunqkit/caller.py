@@ -26,6 +26,7 @@ from bunqkit.errors import ApiError, FieldError, SignatureError, UnknownNameErro
 from bunqkit.exchange import Exchanges
 from bunqkit.guard import Guard, Permit
 from bunqkit.outcome import Books, Write, add_reference
+from bunqkit.redaction import conceal
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
 from bunqkit.settings import DEFAULT_CAP
@@ -147,6 +148,7 @@ class Caller:
         ApiError, NoAnswerError, SignatureError, BadAnswerError
             As the client says.
         """
+        given, body = conceal(given), conceal(body)
         method, _, path = operation.strip().partition(" ")
         if path:
             path, _, query = path.strip().partition("?")
@@ -436,8 +438,13 @@ class Caller:
         return self.pages("monetary-account.list")
 
     def _accounts(self) -> list[dict[str, Any]]:
-        self._known_accounts = [account for page in self._account_pages() for account in page.items]
-        return self._known_accounts
+        known = []
+        for page in self._account_pages():
+            if not all(type(each.get("id")) is int and each.get("currency") for each in page.items):
+                raise page.exchange.unusable("an account has no id or no currency")
+            known += page.items
+        self._known_accounts = known
+        return known
 
     def _account(self, named: object) -> Mapping[str, Any]:
         """Find an account; without a name the oldest open one. Source: as the SDK chooses."""

@@ -333,6 +333,9 @@ class Client:
             raise _no_answer(
                 error, asked.method, asked.path, self._origin, self.timeout_s
             ) from error
+        except BaseException as error:
+            _let_go_of_frames(error)
+            raise
         return replace(
             asked,
             # Once more: what stands before the network may have changed them after the signing.

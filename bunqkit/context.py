@@ -5,6 +5,7 @@ A ``Context`` is one key at one bank: it calls any operation, and has tables and
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from bunqkit import handshake
 from bunqkit.caller import Caller
 from bunqkit.client import Client
-from bunqkit.errors import FieldError, SettingsError
+from bunqkit.errors import FieldError, FrameError, SettingsError
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
 from bunqkit.redaction import Secret
@@ -132,6 +133,18 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     return Context(settings, client, sessions, bank=own_bank)
 
 
+@contextlib.contextmanager
+def _expecting(operation: str) -> Iterator[None]:
+    """Have a table say whose items it could not be made of, if they are not what they should be."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise FrameError(
+            f"An item of {operation} is not as this table needs it ({error.__class__.__name__}: "
+            f"{error}). bunq.frame({operation!r}) takes items as they are."
+        ) from error
+
+
 class Context(Caller):
     """One key at one bank, ready to call; made by ``connect()``.
 
@@ -160,7 +173,10 @@ class Context(Caller):
         """
         from bunqkit.tables import tabulate_accounts  # noqa: PLC0415 (pandas when first used)
 
-        return tabulate_accounts(entry for page in self._account_pages() for entry in page.wrapped)
+        with _expecting("monetary-account.list"):
+            return tabulate_accounts(
+                entry for page in self._account_pages() for entry in page.wrapped
+            )
 
     def payments(
         self,
@@ -200,16 +216,17 @@ class Context(Caller):
         chosen = known if account is None else [choose_account(known, account)]
         # One more than is wanted tells whether there are more.
         limit = None if max_rows is None else max_rows + 1
-        payments = [
-            payment
-            for one in chosen
-            for payment in itertools.islice(self._payments_of(one["id"], first, end), limit)
-        ]
-        frame = tabulate_payments(
-            payments,
-            {one["id"]: str(one.get("description")) for one in known},
-            own_ibans=list_ibans(known),
-        )
+        with _expecting("payment.list"):
+            payments = [
+                payment
+                for one in chosen
+                for payment in itertools.islice(self._payments_of(one["id"], first, end), limit)
+            ]
+            frame = tabulate_payments(
+                payments,
+                {one["id"]: str(one.get("description")) for one in known},
+                own_ibans=list_ibans(known),
+            )
         is_cut = max_rows is not None and len(frame) > max_rows
         frame = frame.head(max_rows if max_rows is not None else len(frame))
         frame.attrs["bunqkit"] = {

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bunqkit.redaction import Secret
+
 if TYPE_CHECKING:
     from bunqkit.reference import Page
 
@@ -193,6 +195,8 @@ class _Check:
 
     def _value(self, value: Any, field: Field, path: str) -> None:
         kind = field.body_kind
+        if isinstance(value, Secret):
+            value = value.reveal()
         if kind[0].isupper():
             self.fields(value, self.named(kind), path, complete=True)
             if field.name == "counterparty_alias":
