@@ -220,6 +220,9 @@ class Caller:
         from bunqkit.paging import frame_of_pages  # noqa: PLC0415 (pandas when first used)
 
         known = _find_known(operation)
+        if known is not None and known.is_paged and max_rows is not None:
+            count = -(-max_rows // int(given.get("count", _PAGE)))
+            self._client.limiter.announce("GET", known.path, count, what=f"At most {count} pages")
         pages = self.pages(operation, *own_id, **given)
         name = None if known is None else known.name
         return frame_of_pages(pages, operation=name, money=money, max_rows=max_rows)

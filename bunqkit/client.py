@@ -34,7 +34,7 @@ from bunqkit.errors import (
 )
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.limits import Limiter
-from bunqkit.redaction import Body, Headers, Secret
+from bunqkit.redaction import Body, Headers, Secret, redact_query
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
 
@@ -113,6 +113,7 @@ class Client:
         self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
         self._may_reveal = may_reveal
+        self._transport = transport
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
         self._is_production = (parts.hostname or "").rstrip(".") == _PRODUCTION_HOST
@@ -135,6 +136,7 @@ class Client:
         follow: Callable[[str], Answer] | None = None,
         retries: Retries | None = None,
         is_unlocked: bool = False,
+        is_enveloped: bool = True,
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -158,6 +160,8 @@ class Client:
         is_unlocked
             Whether a guard has let the call through. Without it nothing but the handshake and the
             log-out changes anything at production's address.
+        is_enveloped
+            Whether JSON must come in the API's envelope; OAuth's token does not.
 
         Raises
         ------
@@ -237,15 +241,30 @@ class Client:
             return self.request("GET", url, token=token)
 
         answer = Answer(exchange, follow or follow_here)
-        if answer.is_json:
+        if answer.is_json and is_enveloped:
             _ = answer.envelope
         return answer
 
-    def without_keys(self) -> Client:
+    def fresh(self) -> Client:
         """Give a client of the same bank, over the same connections, that has no keys yet."""
         other = copy.copy(self)
         other.key = other.bank_key = None
         return other
+
+    def without_keys(self, base_url: str) -> Client:
+        """Give a client of another address, by the same way, that knows no keys of either side.
+
+        Its calls are kept among this one's.
+        """
+        client = Client(
+            base_url,
+            transport=self._transport,
+            language=self.language,
+            timeout_s=self.timeout_s,
+            may_reveal=self._may_reveal,
+        )
+        client.exchanges = self.exchanges
+        return client
 
     def close(self) -> None:
         """Close the connections."""
@@ -281,7 +300,8 @@ class Client:
         self, prepared: requests.PreparedRequest, *, earlier: list[Exchange], **told: Any
     ) -> Exchange:
         """Send once, and keep what was seen of it, whatever becomes of it."""
-        url = str(prepared.url)
+        # OAuth has secrets in its query, and a URL is shown wherever a call is.
+        url = redact_query(str(prepared.url))
         seen = Exchange(
             method=str(prepared.method),
             url=url,
@@ -330,9 +350,9 @@ class Client:
                 content = _read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             _let_go_of_frames(error)
-            raise _no_answer(
-                error, asked.method, asked.path, self._origin, self.timeout_s
-            ) from error
+            told = _no_answer(error, asked.method, asked.path, self._origin, self.timeout_s)
+            # The transport's words quote the URL, and so whatever is masked in ours.
+            raise told from (error if asked.url == prepared.url else None)
         except BaseException as error:
             _let_go_of_frames(error)
             raise
@@ -440,7 +460,9 @@ def _judge(exchange: Exchange) -> None:
 def _messages(exchange: Exchange) -> tuple[str, ...]:
     """Give the bank's words; of a page that is not the bank's, what it is."""
     try:
-        told = json.loads(exchange.answer_body)["Error"]
+        told = json.loads(exchange.answer_body)
+        # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
+        told = [told] if "error_description" in told else told["Error"]
         return tuple(_clean(str(entry["error_description"])) for entry in told)
     except (ValueError, KeyError, TypeError, RecursionError):
         media_type = _media_type(exchange) or "no media type"

@@ -176,7 +176,7 @@ class Sessions:
         settings = self._settings
         assert settings.api_key is not None
         # Other threads may sign with the client's key meanwhile, so the new one is kept apart.
-        client = self._client.without_keys()
+        client = self._client.fresh()
         installation = handshake.create_installation(client, KeyPair.generate())
         device = handshake.register_device(
             client,
