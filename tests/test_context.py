@@ -17,6 +17,7 @@ from conftest import Door, Frozen
 import bunqkit
 from bunqkit.context import Context
 from bunqkit.errors import ApiError, FieldError, SettingsError, UnknownNameError
+from bunqkit.limits import Limiter
 from bunqkit.sandbox import Bank, Clock
 
 PIN = "481516"
@@ -328,3 +329,11 @@ def test_no_secret_is_printed_logged_raised_or_shown(
     assert "urllib3.connectionpool" in caplog.text
     assert {name for name, secret in secrets.items() if secret in everything} == set()
     assert len(everything) > 10_000
+
+
+def test_long_work_is_announced(bunq: Context) -> None:
+    """How many pages at most and about how long, before the first is fetched."""
+    said: list[str] = []
+    bunq._client.limiter = Limiter("classic", sleep=lambda _seconds: None, say=said.append)
+    bunq.frame("payment.list", max_rows=14_600)
+    assert said[0] == "At most 73 pages, about 73 s: the bank allows 3 GET calls in 3 s."
