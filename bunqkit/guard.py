@@ -166,7 +166,7 @@ class Guard:
                     f"BUNQ_TOTAL_CAP allows {self._cap:.2f} in all. Raise it there if you mean it."
                 )
             permit.left -= 1
-            if permit.amount_left is not None:
+            if permit.amount_left is not None and permit.amount_left.is_finite():
                 permit.amount_left -= told.total
             if told.moves_money:
                 self._moved += told.total
@@ -204,9 +204,10 @@ class _Told:
                 f"{method} {path} is not in the catalogue, so nobody can say what it does. In "
                 "PRODUCTION it can't be sent."
             )
-        bound = "" if not self.moves_money else f", up_to='{self.total:.2f}'"
-        if self.moves_money and not (self.amounts and self.total.is_finite()):
-            bound = f", up_to={_ANY!r}"
+        if not self.total.is_finite():
+            return f"{self} was not sent to PRODUCTION. Write amounts as texts such as '10.00'."
+        up_to = f"{self.total:.2f}" if self.amounts else _ANY
+        bound = f", up_to={up_to!r}" if self.moves_money else ""
         return (
             f"{self} was not sent: PRODUCTION is read-only until you unlock a call, and no unlock "
             f"covers this one. If you mean it: with bunq.unlock({self.operation.name!r}{bound}): "
@@ -215,7 +216,10 @@ class _Told:
 
     def __str__(self) -> str:
         name = self.operation.name if self.operation else "A call"
-        money = " and ".join(f"{currency} {_written(value)}" for value, currency in self.amounts)
+        money = " and ".join(
+            f"{currency} {value:.2f}" if value.is_finite() else "an amount that can't be read"
+            for value, currency in self.amounts
+        )
         if self.moves_money and not money:
             money = "an amount that its body does not name"
         each = " each time" if money and name.startswith("schedule") else ""

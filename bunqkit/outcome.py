@@ -139,13 +139,13 @@ class Write:
             self.books.under_way.add(self)
         try:
             answer = send()
+            self._end(answer)
         except BaseException as error:
             if is_lost(error, self.path):
                 return self._settle(error)
             with self.books.lock:
                 self.books.under_way.discard(self)
             raise
-        self._end(answer)
         return answer
 
     def _end(self, answer: Answer) -> None:
@@ -200,11 +200,11 @@ class Write:
                 break
             last = page
             fitting += [item for item in page.items if self._is_new(item) and self._fits(item)]
-            oldest = min((item.get("id", 0) for item in page.items), default=0)
-            page = page.older()
-            if page is None or (self.newest_before is not None and oldest <= self.newest_before):
+            if self.newest_before is not None and not all(map(self._is_new, page.items)):
                 is_whole = True
                 break
+            page = page.older()
+            is_whole = page is None
         with self.books.lock:
             claimed = self.books.claimed
             fitting = [item for item in fitting if (self.path, item.get("id")) not in claimed]

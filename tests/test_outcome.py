@@ -308,6 +308,24 @@ def test_a_payment_whose_answer_was_bent_is_found(
     assert bunq.pay("10.00", "bravo@bunq.com", "tea")["description"] == "tea"
 
 
+def test_a_payment_that_was_answered_by_nonsense_is_found(
+    bunq: Context, wire: Wire, bank: Bank
+) -> None:
+    """A success that is no answer of the API's, though signed: the payment is looked for."""
+    honest = wire.bend
+
+    def bend(status: int, headers: dict[str, str], body: bytes) -> Any:
+        if not wire.calls[-1].startswith("POST"):
+            return honest(status, headers, body)
+        page = b"<html>"
+        signature = bank.key.sign(page)
+        return 200, {"Content-Type": "text/html", "X-Bunq-Server-Signature": signature}, page
+
+    wire.bend = bend
+    assert bunq.pay("10.00", "bravo@bunq.com", "tea")["description"] == "tea"
+    assert sent(wire) == 1
+
+
 def test_a_session_that_cannot_be_opened_is_no_lost_write(
     bunq: Context, wire: Wire, bank: Bank
 ) -> None:
