@@ -17,7 +17,7 @@ import bunqkit
 from bunqkit import handshake
 from bunqkit.client import Client
 from bunqkit.context import Context
-from bunqkit.errors import ApiError, NoAnswerError, SignatureError
+from bunqkit.errors import ApiError, NoAnswerError, SignatureError, StateError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sessions import Sessions
@@ -511,3 +511,31 @@ def test_processes_full_of_threads_share_one_renewal(tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0] * 4
     assert steps(wire) == (1, 1, 2)
     assert wire.count("GET /v1/user") > 256
+
+
+def test_a_passphrase_keeps_the_state_of_a_real_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Served bank, one ``.env``: the right passphrase makes no call, a wrong one opens nothing."""
+    pytest.importorskip("waitress", reason="serving the bank needs waitress")
+    wire = Wire(Bank())
+    server = doors.Server(wire, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    Path(".env").write_text(
+        f"BUNQ_BASE_URL={server.url}\nBUNQ_API_KEY={wire.bank.demo_key.reveal()}\n"
+        f"BUNQ_STATE_DIR={tmp_path / 'state'}\nBUNQ_STATE_PASSPHRASE=correct horse\n"
+    )
+    first = bunqkit.connect()
+    assert bunqkit.connect().session == first.session
+    assert steps(wire) == (1, 1, 1)
+    (path,) = (tmp_path / "state").glob("*.json")
+    before = path.read_bytes()
+    assert first.session.token.reveal().encode() not in before
+    monkeypatch.setenv("BUNQ_STATE_PASSPHRASE", "wrong")
+    with pytest.raises(StateError, match="BUNQ_STATE_PASSPHRASE"):
+        bunqkit.connect()
+    server.close()
+    thread.join(10)
+    assert path.read_bytes() == before
+    assert steps(wire) == (1, 1, 1)
