@@ -99,7 +99,13 @@ def arrange(
         return Arranged(path, params, None)
 
     def currency() -> str:
-        return str((account or find_account(None))["currency"])
+        told = (account or find_account(None)).get("currency")
+        if not told:
+            raise FieldError(
+                "The account says no currency. Write the amount as a dictionary: "
+                "{'value': '10.00', 'currency': 'EUR'}."
+            )
+        return str(told)
 
     fields = _BodyWriter(currency).write(operation, left)
     return Arranged(path, params, fields)

@@ -43,7 +43,17 @@ class KeyFormatError(BunqkitError):
 
 
 class SignatureError(BunqkitError):
-    """A signature is missing, or was made over other bytes or with another key."""
+    """A signature is missing, or was made over other bytes or with another key.
+
+    Attributes
+    ----------
+    status
+        The HTTP status of the answer that bore it; ``None`` if it was none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CatalogueError(BunqkitError):
@@ -158,6 +168,12 @@ class NoAnswerError(CallError):
         self.was_sent = was_sent
 
 
+class StoppedBeforeSending(KeyboardInterrupt):
+    """Somebody interrupted a wait before a call was sent: it was not carried out."""
+
+    was_sent = False
+
+
 class BadAnswerError(CallError):
     """An answer came that is not one of the API's: cut off, or no JSON, or no envelope.
 
@@ -214,3 +230,16 @@ class ApiError(CallError):
         self.response_id = response_id
         self.signed = signed
         self.exchange = exchange
+
+    def advising(self, advice: str) -> ApiError:
+        """Give the same refusal with other advice, from who knows more of how it came about."""
+        return ApiError(
+            self.messages,
+            status=self.status,
+            method=self.method,
+            path=self.path,
+            response_id=self.response_id,
+            signed=self.signed,
+            advice=advice,
+            exchange=self.exchange,
+        )
