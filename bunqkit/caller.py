@@ -23,7 +23,7 @@ from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
 from bunqkit.differences import DriftLog
 from bunqkit.errors import ApiError, FieldError, SignatureError, UnknownNameError
-from bunqkit.exchange import Exchanges
+from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.guard import Guard, Permit
 from bunqkit.outcome import Books, Write, add_reference
 from bunqkit.redaction import conceal
@@ -406,7 +406,7 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         is_read: bool = True,
     ) -> Answer:
-        def send(session: Session) -> Answer:
+        def send(session: Session, *earlier: Exchange) -> Answer:
             answer = self._client.request(
                 method,
                 path,
@@ -417,6 +417,7 @@ class Caller:
                 follow=lambda url: self._request("GET", url),
                 is_enveloped=is_read,
                 is_unlocked=True,
+                earlier=earlier,
             )
             if self.drift.is_on and answer.is_json:
                 self.drift.add(answer)
@@ -429,11 +430,12 @@ class Caller:
         except ApiError as error:
             if not session_ended(error):
                 raise
+            refused = error.exchange
         except SignatureError as error:
             self._sessions.ask_if_wiped(error, session)
             raise
         # Refused, so not carried out: with the next session it is sent again, once.
-        return send(self._sessions.current(but_not=session))
+        return send(self._sessions.current(but_not=session), refused)
 
     def _pages(
         self, operation: str, *own_id: object, is_read: bool, **given: Any
