@@ -20,8 +20,8 @@ from bunqkit import catalogue
 from bunqkit.catalogue import Operation, operations
 from bunqkit.errors import SignatureError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import crowd, life, people
-from bunqkit.sandbox.clock import START, Clock
+from bunqkit.sandbox import agenda, crowd, life, people
+from bunqkit.sandbox.clock import START, Clock, wire_time
 from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
 from bunqkit.sandbox.faults import CutConnection, Fault, Faults
@@ -41,6 +41,7 @@ from bunqkit.sandbox.refusal import (
 from bunqkit.sandbox.resources import access
 from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.duties import DUTIES
 from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.sandbox.routes import Routes, read_paging
@@ -134,9 +135,12 @@ class Bank:
                 if clock is None:
                     self.clock.start_after(self.ledger.last_time())
         self._open_books()
+        agenda.catch_up(self.ledger, DUTIES)
+        self.clock.watch(self._keep_pace)
 
     def close(self) -> None:
         """Close the books."""
+        self.clock.unwatch(self._keep_pace)
         self._courier.close()
         self.ledger.close()
 
@@ -235,6 +239,14 @@ class Bank:
         self.demo_key = Secret(self.ledger.fact("demo_key") or "")
         self._courier = Courier(self.ledger, self.key, self.faults)
 
+    def _keep_pace(self) -> None:
+        """Do what became due as the clock was moved, and bring the callbacks that came of it."""
+        with self.ledger.transaction():
+            # A bank that is killed on the way goes on from here.
+            self.ledger.set_fact("time", wire_time(self.clock.now()))
+        agenda.catch_up(self.ledger, DUTIES)
+        self.deliver()
+
     def _name(self, method: str, path: str) -> str:
         try:
             return self._routes.find(method, path)[0].name
@@ -258,6 +270,7 @@ class Bank:
     ) -> tuple[int, str, bytes]:
         language = environ.get("HTTP_X_BUNQ_LANGUAGE", "en_US")
         try:
+            agenda.catch_up(self.ledger, DUTIES)
             with self.ledger.transaction():
                 content_type, body = self._carry_out(environ, path, faults)
         except Refusal as refusal:

@@ -17,11 +17,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bunqkit.errors import BunqkitError
-from bunqkit.sandbox.clock import Clock, wire_time
+from bunqkit.sandbox.clock import Clock, read_time, wire_time
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.schema import KEPT, SCHEMA, VERSION
 
@@ -124,6 +124,20 @@ class Ledger:
             self._depth -= 1
             if outermost:
                 self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Keep all of the block or none of it, inside a transaction that goes on either way."""
+        with self.transaction():
+            self._db.execute("SAVEPOINT attempt")
+            try:
+                yield
+            except BaseException:
+                self._known.clear()
+                self._db.execute("ROLLBACK TO attempt")
+                raise
+            finally:
+                self._db.execute("RELEASE attempt")
 
     def close(self) -> None:
         """Close the file."""
@@ -387,13 +401,14 @@ class Ledger:
         self._db.execute("UPDATE api_key SET expires = NULL WHERE text = ?", (text,))
 
     def last_time(self) -> datetime | None:
-        """Give when the last movement or session was written."""
+        """Give when the last movement or session was written, or where the clock was moved to."""
         row = self.row(
             "SELECT MAX(created) AS last FROM (SELECT MAX(created) AS created FROM movement "
-            "UNION ALL SELECT MAX(created) FROM session)"
+            "UNION ALL SELECT MAX(created) FROM session "
+            "UNION ALL SELECT text FROM fact WHERE name = 'time')"
         )
         last = row and row["last"]
-        return datetime.fromisoformat(last).replace(tzinfo=UTC) if last else None
+        return read_time(last) if last else None
 
     def wipe(self, seed: int) -> None:
         """Forget everything, and draw from another seed from now on."""

@@ -10,7 +10,7 @@ import secrets
 from datetime import timedelta
 
 from bunqkit.errors import KeyFormatError
-from bunqkit.sandbox import people
+from bunqkit.sandbox import agenda, people
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
@@ -38,8 +38,17 @@ def create_company(call: Call) -> list[Item]:
 
 
 def _api_key(call: Call, person_id: int) -> list[Item]:
-    lifetime = timedelta(hours=call.habits.key_lifetime_h)
-    return [("ApiKey", {"api_key": call.ledger.add_api_key(person_id, lifetime=lifetime)})]
+    ledger, lifetime = call.ledger, timedelta(hours=call.habits.key_lifetime_h)
+    text = ledger.add_api_key(person_id, lifetime=lifetime)
+    key = ledger.row("SELECT id FROM api_key WHERE text = ?", text)
+    assert key is not None
+    agenda.plan(ledger, "api key", key["id"], ledger.clock.now() + lifetime)
+    return [("ApiKey", {"api_key": text})]
+
+
+def forget_key(ledger: Ledger, number: int) -> None:
+    """Lose a key that was not bound in time."""
+    ledger.delete("api_key", number)
 
 
 def create_installation(call: Call) -> list[Item]:
@@ -78,7 +87,7 @@ def create_device(call: Call) -> list[Item]:
     secret = call.body["secret"]
     key = ledger.row("SELECT * FROM api_key WHERE text = ?", secret)
     now = wire_time(ledger.clock.now())
-    if key is None or (key["expires"] is not None and key["expires"] < now):
+    if key is None:
         raise WRONG_CREDENTIALS
     addresses = check_addresses(call.body.get("permitted_ips") or [call.address])
     number = ledger.next_id("device")
@@ -95,6 +104,7 @@ def create_device(call: Call) -> list[Item]:
         add_permitted_ip(ledger, number, address, "ACTIVE")
     # Once bound, a key stays.
     ledger.bind_api_key(secret)
+    agenda.cancel(ledger, "api key", key["id"])
     return created(number)
 
 
@@ -142,6 +152,8 @@ def create_session(call: Call) -> list[Item]:
         raise WRONG_CREDENTIALS
     person = ledger.person(device["person_id"])
     number, token, now = ledger.next_id("token"), secrets.token_hex(32), ledger.clock.now()
+    expires = now + timedelta(seconds=person["session_timeout"])
+    agenda.plan(ledger, "session", number, expires)
     ledger.insert(
         "session",
         id=number,
@@ -149,7 +161,7 @@ def create_session(call: Call) -> list[Item]:
         installation_id=call.installation["id"],
         person_id=person["id"],
         created=wire_time(now),
-        expires=wire_time(now + timedelta(seconds=person["session_timeout"])),
+        expires=wire_time(expires),
     )
     opened = wire_time(now)
     return [
@@ -162,8 +174,14 @@ def create_session(call: Call) -> list[Item]:
 def delete_session(call: Call) -> list[Item]:
     """Log out; the id in the path is not looked at."""
     assert call.session is not None
-    call.ledger.delete("session", call.session["id"])
+    end_session(call.ledger, call.session["id"])
     return []
+
+
+def end_session(ledger: Ledger, number: int) -> None:
+    """End a session: its token opens nothing any more."""
+    agenda.cancel(ledger, "session", number)
+    ledger.delete("session", number)
 
 
 def is_permitted(ledger: Ledger, device_id: int, address: str) -> bool:
@@ -185,7 +203,7 @@ def expired(habits: Habits) -> Refusal:
 
 
 def touch(call: Call) -> None:
-    """Insist that the session lives and comes from a permitted address, and extend it near its end.
+    """Insist that the call comes from a permitted address, and extend the session near its end.
 
     Raises
     ------
@@ -198,12 +216,9 @@ def touch(call: Call) -> None:
     device = ledger.row(
         "SELECT * FROM device WHERE installation_id = ?", session["installation_id"]
     )
-    if (
-        session["expires"] <= wire_time(now)
-        or device is None
-        or not is_permitted(ledger, device["id"], call.address)
-    ):
+    if device is None or not is_permitted(ledger, device["id"], call.address):
         raise expired(call.habits)
     if session["expires"] < wire_time(now + timedelta(seconds=call.habits.extension_s)):
-        timeout = ledger.person(session["person_id"])["session_timeout"]
-        ledger.update("session", session["id"], expires=wire_time(now + timedelta(seconds=timeout)))
+        expires = now + timedelta(seconds=ledger.person(session["person_id"])["session_timeout"])
+        ledger.update("session", session["id"], expires=wire_time(expires))
+        agenda.plan(ledger, "session", session["id"], expires)

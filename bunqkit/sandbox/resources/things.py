@@ -151,6 +151,13 @@ def thing_of(ledger: Ledger, scopes: Sequence[str], number: str) -> sqlite3.Row 
     )
 
 
+def read_thing(ledger: Ledger, number: int) -> sqlite3.Row:
+    """Read a thing that is there."""
+    row = ledger.row("SELECT * FROM thing WHERE id = ?", number)
+    assert row is not None
+    return row
+
+
 def tell_thing(row: sqlite3.Row, type_name: str) -> dict[str, Any]:
     """Give a thing with every field of a type."""
     own = {"id": row["id"], "created": row["created"], "updated": row["updated"]}
@@ -249,9 +256,7 @@ def _tell(operation: Operation, row: sqlite3.Row) -> Item:
 def _changed(call: Call, number: int) -> list[Item]:
     if call.operation.wrapper == "Id":
         return created(number)
-    row = call.ledger.row("SELECT * FROM thing WHERE id = ?", number)
-    assert row is not None
-    return [_tell(call.operation, row)]
+    return [_tell(call.operation, read_thing(call.ledger, number))]
 
 
 def _account_id(call: Call) -> int | None:
