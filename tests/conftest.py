@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import settings
 
 from bunqkit import handshake
 from bunqkit.client import Client
+from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, Clock, doors
 from bunqkit.signing import KeyPair
@@ -120,13 +123,18 @@ class Visitor:
         self.api_key = api_key or handshake.create_sandbox_user(self.client)
         self.installation: Installation = handshake.create_installation(self.client, key)
         handshake.register_device(self.client, self.installation, self.api_key, description="test")
-        self.session: Session = handshake.open_session(
-            self.client, self.installation, self.api_key, now=door.bank.clock.now()
-        )
+        self.session: Session
+        self.reopen()
         accounts = self.call("GET", f"/user/{self.session.user_id}/monetary-account").items
         self.account_id = accounts[-1]["id"]
         self.account = f"/user/{self.session.user_id}/monetary-account/{self.account_id}"
         self.email = next(a["value"] for a in self.session.user["alias"] if a["type"] == "EMAIL")
+
+    def reopen(self) -> None:
+        """Open a session, the first one or after it has expired."""
+        self.session = handshake.open_session(
+            self.client, self.installation, self.api_key, now=self.door.bank.clock.now()
+        )
 
     def call(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
         """Send a call with the session's token."""
@@ -146,6 +154,46 @@ class Visitor:
         path = f"/user/{self.session.user_id}/monetary-account/{self.account_id}"
         value: str = self.call("GET", path).item["balance"]["value"]
         return value
+
+
+class Hook:
+    """A target of callbacks on this machine, which answers as it is told."""
+
+    def __init__(self) -> None:
+        self.came: list[tuple[str, bytes]] = []
+        self.status = 200
+        hook = self
+
+        class Target(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.came.append((self.headers["X-Bunq-Server-Signature"], body))
+                self.send_response(hook.status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = HTTPServer(("127.0.0.1", 0), Target)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """Give what came."""
+        return [json.loads(body)["NotificationUrl"] for _, body in self.came]
+
+
+def refusal(call: Callable[[], Any]) -> tuple[int, str]:
+    """Give status and text of a call that must be refused."""
+    with pytest.raises(ApiError) as caught:
+        call()
+    return caught.value.status, caught.value.messages[0]
 
 
 def payment(to: str, amount: str = "10.00", **more: Any) -> dict[str, Any]:
@@ -227,6 +275,22 @@ def door(request: pytest.FixtureRequest, bank: Bank) -> Iterator[Door]:
 def visitor(door: Door, key: KeyPair) -> Visitor:
     """Give a person of the bank with an open session and an empty account."""
     return Visitor(door, key)
+
+
+@pytest.fixture
+def friend(door: Door, other_key: KeyPair) -> Visitor:
+    """Give a second person of the same bank, with money."""
+    friend = Visitor(door, other_key)
+    friend.top_up()
+    return friend
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """Give a target of callbacks."""
+    hook = Hook()
+    yield hook
+    hook.close()
 
 
 @pytest.fixture

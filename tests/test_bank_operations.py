@@ -24,6 +24,11 @@ from bunqkit.signing import KeyPair
 
 EVERY = catalogue.operations()
 EUR = {"value": "1.00", "currency": "EUR"}
+MONTHLY = {
+    "time_start": "2026-05-01 09:00:00.000000",
+    "recurrence_unit": "MONTHLY",
+    "recurrence_size": 1,
+}
 # bunq's SDK can't read one that is null, so it is left out where there is none.
 LABEL = "LabelMonetaryAccount"
 # Where the official description is wrong: decimals as integers, lists as objects or texts, fields
@@ -151,6 +156,18 @@ class World:
         own: dict[str, Any] = {
             "payment": payment("bravo@bunq.com", "0.10"),
             "payment-batch": {"payments": [payment("bravo@bunq.com", "0.10")]},
+            "draft-payment": {
+                "entries": [payment("bravo@bunq.com", "0.10")],
+                "number_of_required_accepts": 1,
+            },
+            "schedule-payment": {
+                "payment": payment("bravo@bunq.com", "0.10"),
+                "schedule": MONTHLY,
+            },
+            "schedule-payment-batch": {
+                "payments": [payment("bravo@bunq.com", "0.10")],
+                "schedule": MONTHLY,
+            },
             "request-inquiry": request("bravo@bunq.com", "0.10"),
             "request-inquiry-batch": {
                 "request_inquiries": [request("bravo@bunq.com", "1.00")],
@@ -179,6 +196,7 @@ class World:
             "user-company": {"session_timeout": 3600},
         }
         updates: dict[str, Any] = {
+            "schedule.schedule-instance": {"state": "RETRY"},
             "request-inquiry": {"status": "REVOKED"},
             "request-inquiry-batch": {"status": "REVOKED"},
             "request-response": {"status": "REJECTED"},
@@ -251,6 +269,7 @@ def world(key: KeyPair) -> Iterator[World]:
     installation = person.call("GET", "/installation").item["id"]
     home.ids |= {"installation": installation, "installationID": installation}
     home.ids["payment-service-provider-credential"] = credential
+    plan_things(home)
     with bank.ledger.transaction():
         for kind in ("MonetaryAccountCard",):
             number = bank.ledger.add_account(
@@ -274,6 +293,20 @@ def world(key: KeyPair) -> Iterator[World]:
         )
     yield home
     bank.close()
+
+
+def plan_things(world: World) -> None:
+    """Have a schedule with a turn that fails each time, for what hangs under schedules."""
+    once = MONTHLY | {"recurrence_unit": "ONCE", "time_start": "2026-04-01 09:00:00.000000"}
+    order = {"payment": payment("bravo@bunq.com", "9999.00"), "schedule": once}
+    number = world.person.create(f"{world.person.account}/schedule-payment", order)
+    path = f"{world.person.account}/schedule/{number}/schedule-instance"
+    turn = world.person.call("GET", path).item["id"]
+    world.ids |= {"schedule": number, "scheduleID": number, "schedule-paymentID": number}
+    world.ids |= {"schedule-instance": turn, "schedule-instanceID": turn}
+    for name in ("draft-payment", "schedule-payment-batch"):
+        create = catalogue.operation(f"{name}.create")
+        world.ids[f"{name}ID"] = world.post(create, world.path(create))
 
 
 def insist_on_shape(type_name: str, item: Any) -> None:

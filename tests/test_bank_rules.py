@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Visitor, payment, request
+from conftest import Door, Frozen, Hook, Visitor, payment, refusal, request
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bunqkit import handshake
-from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, CardUse
 from bunqkit.signing import KeyPair
@@ -24,66 +20,10 @@ from bunqkit.signing import KeyPair
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 
 
-@pytest.fixture
-def friend(door: Door, other_key: KeyPair) -> Visitor:
-    """Give a second person of the same bank, with money."""
-    friend = Visitor(door, other_key)
-    friend.top_up()
-    return friend
-
-
-def refusal(call: Callable[[], Any]) -> tuple[int, str]:
-    """Give status and text of a call that must be refused."""
-    with pytest.raises(ApiError) as caught:
-        call()
-    return caught.value.status, caught.value.messages[0]
-
-
 def upload(visitor: Visitor, path: str, content: bytes = PNG, kind: str = "image/png") -> Any:
     """Upload a file; give the answer's item."""
     headers = {"Content-Type": kind, "X-Bunq-Attachment-Description": "a picture"}
     return visitor.call("POST", path, content, headers=headers).item
-
-
-class Hook:
-    """A target of callbacks on this machine, which answers as it is told."""
-
-    def __init__(self) -> None:
-        self.came: list[tuple[str, bytes]] = []
-        self.status = 200
-        hook = self
-
-        class Target(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.came.append((self.headers["X-Bunq-Server-Signature"], body))
-                self.send_response(hook.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Target)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def bodies(self) -> list[dict[str, Any]]:
-        """Give what came."""
-        return [json.loads(body)["NotificationUrl"] for _, body in self.came]
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Give a target of callbacks."""
-    hook = Hook()
-    yield hook
-    hook.close()
 
 
 # Requests for money

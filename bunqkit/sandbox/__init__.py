@@ -83,5 +83,6 @@ from bunqkit.sandbox.faults import Fault
 from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.office import Office
 from bunqkit.sandbox.resources.card_use import CardUse
+from bunqkit.sandbox.resources.debits import DirectDebit
 
-__all__ = ["Bank", "CardUse", "Clock", "Fault", "Habits", "Office"]
+__all__ = ["Bank", "CardUse", "Clock", "DirectDebit", "Fault", "Habits", "Office"]

@@ -1,8 +1,8 @@
 """What the bank will do later: one list, in order of due time, done when the clock passes it.
 
-A line says when, what kind of thing, and which one. What is due is done at the clock's being moved,
-before each call, and when the books are opened; each line in a transaction of its own, as if it
-were its due time. So a bank that was killed half way goes on where it stopped, and does nothing twice.
+A line says when, what kind of thing, and which one. What is due is done when the clock is moved,
+before each call, and when the books are opened: each line in a transaction of its own, as if it
+were its due time. So a bank that was killed half way goes on from there and does nothing twice.
 """
 
 from __future__ import annotations

@@ -41,8 +41,10 @@ from bunqkit.sandbox.refusal import (
 from bunqkit.sandbox.resources import access
 from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
 from bunqkit.sandbox.resources.duties import DUTIES
 from bunqkit.sandbox.resources.rules import rule_of
+from bunqkit.sandbox.resources.tabs import pay_tab
 from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.sandbox.routes import Routes, read_paging
 from bunqkit.signing import KeyPair, PublicKey
@@ -194,6 +196,37 @@ class Bank:
         """Refund a card payment, in part or wholly, or reverse it; give the payment's id."""
         with self.ledger.transaction():
             number = give_back(self.ledger, action_id, cents=cents, is_reversal=reverse)
+        self._courier.wake()
+        return number
+
+    def direct_debit(self, account_id: int, debit: DirectDebit) -> int:
+        """Collect from somebody's account; give the id of the request response."""
+        with self.ledger.transaction():
+            number = send_debit(self.ledger, account_id, debit)
+        self._courier.wake()
+        return number
+
+    def pay_tab(
+        self,
+        tab_id: int,
+        *,
+        cents: int | None = None,
+        name: str = "J. de Vries",
+        account_id: int | None = None,
+    ) -> int:
+        """Pay by a bunq.me link; give the payment's id.
+
+        Parameters
+        ----------
+        tab_id
+            Which link.
+        cents
+            How much; needed if the link does not say it.
+        name, account_id
+            Who pays: somebody outside, by iDEAL, or an account of the bank.
+        """
+        with self.ledger.transaction():
+            number = pay_tab(self.ledger, tab_id, cents=cents, name=name, account_id=account_id)
         self._courier.wake()
         return number
 

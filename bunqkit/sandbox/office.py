@@ -20,6 +20,7 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.faults import Fault
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.card_use import CardUse
+from bunqkit.sandbox.resources.debits import DirectDebit
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -68,6 +69,8 @@ class Office:
             "faults": self._set_faults,
             "cards/use": self._use_card,
             "cards/give-back": self._give_back,
+            "debits/send": self._send_debit,
+            "tabs/pay": self._pay_tab,
             "callbacks/deliver": lambda _order: {"tried": self.bank.deliver()},
             "place": self._place,
         }
@@ -179,6 +182,13 @@ class Office:
 
     def _give_back(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.give_back(int(order.pop("mastercard_action_id")), **order)}
+
+    def _send_debit(self, order: dict[str, Any]) -> object:
+        account_id = int(order.pop("account_id"))
+        return {"request_response_id": self.bank.direct_debit(account_id, DirectDebit(**order))}
+
+    def _pay_tab(self, order: dict[str, Any]) -> object:
+        return {"payment_id": self.bank.pay_tab(int(order.pop("tab_id")), **order)}
 
     def _place(self, order: dict[str, Any]) -> object:
         return {"id": self.bank.place(order["path"], order.get("values"))}

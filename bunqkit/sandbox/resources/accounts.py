@@ -31,29 +31,68 @@ _SUB_STATUSES = {
     "BLOCKED": ("COMPLETELY", "ONLY_ACCEPTING_INCOMING"),
     "CANCELLED": ("REDEMPTION_INVOLUNTARY", "REDEMPTION_VOLUNTARY", "PERMANENT"),
 }
-_MINE = (
-    "(person_id = ? OR EXISTS (SELECT 1 FROM co_owner WHERE account_id = account.id "
-    "AND co_owner.person_id = ? AND co_owner.status IN ('PENDING', 'ACCEPTED')))"
+_OWNED = (
+    "SELECT id FROM account WHERE person_id = ? UNION SELECT account_id FROM co_owner "
+    "WHERE person_id = ? AND status IN ('PENDING', 'ACCEPTED')"
 )
+_SHARED = "SELECT account_id, access FROM share WHERE person_id = ? AND is_open"
+# What one may do with somebody else's account, the least first.
+_RIGHTS = ("VIEW_BALANCE", "VIEW_TRANSACTION", "DRAFT_PAYMENT", "FULL_TRANSIENT", "OWNER")
 
 
 def own_account(call: Call, name: str = "monetary-accountID") -> sqlite3.Row:
-    """Read the account in the path; somebody else's is not found."""
-    row = call.ledger.row(
-        f"SELECT * FROM account WHERE id = ? AND {_MINE}",
-        call.number(name),
-        call.person_id,
-        call.person_id,
-    )
-    if row is None:
+    """Read the account in the path: one's own, or one that is shared far enough for the call."""
+    row = call.ledger.row("SELECT * FROM account WHERE id = ?", call.number(name))
+    if row is None or _right(call, row) is None:
         raise not_found("Monetary account", call.ids[name])
+    insist_on_right(call, row, _needed(call, name))
     return row
+
+
+def insist_on_right(call: Call, account: sqlite3.Row, needed: str) -> None:
+    """Refuse what goes beyond the access that the owner of an account has given.
+
+    Raises
+    ------
+    Refusal
+        403, in words of our own: no source shows bunq's.
+    """
+    if _RIGHTS.index(_right(call, account) or _RIGHTS[0]) < _RIGHTS.index(needed):
+        raise refuse(403, "This account is shared with you, but not for this.")
+
+
+def _right(call: Call, account: sqlite3.Row) -> str | None:
+    """Give what the caller may do with an account."""
+    person_id, ledger, number = call.person_id, call.ledger, account["id"]
+    if account["person_id"] == person_id or ledger.row(
+        f"SELECT 1 WHERE ? IN ({_OWNED})", number, person_id, person_id
+    ):
+        return "OWNER"
+    row = ledger.row(f"{_SHARED} AND account_id = ?", person_id, number)
+    return None if row is None else str(row["access"])
+
+
+def _needed(call: Call, name: str) -> str:
+    """Give what one must be allowed to for a call.
+
+    Source: the official description, for the four kinds of access.
+    """
+    resource, method = call.operation.resource, call.operation.method
+    if method == "GET":
+        return "VIEW_BALANCE" if name == "itemId" else "VIEW_TRANSACTION"
+    if resource == "draft-payment":
+        return "DRAFT_PAYMENT"
+    return "FULL_TRANSIENT" if resource.startswith(_TRANSIENT) else "OWNER"
+
+
+# What an account is used for day by day; closing, sharing and whitelisting is its owner's.
+_TRANSIENT = ("payment", "request-", "schedule", "bunqme-tab", "attachment")
 
 
 def list_accounts(call: Call) -> Page:
     """List the accounts of a kind, or of all, newest first; ``status`` may narrow them down."""
-    condition = _MINE
-    values: list[object] = [call.person_id, call.person_id]
+    condition = f"id IN ({_OWNED} UNION SELECT account_id FROM ({_SHARED}))"
+    values: list[object] = [call.person_id] * 3
     for column, wanted in (("kind", call.operation.wrapper), ("status", call.query.get("status"))):
         if wanted not in (None, "*"):
             condition += f" AND account.{column} = ?"

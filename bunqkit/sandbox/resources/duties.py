@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from bunqkit.sandbox.agenda import Duty
-from bunqkit.sandbox.resources import access
+from bunqkit.sandbox.resources import access, debits, schedules, shares, tabs
 
 DUTIES: dict[str, Duty] = {
     "api key": access.forget_key,
+    "debit": debits.collect_again,
+    "debit expiry": debits.expire_debit,
+    "schedule": schedules.run_schedule,
     "session": access.end_session,
+    "share": shares.keep_time,
+    "tab": tabs.expire_tab,
 }
 """One for each kind of line that anything plans."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources import cards, payments, requests
+from bunqkit.sandbox.resources import cards, drafts, payments, requests, schedules, shares, tabs
 from bunqkit.sandbox.resources.call import Call, Item, Page, read_id
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.things import tell_thing
@@ -22,6 +22,14 @@ _OBJECTS: dict[str, tuple[str, str, Callable[[Ledger, sqlite3.Row], Item]]] = {
     "RequestInquiry": ("request", "id", requests.tell_request),
     "RequestInquiryBatch": ("thing", "id", requests.tell_batch),
     "RequestResponse": ("request", "response_id", requests.tell_response),
+    "BunqMeTab": ("thing", "id", tabs.tell_tab),
+    "BunqMeTabResultResponse": ("thing", "id", tabs.tell_result),
+    "ShareInviteBankInquiry": ("thing", "id", shares.tell_inquiry),
+    "ShareInviteBankResponse": ("thing", "id", shares.tell_response),
+    "DraftPayment": ("thing", "id", drafts.tell_draft),
+    "ScheduledPayment": ("thing", "id", schedules.tell_scheduled),
+    "ScheduledPaymentBatch": ("thing", "id", schedules.tell_scheduled),
+    "ScheduledInstance": ("thing", "id", schedules.tell_instance),
     "Card": ("thing", "id", cards.tell_card),
 }
 
@@ -88,5 +96,4 @@ def _object(ledger: Ledger, kind: str, number: int) -> dict[str, object] | None:
     row = ledger.row(f"SELECT * FROM {table} WHERE {key} = ?", number)
     if row is None:
         return None
-    name, item = tell(ledger, row)
-    return {name: item}
+    return {kind: tell(ledger, row)[1]}

@@ -116,7 +116,9 @@ def pay_batch(
     """Pay several at once, all of them or none; give the batch's id."""
     if not bodies:
         raise refuse(400, "A payment batch needs at least one payment.")
-    number = add_thing(ledger, f"monetary-account/{account['id']}/payment-batch", "PaymentBatch", {})
+    number = add_thing(
+        ledger, f"monetary-account/{account['id']}/payment-batch", "PaymentBatch", {}
+    )
     paid = [pay(ledger, account, body, batch_id=number, **more) for body in bodies]
     change_thing(ledger, read_thing(ledger, number), {"payment_ids": paid})
     record(ledger, account["id"], "PaymentBatch", number)

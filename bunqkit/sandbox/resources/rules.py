@@ -11,13 +11,18 @@ from bunqkit.sandbox.resources import (
     card_use,
     cards,
     credentials,
+    debits,
+    drafts,
     files,
     funds,
     history,
     notifications,
     payments,
     requests,
+    schedules,
+    shares,
     statements,
+    tabs,
     things,
     users,
 )
@@ -77,6 +82,37 @@ _RULES: dict[str, Rule] = {
     "payment-batch.get": payments.get_batch,
     "payment-batch.create": payments.create_batch,
     "payment-batch.update": payments.update_batch,
+    "draft-payment.list": drafts.list_drafts,
+    "draft-payment.get": drafts.get_draft,
+    "draft-payment.create": drafts.create_draft,
+    "draft-payment.update": drafts.update_draft,
+    "schedule.list": schedules.list_schedules,
+    "schedule.get": schedules.get_schedule,
+    "user.schedule.list": schedules.list_schedules,
+    "schedule-payment.list": schedules.list_payments,
+    "schedule-payment.get": schedules.get_payment,
+    "schedule-payment.create": schedules.create_payment,
+    "schedule-payment.update": schedules.update_payment,
+    "schedule-payment.delete": schedules.delete_payment,
+    "schedule-payment-batch.get": schedules.get_payment,
+    "schedule-payment-batch.create": schedules.create_payment,
+    "schedule-payment-batch.update": schedules.update_payment,
+    "schedule-payment-batch.delete": schedules.delete_payment,
+    "schedule.schedule-instance.list": schedules.list_instances,
+    "schedule.schedule-instance.get": schedules.get_instance,
+    "schedule.schedule-instance.update": schedules.update_instance,
+    "bunqme-tab.list": tabs.list_tabs,
+    "bunqme-tab.get": tabs.get_tab,
+    "bunqme-tab.create": tabs.create_tab,
+    "bunqme-tab.update": tabs.update_tab,
+    "bunqme-tab-result-response.get": tabs.get_result,
+    "share-invite-monetary-account-inquiry.list": shares.list_inquiries,
+    "share-invite-monetary-account-inquiry.get": shares.get_inquiry,
+    "share-invite-monetary-account-inquiry.create": shares.create_inquiry,
+    "share-invite-monetary-account-inquiry.update": shares.update_inquiry,
+    "share-invite-monetary-account-response.list": shares.list_responses,
+    "share-invite-monetary-account-response.get": shares.get_response,
+    "share-invite-monetary-account-response.update": shares.update_response,
     "request-inquiry.list": requests.list_requests,
     "request-inquiry.get": requests.get_request,
     "request-inquiry.create": requests.create_request,
@@ -145,6 +181,14 @@ _GENERIC: dict[str, Rule] = {
 }
 
 
+_WHITELISTS: dict[str, Rule] = {
+    "list": debits.list_whitelists,
+    "get": debits.get_whitelist,
+    "create": debits.create_whitelist,
+    "update": debits.update_whitelist,
+}
+
+
 def rule_of(operation: Operation) -> Rule:
     """Give the rule that answers an operation."""
     return own_rule(operation) or _GENERIC.get(operation.verb) or statements.read_paper
@@ -158,6 +202,8 @@ def own_rule(operation: Operation) -> Rule | None:
         return found
     if resource.removeprefix("monetary-account-") in _ACCOUNT_KINDS and resource != "card":
         return _ACCOUNTS[verb]
+    if resource.removeprefix("user.").startswith("whitelist-sdd"):
+        return _WHITELISTS.get(verb)
     if resource.endswith(".note-attachment"):
         return _NOTES.get(verb)
     return _FILTERS.get(verb) if "notification-filter-" in resource else None
