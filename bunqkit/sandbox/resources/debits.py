@@ -1,9 +1,9 @@
 """Direct debits that come in, and the whitelists that let them pass.
 
 Source: bunq docs, "Request response" for what one is asked, "Whitelist" for what is paid unasked.
-That a debit waits for three days, and is then paid unless the account's setting says otherwise, is a
-rule of our own, as are the words AUTO_ACCEPT and AUTO_REJECT: no source names them. bunq has no call
-to send a debit: ``Bank.direct_debit`` and the control desk do.
+That a debit waits for three days and is then paid, unless the account's setting says otherwise, is
+a rule of our own, as are the words AUTO_ACCEPT and AUTO_REJECT: no source names them. bunq has no
+call to send a debit: ``Bank.direct_debit`` and the control desk do.
 """
 
 from __future__ import annotations
