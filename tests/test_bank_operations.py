@@ -19,7 +19,7 @@ from bunqkit import catalogue, handshake
 from bunqkit.catalogue import Operation, type_named
 from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import Bank, doors
+from bunqkit.sandbox import Bank, DirectDebit, doors
 from bunqkit.signing import KeyPair
 
 EVERY = catalogue.operations()
@@ -117,9 +117,9 @@ class World:
             return self.post(create, path)
         path = self.path(operation, itemId=0).rpartition("/")[0]
         self.ids["_"] = path
-        if collection.endswith("}/whitelist-sdd") and operation.wrapper == "*":
-            scope = path.removeprefix("/") + "-one-off"
-            return thing(self.bank, scope, "WhitelistSddOneOff")
+        if collection.endswith("}/whitelist-sdd"):
+            create = catalogue.operation("whitelist-sdd-one-off.create")
+            return self.post(create, self.path(create))
         return self.bank.place(path)
 
     def post(self, operation: Operation, path: str) -> Any:
@@ -150,6 +150,12 @@ class World:
             )
         return self.visitor(operation).call(operation.method, path, body)
 
+    def debit(self) -> dict[str, int]:
+        """Give the body of a whitelist: for a direct debit that has come in."""
+        debit = DirectDebit(1_00)
+        number = self.bank.direct_debit(self.person.account_id, debit)
+        return {"monetary_account_paying_id": self.person.account_id, "request_id": number}
+
     def body(self, operation: Operation) -> Any:  # noqa: PLR0911 (a table with exceptions)
         """Give a body that the operation's own rules take."""
         name = operation.resource
@@ -167,6 +173,9 @@ class World:
             "schedule-payment-batch": {
                 "payments": [payment("bravo@bunq.com", "0.10")],
                 "schedule": MONTHLY,
+            },
+            "share-invite-monetary-account-inquiry": {
+                "counter_user_alias": {"type": "EMAIL", "value": "bravo@bunq.com"}
             },
             "request-inquiry": request("bravo@bunq.com", "0.10"),
             "request-inquiry-batch": {
@@ -197,6 +206,9 @@ class World:
         }
         updates: dict[str, Any] = {
             "schedule.schedule-instance": {"state": "RETRY"},
+            "bunqme-tab": {"status": "CANCELLED"},
+            "share-invite-monetary-account-inquiry": {"status": "REVOKED"},
+            "share-invite-monetary-account-response": {"status": "ACCEPTED"},
             "request-inquiry": {"status": "REVOKED"},
             "request-inquiry-batch": {"status": "REVOKED"},
             "request-response": {"status": "REJECTED"},
@@ -209,6 +221,8 @@ class World:
             return {} if name.endswith("-card") else {"description": "renamed"}
         if name in own:
             return own[name]
+        if name.startswith("whitelist-sdd-"):
+            return self.debit()
         if name.endswith("note-attachment"):
             return {"attachment_id": self.ids["attachmentID"], "description": "a note"}
         if name.startswith("card-"):
@@ -357,6 +371,14 @@ def prepare(world: World, operation: Operation) -> tuple[str, Any]:
         world.company.create(path, request(world.person.email))
         asked = world.person.call("GET", f"{world.person.account}/request-response").items
         world.ids["request-response"] = asked[0]["id"]
+    if operation.name == "share-invite-monetary-account-response.update":
+        # An invitation is answered once.
+        alias = {"type": "EMAIL", "value": world.person.email}
+        path = f"{world.company.account}/share-invite-monetary-account-inquiry"
+        world.company.create(path, {"counter_user_alias": alias})
+        path = f"/user/{world.person.session.user_id}/share-invite-monetary-account-response"
+        asked = world.person.call("GET", path).items
+        world.ids["share-invite-monetary-account-response"] = asked[0]["id"]
     if operation.name == "notification-filter-failure.create":
         world.bank.ledger.execute("UPDATE callback SET due = NULL, problem = 'x' WHERE id = 1")
     number = world.item(operation) if operation.path.endswith("/{itemId}") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import sys
@@ -130,7 +131,9 @@ class Server:
     def close(self) -> None:
         """End ``run()``, from whatever thread."""
         self._is_closing.set()
-        self._server.pull_trigger()
+        # The loop may have seen it before it is woken, and closed everything.
+        with contextlib.suppress(OSError):
+            self._server.pull_trigger()
 
 
 def _cutting(application: WSGIApplication) -> WSGIApplication:

@@ -23,6 +23,7 @@ from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.recurrence import check_schedule, due_at
 from bunqkit.sandbox.resources.requests import add_request, answer, read_request
+from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.things import (
     add_thing,
     as_placed,
@@ -293,7 +294,8 @@ def _both(call: Call) -> tuple[str, tuple[object, ...]]:
 def _tell_as(call: Call, ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a whitelist under its own name, or under the one of the account's collection."""
     name, item = tell_whitelist(ledger, row)
-    return (name, item) if call.operation.wrapper == "*" else (call.operation.wrapper, item)
+    wrapper = call.operation.wrapper
+    return (name, item) if wrapper == "*" else (wrapper, shape(wrapper, item))
 
 
 @as_placed
