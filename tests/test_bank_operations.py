@@ -59,6 +59,21 @@ ELSEWHERE = {
 }
 
 
+PLAN_ABROAD = {
+    "currency_source": "EUR",
+    "currency_target": "GBP",
+    "amount_target": {"value": "1.00", "currency": "GBP"},
+}
+RECIPIENT = {
+    "type": "sort_code",
+    "name_account_holder": "Somebody Abroad",
+    "detail": [
+        {"key": "sortCode", "value": "200000"},
+        {"key": "accountNumber", "value": "55779911"},
+    ],
+}
+
+
 @dataclass
 class World:
     """A person and a company, each with something of everything that has a table of its own."""
@@ -174,6 +189,24 @@ class World:
                 "payments": [payment("bravo@bunq.com", "0.10")],
                 "schedule": MONTHLY,
             },
+            "currency-conversion-quote": {
+                "amount": EUR,
+                "currency_source": "EUR",
+                "currency_target": "USD",
+                "order_type": "SELL",
+                "counterparty_alias": {"type": "EMAIL", "value": self.person.email},
+            },
+            "transferwise-quote": PLAN_ABROAD,
+            "transferwise-quote-temporary": PLAN_ABROAD,
+            "transferwise-quote.transferwise-recipient": RECIPIENT,
+            "transferwise-quote.transferwise-recipient-requirement": RECIPIENT,
+            "transferwise-quote.transferwise-transfer-requirement": {
+                "recipient_id": str(self.ids.get("recipient"))
+            },
+            "transferwise-quote.transferwise-transfer": {
+                "monetary_account_id": self.person.account_id,
+                "recipient_id": self.ids.get("recipient"),
+            },
             "share-invite-monetary-account-inquiry": {
                 "counter_user_alias": {"type": "EMAIL", "value": "bravo@bunq.com"}
             },
@@ -207,6 +240,7 @@ class World:
         updates: dict[str, Any] = {
             "schedule.schedule-instance": {"state": "RETRY"},
             "bunqme-tab": {"status": "CANCELLED"},
+            "currency-conversion-quote": {"status": "ACCEPTED"},
             "share-invite-monetary-account-inquiry": {"status": "REVOKED"},
             "share-invite-monetary-account-response": {"status": "ACCEPTED"},
             "request-inquiry": {"status": "REVOKED"},
@@ -284,6 +318,11 @@ def world(key: KeyPair) -> Iterator[World]:
     home.ids |= {"installation": installation, "installationID": installation}
     home.ids["payment-service-provider-credential"] = credential
     plan_things(home)
+    person.create(f"{user}/monetary-account-bank", {"currency": "USD"})
+    quote = catalogue.operation("transferwise-quote.create")
+    home.ids["transferwise-quoteID"] = home.post(quote, home.path(quote))
+    recipient = catalogue.operation("transferwise-quote.transferwise-recipient.create")
+    home.ids["recipient"] = home.post(recipient, home.path(recipient))
     with bank.ledger.transaction():
         for kind in ("MonetaryAccountCard",):
             number = bank.ledger.add_account(
@@ -379,6 +418,10 @@ def prepare(world: World, operation: Operation) -> tuple[str, Any]:
         path = f"/user/{world.person.session.user_id}/share-invite-monetary-account-response"
         asked = world.person.call("GET", path).items
         world.ids["share-invite-monetary-account-response"] = asked[0]["id"]
+    if operation.name.startswith("transferwise-quote.transferwise-transfer."):
+        # A quote is paid once.
+        quote = catalogue.operation("transferwise-quote.create")
+        world.ids["transferwise-quoteID"] = world.post(quote, world.path(quote))
     if operation.name == "notification-filter-failure.create":
         world.bank.ledger.execute("UPDATE callback SET due = NULL, problem = 'x' WHERE id = 1")
     number = world.item(operation) if operation.path.endswith("/{itemId}") else None

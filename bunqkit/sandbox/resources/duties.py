@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from bunqkit.sandbox.agenda import Duty
-from bunqkit.sandbox.resources import access, debits, schedules, shares, tabs
+from bunqkit.sandbox.resources import (
+    access,
+    conversions,
+    debits,
+    schedules,
+    shares,
+    tabs,
+    transfers,
+)
 
 DUTIES: dict[str, Duty] = {
     "api key": access.forget_key,
+    "conversion quote": conversions.expire_quote,
     "debit": debits.collect_again,
     "debit expiry": debits.expire_debit,
     "schedule": schedules.run_schedule,
     "session": access.end_session,
     "share": shares.keep_time,
     "tab": tabs.expire_tab,
+    "transfer": transfers.arrive,
+    "transfer quote": transfers.expire_quote,
 }
 """One for each kind of line that anything plans."""

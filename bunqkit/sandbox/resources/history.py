@@ -10,7 +10,16 @@ from collections.abc import Callable
 
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources import cards, drafts, payments, requests, schedules, shares, tabs
+from bunqkit.sandbox.resources import (
+    cards,
+    drafts,
+    payments,
+    requests,
+    schedules,
+    shares,
+    tabs,
+    transfers,
+)
 from bunqkit.sandbox.resources.call import Call, Item, Page, read_id
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.things import tell_thing
@@ -26,6 +35,7 @@ _OBJECTS: dict[str, tuple[str, str, Callable[[Ledger, sqlite3.Row], Item]]] = {
     "BunqMeTabResultResponse": ("thing", "id", tabs.tell_result),
     "ShareInviteBankInquiry": ("thing", "id", shares.tell_inquiry),
     "ShareInviteBankResponse": ("thing", "id", shares.tell_response),
+    "TransferwisePayment": ("thing", "id", transfers.tell_transfer),
     "DraftPayment": ("thing", "id", drafts.tell_draft),
     "ScheduledPayment": ("thing", "id", schedules.tell_scheduled),
     "ScheduledPaymentBatch": ("thing", "id", schedules.tell_scheduled),

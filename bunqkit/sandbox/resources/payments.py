@@ -229,6 +229,8 @@ def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> t
         found = ledger.account_behind("IBAN", iban)
         if found is not None and found["person_id"] is not None:
             return int(found["id"]), False
+        if found is not None and found["currency"] != currency:
+            raise refuse(400, "The currencies of the two accounts differ.")
         return ledger.outsider(alias["name"], iban=iban, currency=currency), True
     if kind not in ("EMAIL", "PHONE_NUMBER"):
         raise refuse(400, f'"{kind}" is not a valid type of alias.')
