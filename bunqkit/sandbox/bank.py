@@ -41,6 +41,7 @@ from bunqkit.sandbox.refusal import (
 from bunqkit.sandbox.resources import access
 from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
 from bunqkit.sandbox.resources.duties import DUTIES
 from bunqkit.sandbox.resources.rules import rule_of
@@ -205,6 +206,11 @@ class Bank:
             number = send_debit(self.ledger, account_id, debit)
         self._courier.wake()
         return number
+
+    def categorise(self, payment_id: int, category: str) -> None:
+        """Put somebody's payment into a category, the bank's or one of their own."""
+        with self.ledger.transaction():
+            categorise(self.ledger, payment_id, category)
 
     def pay_tab(
         self,

@@ -51,6 +51,10 @@ _MOST = 10**17
 _MOST_KNOWN = 10_000
 
 
+EXTERNAL = "MonetaryAccountExternal"
+"""How the kinds of accounts begin that are a person's and kept at another bank."""
+
+
 @dataclass(frozen=True)
 class Movement:
     """What moves from one account to another, and how it is told on both sides."""
@@ -331,6 +335,8 @@ class Ledger:
                     "The balance of this account is not sufficient for this payment.",
                     "Het saldo van deze rekening is niet toereikend voor deze betaling.",
                 )
+            if source["person_id"] is not None and source["kind"].startswith(EXTERNAL):
+                raise refuse(400, "Money can't be paid from an account at another bank.")
             if "CANCELLED" in (source["status"], target["status"]):
                 raise refuse(400, "One of the two accounts is closed.")
             if source["status"] == "BLOCKED" or "COMPLETELY" in (
@@ -443,6 +449,10 @@ class Ledger:
     def new_uuid(self, kind: str, number: int) -> str:
         """Give the uuid of one thing, decided by the seed."""
         return str(uuid.UUID(int=self.chance(f"uuid/{kind}", number).getrandbits(128), version=4))
+
+    def new_iban(self, bank: str, number: int) -> str:
+        """Give an IBAN that nobody has, at a bank of choice."""
+        return self._new_iban(bank, self.chance("iban", number))
 
     def _new_iban(self, bank: str, luck: random.Random) -> str:
         while True:

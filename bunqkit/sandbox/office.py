@@ -71,6 +71,7 @@ class Office:
             "cards/give-back": self._give_back,
             "debits/send": self._send_debit,
             "tabs/pay": self._pay_tab,
+            "payments/categorise": self._categorise,
             "callbacks/deliver": lambda _order: {"tried": self.bank.deliver()},
             "place": self._place,
         }
@@ -189,6 +190,10 @@ class Office:
 
     def _pay_tab(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.pay_tab(int(order.pop("tab_id")), **order)}
+
+    def _categorise(self, order: dict[str, Any]) -> object:
+        self.bank.categorise(int(order["payment_id"]), str(order["category"]))
+        return {"category": order["category"]}
 
     def _place(self, order: dict[str, Any]) -> object:
         return {"id": self.bank.place(order["path"], order.get("values"))}

@@ -12,15 +12,19 @@ import sqlite3
 from decimal import Decimal
 from typing import Any
 
+from bunqkit.sandbox import agenda
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import EXTERNAL, Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.labels import holder_of, label_user, tell_avatar
+from bunqkit.sandbox.resources.recurrence import next_quarter_day
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _DAILY_LIMIT = "1000.00"
+MOST_ACCOUNTS = 25
+"""Of the largest plan. Source: third parties' figures."""
 # Source: bunq docs; which other currencies an account may have differs by plan.
 _CURRENCIES = ("EUR", "USD", "GBP")
 # Which sub-statuses go with which status. Source: the official description.
@@ -114,18 +118,26 @@ def create_account(call: Call) -> list[Item]:
     _check_amounts(body, currency)
     _check_avatar(ledger, body)
     people = _co_owners(call, body.pop("all_co_owner", None) or [])
+    kind = call.operation.body or ""
+    is_external = kind.startswith(EXTERNAL)
+    if not is_external and count_accounts(ledger, call.person_id) >= MOST_ACCOUNTS:
+        raise refuse(400, f"You can't have more than {MOST_ACCOUNTS} monetary accounts.")
+    if is_external:
+        body |= _link(body.get("service"))
     for name in ("status", "sub_status", "alias"):
         body.pop(name, None)
     person = ledger.person(call.person_id)
-    assert call.operation.body is not None
     number = ledger.add_account(
         call.person_id,
-        kind=call.operation.body,
+        kind=kind,
         holder=person["label"],
         description=body.pop("description", None) or "bunq account",
         currency=currency,
+        iban=ledger.new_iban("INGB", ledger.next_id("draw")) if is_external else None,
         details=_kept(body),
     )
+    if kind == "MonetaryAccountSavings":
+        agenda.plan(ledger, "interest", number, next_quarter_day(ledger.clock.now()))
     for each in people:
         status = "ACCEPTED" if each == call.person_id else "PENDING"
         ledger.add_co_owner(number, each, status)
@@ -172,6 +184,31 @@ def update_account(call: Call) -> list[Item]:
         details=json.dumps({**json.loads(account["details"]), **_kept(body)}),
     )
     return created(account["id"])
+
+
+def count_accounts(ledger: Ledger, person_id: int) -> int:
+    """Count the open accounts that the bank keeps for a person: those elsewhere are free."""
+    row = ledger.row(
+        "SELECT COUNT(*) AS number FROM account WHERE person_id = ? AND status <> 'CANCELLED' "
+        "AND kind NOT LIKE ?",
+        person_id,
+        f"{EXTERNAL}%",
+    )
+    assert row is not None
+    return int(row["number"])
+
+
+def _link(service: str | None) -> dict[str, Any]:
+    """Give what an account at another bank has beside one's own: which bank, and since when."""
+    bank = {
+        "account_information_service_status": "ACTIVE",
+        "payment_information_service_status": "INACTIVE",
+        "name": "Bank Elders",
+        "country": "NL",
+        "audience_private_status": True,
+        "audience_business_status": False,
+    }
+    return {"service": service or "OPEN_BANKING", "provider_bank": bank}
 
 
 def _account_of_kind(call: Call, kind: str) -> sqlite3.Row:
@@ -278,9 +315,25 @@ def tell_account(ledger: Ledger, row: sqlite3.Row) -> Item:
         "timezone": "europe/amsterdam",
         "total_request_pending": amount(_pending(ledger, row["id"]), currency),
         "all_co_owner": _tell_owners(ledger, row["id"]),
+        "open_banking_account": _tell_link(row, details),
         "savings_goal_progress": _progress(row["balance"], details.get("savings_goal")),
     }
     return row["kind"], shape(row["kind"], values)
+
+
+def _tell_link(row: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any] | None:
+    """Give what another bank says of an account there."""
+    if "provider_bank" not in details:
+        return None
+    balance = amount(row["balance"], row["currency"])
+    return {
+        "status": "ACTIVE",
+        "iban": row["iban"],
+        "time_synced_last": row["updated"],
+        "provider_bank": details["provider_bank"],
+        "balance_booked": balance,
+        "balance_available": balance,
+    }
 
 
 def _aliases(

@@ -98,6 +98,12 @@ def update_draft(call: Call) -> list[Item]:
     return created(row["id"])
 
 
+def end_draft(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
+    """End a draft's waiting without its owner."""
+    rewrite_thing(ledger, row, {"status": status}, secret=secret_of(row))
+    _tell_all(ledger, row["id"], status)
+
+
 def _check_entries(
     call: Call, account: sqlite3.Row, told: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:

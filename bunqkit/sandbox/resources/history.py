@@ -5,6 +5,7 @@ Source: bunq docs, "Event"; clients for the filters.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources import (
     cards,
+    categories,
     drafts,
     payments,
     requests,
@@ -69,6 +71,24 @@ def list_events(call: Call) -> Page:
 _MOST_ACCOUNTS = 100
 
 
+def search_events(call: Call) -> Page:
+    """List the payments' events of a time and a category, newest first.
+
+    ``time_start``, ``time_end`` and ``category`` in the query; the names are our own, no source
+    shows bunq's.
+    """
+    wanted = call.query.get("category")
+    ids = [
+        row["id"]
+        for row, category in categories.payments_between(call)
+        if wanted in (None, category)
+    ]
+    condition = (
+        "person_id = ? AND kind = 'Payment' AND object_id IN (SELECT value FROM json_each(?))"
+    )
+    return call.page("event", condition, (call.person_id, json.dumps(ids)), _tell)
+
+
 def get_event(call: Call) -> list[Item]:
     """Give one event."""
     row = call.ledger.row(
@@ -95,8 +115,15 @@ def _tell(ledger: Ledger, row: sqlite3.Row) -> Item:
         "status": row["status"],
         "is_event_latest_for_object": True,
         "is_event_reassignable": False,
+        "additional_transaction_information": _category(ledger, row),
     }
     return "Event", shape("Event", values)
+
+
+def _category(ledger: Ledger, row: sqlite3.Row) -> dict[str, object] | None:
+    if row["kind"] != "Payment":
+        return None
+    return categories.tell_category(ledger, row["object_id"])
 
 
 def _object(ledger: Ledger, kind: str, number: int) -> dict[str, object] | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bunqkit.sandbox.ledger import Ledger, Movement, is_iban
+from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
@@ -228,7 +228,7 @@ def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> t
             raise refuse(400, f'"{value}" is not a valid IBAN.')
         found = ledger.account_behind("IBAN", iban)
         if found is not None and found["person_id"] is not None:
-            return int(found["id"]), False
+            return int(found["id"]), found["kind"].startswith(EXTERNAL)
         if found is not None and found["currency"] != currency:
             raise refuse(400, "The currencies of the two accounts differ.")
         return ledger.outsider(alias["name"], iban=iban, currency=currency), True

@@ -89,6 +89,16 @@ def _count(start: datetime, unit: str, size: int, turn: int) -> datetime | None:
         return None
 
 
+def next_quarter_day(moment: datetime) -> datetime:
+    """Give the first noon after a moment of a day on which a quarter of a year begins."""
+    year, quarter = moment.year, (moment.month - 1) // 3
+    this = datetime(year, 3 * quarter + 1, 1, 12, tzinfo=UTC)
+    if this > moment:
+        return this
+    year, quarter = divmod(4 * year + quarter + 1, 4)
+    return datetime(year, 3 * quarter + 1, 1, 12, tzinfo=UTC)
+
+
 def read_moment(name: str, text: str) -> datetime:
     """Read a time that is sent: UTC, unless it says another zone."""
     try:

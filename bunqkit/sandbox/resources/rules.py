@@ -10,6 +10,8 @@ from bunqkit.sandbox.resources import (
     accounts,
     card_use,
     cards,
+    categories,
+    closing,
     conversions,
     credentials,
     debits,
@@ -158,7 +160,10 @@ _RULES: dict[str, Rule] = {
     "mastercard-action.payment.list": card_use.list_action_payments,
     "event.list": history.list_events,
     "event.get": history.get_event,
-    "insights-search.list": history.list_events,
+    "insights.list": categories.list_insights,
+    "insights-search.list": history.search_events,
+    "additional-transaction-information-category.list": categories.list_categories,
+    "additional-transaction-information-category-user-defined.create": categories.create_category,
     "attachment.create": files.create_attachment,
     "attachment.content": files.read_attachment,
     "attachment.get": files.get_user_attachment,
@@ -183,7 +188,7 @@ _ACCOUNTS: dict[str, Rule] = {
     "list": accounts.list_accounts,
     "get": accounts.get_account,
     "create": accounts.create_account,
-    "update": accounts.update_account,
+    "update": closing.update_account,
 }
 _NOTES: dict[str, Rule] = {"create": files.create_note, "update": files.update_note}
 _FILTERS: dict[str, Rule] = {
