@@ -72,6 +72,8 @@ _REASONS = {
 }
 _JSON = "application/json"
 _BROKEN = refuse(500, "Something went wrong inside the bank.")
+# Of those that documents may use. Source: RFC 5737.
+_ELSEWHERE = "203.0.113.77"
 _FAULTY = {"429": TOO_MANY, "491": MAINTENANCE, "500": _BROKEN}
 _GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
 # Source: bunq docs, "Attachment"; the largest file that the offline bank keeps.
@@ -132,6 +134,7 @@ class Bank:
         self._public_keys: dict[int, PublicKey] = {}
         with self.ledger.transaction():
             if self.ledger.fact("key") is None:
+                self.key = KeyPair.generate()
                 self._found()
             else:
                 self.key = KeyPair.from_pem(self.ledger.fact("key") or "")
@@ -148,7 +151,10 @@ class Bank:
         self.ledger.close()
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Forget everything and everybody, as bunq's sandbox does now and then without notice."""
+        """Forget everybody, as bunq's sandbox does now and then without notice.
+
+        The bank's key stays, so that a client can believe the refusals that it then gets.
+        """
         with self.ledger.transaction():
             self.ledger.wipe(self.ledger.seed if seed is None else seed)
             self.faults.clear()
@@ -268,7 +274,6 @@ class Bank:
         return [body]
 
     def _found(self) -> None:
-        self.key = KeyPair.generate()
         self.ledger.set_fact("key", self.key.to_pem().reveal())
         people.found(self.ledger)
         person_id = life.live(self.ledger)
@@ -298,6 +303,8 @@ class Bank:
             time.sleep(faults["delay"].seconds)
         if "cut before" in faults:
             raise CutConnection
+        if "reset" in faults:
+            self.reset()
         if "html 502" in faults:
             return 502, "text/html", _GATEWAY_PAGE
         for kind in _FAULTY.keys() & faults:
@@ -327,10 +334,13 @@ class Bank:
         method = environ["REQUEST_METHOD"]
         operation, ids = self._routes.find(method, path)
         body = _read_body(environ)
+        self._check_headers(environ)
         installation, session = self._authenticate(operation, environ)
         if "expired session" in faults and session is not None:
             raise access.expired(self.habits)
         address = environ.get("REMOTE_ADDR", "127.0.0.1")
+        if "changed address" in faults:
+            address = _ELSEWHERE
         self._limits.check(method, operation.name, address, self.clock.now())
         self._check_signature(operation, environ, body, installation)
         self._check_request_id(environ, installation)
@@ -389,10 +399,10 @@ class Bank:
             return
         signature = environ.get("HTTP_X_BUNQ_CLIENT_SIGNATURE")
         if signature is None:
-            if operation.needs_signature:
+            if self._needs_signature(operation):
                 raise NO_SIGNATURE
             return
-        if not (operation.needs_signature or self.habits.idle_signatures_count):
+        if not (self._needs_signature(operation) or self.habits.idle_signatures_count):
             return
         number = installation["id"]
         if number not in self._public_keys:
@@ -401,6 +411,16 @@ class Bank:
             self._public_keys[number].verify(body, signature)
         except SignatureError as error:
             raise WRONG_SIGNATURE from error
+
+    def _needs_signature(self, operation: Operation) -> bool:
+        is_device = operation.name == "device-server.create"
+        return operation.needs_signature or (is_device and self.habits.devices_need_signature)
+
+    def _check_headers(self, environ: WSGIEnvironment) -> None:
+        for name in self.habits.required_headers:
+            if not environ.get(f"HTTP_{name.upper().replace('-', '_')}"):
+                # The text is our own: no source shows bunq's.
+                raise refuse(400, f'Missing required header "{name}".')
 
     def _check_request_id(self, environ: WSGIEnvironment, installation: sqlite3.Row | None) -> None:
         told = environ.get("HTTP_X_BUNQ_CLIENT_REQUEST_ID")

@@ -390,21 +390,29 @@ class Ledger:
 
     def add_api_key(self, person_id: int, *, lifetime: timedelta | None = None) -> str:
         """Make an API key, lost unless it is bound within its lifetime; give its text."""
-        text = f"sandbox_{secrets.token_hex(32)}"
+        text, number = f"sandbox_{secrets.token_hex(32)}", self.next_id("credential")
         now = self.clock.now()
+        expires = lifetime and wire_time(now + lifetime)
         self.insert(
             "api_key",
             text=text,
-            id=self.next_id("credential"),
+            id=number,
             person_id=person_id,
             created=wire_time(now),
-            expires=lifetime and wire_time(now + lifetime),
+            expires=expires,
         )
+        if expires is not None:
+            self.insert("agenda", due=expires, kind="api key", object_id=number)
         return text
 
     def bind_api_key(self, text: str) -> None:
         """Keep a key for good: it is in use."""
         self._db.execute("UPDATE api_key SET expires = NULL WHERE text = ?", (text,))
+        self._db.execute(
+            "DELETE FROM agenda WHERE kind = 'api key' "
+            "AND object_id = (SELECT id FROM api_key WHERE text = ?)",
+            (text,),
+        )
 
     def last_time(self) -> datetime | None:
         """Give when the last movement or session was written, or where the clock was moved to."""

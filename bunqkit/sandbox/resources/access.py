@@ -38,12 +38,8 @@ def create_company(call: Call) -> list[Item]:
 
 
 def _api_key(call: Call, person_id: int) -> list[Item]:
-    ledger, lifetime = call.ledger, timedelta(hours=call.habits.key_lifetime_h)
-    text = ledger.add_api_key(person_id, lifetime=lifetime)
-    key = ledger.row("SELECT id FROM api_key WHERE text = ?", text)
-    assert key is not None
-    agenda.plan(ledger, "api key", key["id"], ledger.clock.now() + lifetime)
-    return [("ApiKey", {"api_key": text})]
+    lifetime = timedelta(hours=call.habits.key_lifetime_h)
+    return [("ApiKey", {"api_key": call.ledger.add_api_key(person_id, lifetime=lifetime)})]
 
 
 def forget_key(ledger: Ledger, number: int) -> None:
@@ -89,7 +85,8 @@ def create_device(call: Call) -> list[Item]:
     now = wire_time(ledger.clock.now())
     if key is None:
         raise WRONG_CREDENTIALS
-    addresses = check_addresses(call.body.get("permitted_ips") or [call.address])
+    told = call.body.get("permitted_ips") or [call.address]
+    addresses = check_addresses(told, call.habits)
     number = ledger.next_id("device")
     ledger.insert(
         "device",
@@ -104,7 +101,6 @@ def create_device(call: Call) -> list[Item]:
         add_permitted_ip(ledger, number, address, "ACTIVE")
     # Once bound, a key stays.
     ledger.bind_api_key(secret)
-    agenda.cancel(ledger, "api key", key["id"])
     return created(number)
 
 
@@ -123,16 +119,22 @@ def add_permitted_ip(ledger: Ledger, device_id: int, address: str, status: str) 
     return number
 
 
-def check_addresses(told: list[str]) -> list[str]:
-    """Insist that these are IP addresses, or ``*`` for any."""
+def check_addresses(told: list[str], habits: Habits) -> list[str]:
+    """Insist that these are IP addresses, or ``*`` for any, of the kinds that the habits allow."""
     for address in told:
         try:
-            valid = address == "*" or bool(ipaddress.ip_address(address))
+            valid = not habits.wildcards_are_refused
+            if address != "*":
+                version = ipaddress.ip_address(address).version
+                valid = not (habits.ipv6_is_refused and version == _IPV6)
         except ValueError:
             valid = False
         if not valid:
             raise refuse(400, f'"{address}" is not a valid IP address.')
     return told
+
+
+_IPV6 = 6
 
 
 def create_session(call: Call) -> list[Item]:

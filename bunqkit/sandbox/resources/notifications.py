@@ -32,10 +32,11 @@ def set_filters(call: Call) -> list[Item]:
     if most and scope.endswith("-url") and most[0][1] > _MOST_URLS:
         raise refuse(400, f"At most {_MOST_URLS} targets are allowed for a category.")
     call.ledger.execute("DELETE FROM thing WHERE scope = ?", scope)
+    number = 0
     for each in told:
         values = {name: each.get(name) for name in ("category", "notification_target")}
-        add_thing(call.ledger, scope, call.operation.wrapper, values)
-    return list_filters(call)
+        number = add_thing(call.ledger, scope, call.operation.wrapper, values)
+    return created(number) if call.habits.filters_answer_by_id else list_filters(call)
 
 
 def list_filters(call: Call) -> list[Item]:

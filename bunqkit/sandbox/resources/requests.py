@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,12 +32,21 @@ _REFUNDABLE = timedelta(weeks=8)
 def list_requests(call: Call) -> Page:
     """List the requests made from an account, newest first."""
     account = own_account(call)
-    return call.page("request", "account_id = ?", (account["id"],), tell_request)
+    page = call.page("request", "account_id = ?", (account["id"],), tell_request)
+    return replace(page, items=[_as_said(call, item) for item in page.items])
 
 
 def get_request(call: Call) -> list[Item]:
     """Give one request of the account."""
-    return [tell_request(call.ledger, _own_request(call))]
+    return [_as_said(call, tell_request(call.ledger, _own_request(call)))]
+
+
+def _as_said(call: Call, item: Item) -> Item:
+    """Give a request with its maker in the form that the bank's habits say."""
+    name, told = item
+    if call.habits.makers_are_users:
+        told = told | {"user_alias_created": label_user(call.ledger, call.person_id)}
+    return name, told
 
 
 def create_request(call: Call) -> list[Item]:
