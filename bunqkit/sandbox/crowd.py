@@ -23,6 +23,7 @@ _SHOPS = ("Buurtsuper", "Marktplein Supermarkt", "Railreis", "Koffiehuis Noord",
 _BILLS = ("Half of dinner", "My part of the tickets", "Groceries for Saturday", "Present for Mum")
 _START_CENTS = 400_000
 _MONTH = timedelta(days=30)
+_DAY_S = 86_400
 # Of so many who are asked, one says no, and one has not answered yet.
 _REFUSE, _WAIT = 25, 30
 _PEOPLE_TO_A_COMPANY = 10
@@ -33,16 +34,19 @@ _Event = tuple[int, int, str, str, str, str, str, int]
 
 
 class _Move(NamedTuple):
-    """Money that somebody means to pay, and when they were asked for it, if they were."""
+    """Money that somebody means to pay, and when they were asked for it, if they were.
+
+    Times are seconds from the midnight with which the month begins.
+    """
 
     payer: int
     payee: int
-    when: datetime
+    when: int
     cents: int
     what: str
     kind: str
     sub_kind: str
-    asked: datetime | None = None
+    asked: int | None = None
 
 
 def add_people(ledger: Ledger, number: int, years: float) -> list[Secret]:
@@ -65,7 +69,8 @@ class _Crowd:
         self._ledger = ledger
         self._luck = ledger.chance("crowd", ledger.next_id("draw"))
         self._months = months
-        self._first = end - months * _MONTH
+        self._first = (end - months * _MONTH).replace(hour=0, minute=0, second=0, microsecond=0)
+        self._begin(0)
         self._owners: dict[int, int] = {}
         # How each is asked.
         self._aliases: dict[int, str] = {}
@@ -93,14 +98,14 @@ class _Crowd:
     def live(self) -> list[Secret]:
         """Write all of it, a month at a time; give the API keys."""
         start = [
-            _Move(self._bank, account, self._first, _START_CENTS, "Start", "EBA_SCT", "SCT")
+            _Move(self._bank, account, 0, _START_CENTS, "Start", "EBA_SCT", "SCT")
             for account in self._accounts
         ]
         self._write(start, [])
         for month in range(self._months):
-            first = self._first + month * _MONTH
-            planned = [move for each in self._people for move in self._month(each, first)]
-            planned += [move for each in self._companies for move in self._trade(each, first)]
+            self._begin(month)
+            planned = [move for each in self._people for move in self._month(each)]
+            planned += [move for each in self._companies for move in self._trade(each)]
             planned.sort(key=itemgetter(2))
             paid: list[_Move] = []
             unpaid: list[_Move] = []
@@ -110,51 +115,56 @@ class _Crowd:
         add = self._ledger.add_api_key
         return [Secret(add(person_id)) for person_id in self._owners.values()]
 
-    def _month(self, account: int, start: datetime) -> Iterator[_Move]:
+    def _begin(self, month: int) -> None:
+        """Write the days of a month as they stand in its times: once, since it is slow."""
+        days = [self._first + month * _MONTH + timedelta(days=day) for day in range(_MONTH.days)]
+        self._days = [wire_time(day)[:11] for day in days]
+
+    def _month(self, account: int) -> Iterator[_Move]:
         """Plan the month of a person."""
         luck, salary = self._luck, 180_000 + account % 90 * 1_000
-        when = _on(luck, start, 25)
+        when = _on(luck, 25)
         yield _Move(self._employer, account, when, salary, "Salary", "EBA_SCT", "SCT")
-        when = _on(luck, start, 2)
+        when = _on(luck, 2)
         yield _Move(account, self._landlord, when, salary * 2 // 5, "Rent", "EBA_SCT", "SCT")
         for _ in range(11):
             shop, name = luck.choice(self._shops)
-            when, cents = _on(luck, start, luck.randrange(30)), luck.randrange(250, 6_500)
+            when, cents = _on(luck, luck.randrange(30)), luck.randrange(250, 6_500)
             yield _Move(account, shop, when, cents, name, "MASTERCARD", "PAYMENT")
         if luck.randrange(4) == 0:
             # What was bought last comes back, wholly or in part.
-            cents, back = luck.randrange(100, cents + 1), when + timedelta(days=1)
-            if back < start + _MONTH:
+            cents, back = luck.randrange(100, cents + 1), when + _DAY_S
+            if back < _MONTH.days * _DAY_S:
                 yield _Move(shop, account, back, cents, name, "MASTERCARD", "REVERSAL")
         friend = luck.choice(self._people)
         if friend != account:
-            when, cents = _on(luck, start, luck.randrange(30)), luck.randrange(500, 4_000)
+            when, cents = _on(luck, luck.randrange(30)), luck.randrange(500, 4_000)
             yield _Move(account, friend, when, cents, "Thanks", "BUNQ", "PAYMENT")
         cents, what = luck.randrange(500, 3_000), luck.choice(_BILLS)
-        asked = _on(luck, start, luck.randrange(20))
+        asked = _on(luck, luck.randrange(20))
         for friend in {luck.choice(self._people) for _ in "12"} - {account}:
             yield self._ask(account, friend, asked, cents, what)
         if self._companies:
             company = luck.choice(self._companies)
             self._invoices[company] += 1
-            asked, cents = _on(luck, start, luck.randrange(18)), luck.randrange(1_500, 12_000)
-            what = f"Invoice {asked.year}-{self._invoices[company]:04d}"
+            asked, cents = _on(luck, luck.randrange(18)), luck.randrange(1_500, 12_000)
+            what = f"Invoice {self._days[0][:4]}-{self._invoices[company]:04d}"
             yield self._ask(company, account, asked, cents, what)
 
-    def _trade(self, account: int, start: datetime) -> Iterator[_Move]:
+    def _trade(self, account: int) -> Iterator[_Move]:
         """Plan the month of a company."""
         luck = self._luck
         for day in (3, 10, 17, 24):
-            when, cents = _on(luck, start, day), luck.randrange(3_000, 12_000)
+            when, cents = _on(luck, day), luck.randrange(3_000, 12_000)
             yield _Move(account, self._supplier, when, cents, "Supplies", "EBA_SCT", "SCT")
-        when = _on(luck, start, 28)
+        when = _on(luck, 28)
         yield _Move(
             account, self._taxes, when, luck.randrange(5_000, 20_000), "VAT", "EBA_SCT", "SCT"
         )
 
-    def _ask(self, payee: int, payer: int, asked: datetime, cents: int, what: str) -> _Move:
+    def _ask(self, payee: int, payer: int, asked: int, cents: int, what: str) -> _Move:
         """Plan a request, which is answered within two days."""
-        when = asked + timedelta(seconds=self._luck.randrange(600, 170_000))
+        when = asked + self._luck.randrange(600, 170_000)
         return _Move(payer, payee, when, cents, what, "BUNQ", "REQUEST", asked)
 
     def _settle(self, move: _Move) -> bool:
@@ -177,7 +187,7 @@ class _Crowd:
         events: list[_Event] = []
         for number, move in enumerate(paid, first):
             payer, payee, when, cents, what, kind, sub_kind, _ = move
-            at = wire_time(when)
+            at = self._write_time(when)
             rows.append((number, payer, payee, at, cents, "EUR", what, kind, sub_kind, "{}"))
             for account, side in ((payer, 2 * number), (payee, 2 * number + 1)):
                 if account in self._owners:
@@ -194,6 +204,12 @@ class _Crowd:
             [(number, *event) for number, event in enumerate(events, at_event)],
         )
 
+    def _write_time(self, seconds: int) -> str:
+        day, second = divmod(seconds, _DAY_S)
+        minute, second = divmod(second, 60)
+        hour, minute = divmod(minute, 60)
+        return f"{self._days[day]}{hour:02d}:{minute:02d}:{second:02d}.000000"
+
     def _write_requests(self, told: list[tuple[_Move, str]]) -> list[_Event]:
         """Write requests in the order of their asking; give the events of both sides."""
         told.sort(key=lambda one: one[0].asked or one[0].when)
@@ -204,9 +220,9 @@ class _Crowd:
         events: list[_Event] = []
         for number, (move, status) in enumerate(told, first):
             payer, payee, when, cents, what, _, _, asked = move
-            other, at, answered = response + number - first, wire_time(asked or when), None
+            other, at, answered = response + number - first, self._write_time(asked or when), None
             if status != "PENDING":
-                answered = wire_time(when)
+                answered = self._write_time(when)
             given = cents if status == "ACCEPTED" else None
             sides = (number, other, payee, at, answered or at, answered, payer)
             rows.append((*sides, self._aliases[payer], cents, given, "EUR", what, status, "{}"))
@@ -236,5 +252,5 @@ def _event(  # noqa: PLR0917 (a row)
     return person, account, created, updated, action, status, kind, number
 
 
-def _on(luck: Random, start: datetime, day: int) -> datetime:
-    return start + timedelta(days=day, seconds=luck.randrange(25_000, 80_000))
+def _on(luck: Random, day: int) -> int:
+    return day * _DAY_S + luck.randrange(25_000, 80_000)
