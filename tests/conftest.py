@@ -6,12 +6,15 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import settings
 
 from bunqkit import handshake
@@ -156,6 +159,56 @@ class Visitor:
         return value
 
 
+def payment(to: str, amount: str = "10.00", **more: Any) -> dict[str, Any]:
+    """Give the body of a payment to an e-mail address."""
+    return {
+        "amount": {"value": amount, "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": to},
+        "description": "tea",
+        **more,
+    }
+
+
+def request(to: str, amount: str = "10.00", **more: Any) -> dict[str, Any]:
+    """Give the body of a request to an e-mail address."""
+    return {
+        "amount_inquired": {"value": amount, "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": to},
+        "description": "tea",
+        "allow_bunqme": False,
+        **more,
+    }
+
+
+def refusal(call: Callable[[], Any]) -> tuple[int, str]:
+    """Give status and text of a call that must be refused."""
+    with pytest.raises(ApiError) as caught:
+        call()
+    return caught.value.status, caught.value.messages[0]
+
+
+def watch(visitor: Visitor, url: str, category: str = "MUTATION") -> Any:
+    """Ask for callbacks."""
+    path = f"/user/{visitor.session.user_id}/notification-filter-url"
+    body = {"notification_filters": [{"category": category, "notification_target": url}]}
+    return visitor.call("POST", path, body)
+
+
+def certificate(name: str) -> tuple[str, KeyPair]:
+    """Give a certificate signed by itself, and its key."""
+    pair = KeyPair.generate()
+    key = serialization.load_pem_private_key(pair.to_pem().reveal().encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode(), pair
+
+
 class Hook:
     """A target of callbacks on this machine, which answers as it is told."""
 
@@ -187,34 +240,6 @@ class Hook:
     def bodies(self) -> list[dict[str, Any]]:
         """Give what came."""
         return [json.loads(body)["NotificationUrl"] for _, body in self.came]
-
-
-def refusal(call: Callable[[], Any]) -> tuple[int, str]:
-    """Give status and text of a call that must be refused."""
-    with pytest.raises(ApiError) as caught:
-        call()
-    return caught.value.status, caught.value.messages[0]
-
-
-def payment(to: str, amount: str = "10.00", **more: Any) -> dict[str, Any]:
-    """Give the body of a payment to an e-mail address."""
-    return {
-        "amount": {"value": amount, "currency": "EUR"},
-        "counterparty_alias": {"type": "EMAIL", "value": to},
-        "description": "tea",
-        **more,
-    }
-
-
-def request(to: str, amount: str = "10.00", **more: Any) -> dict[str, Any]:
-    """Give the body of a request to an e-mail address."""
-    return {
-        "amount_inquired": {"value": amount, "currency": "EUR"},
-        "counterparty_alias": {"type": "EMAIL", "value": to},
-        "description": "tea",
-        "allow_bunqme": False,
-        **more,
-    }
 
 
 @pytest.fixture(autouse=True)
@@ -286,14 +311,6 @@ def friend(door: Door, other_key: KeyPair) -> Visitor:
 
 
 @pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Give a target of callbacks."""
-    hook = Hook()
-    yield hook
-    hook.close()
-
-
-@pytest.fixture
 def later(tick: Frozen) -> Callable[..., None]:
     """Give a way to move the bank's clock."""
 
@@ -301,3 +318,11 @@ def later(tick: Frozen) -> Callable[..., None]:
         tick.seconds += timedelta(**how).total_seconds()
 
     return move
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """Give a target of callbacks."""
+    hook = Hook()
+    yield hook
+    hook.close()

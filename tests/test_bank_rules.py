@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Hook, Visitor, payment, refusal, request
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from conftest import Door, Frozen, Hook, Visitor, certificate, payment, refusal, request, watch
 
 from bunqkit import handshake
 from bunqkit.redaction import Secret
@@ -408,13 +404,6 @@ def test_events_follow_their_objects(visitor: Visitor, friend: Visitor) -> None:
 # Callbacks
 
 
-def watch(visitor: Visitor, url: str, category: str = "MUTATION") -> Any:
-    """Ask for callbacks."""
-    path = f"/user/{visitor.session.user_id}/notification-filter-url"
-    body = {"notification_filters": [{"category": category, "notification_target": url}]}
-    return visitor.call("POST", path, body)
-
-
 def test_callback_comes_signed(visitor: Visitor, friend: Visitor, hook: Hook) -> None:
     """A payment is told to the target, signed by the key that the client verifies answers with."""
     answer = watch(visitor, hook.url)
@@ -517,21 +506,6 @@ def test_there_is_one_oauth_client(visitor: Visitor) -> None:
     visitor.call("DELETE", f"{urls}/{url}")
     assert visitor.call("GET", f"{path}/{number}").item["callback_url"] == []
     assert refusal(lambda: visitor.call("POST", urls, {"url": "ftp://x"}))[0] == 400
-
-
-def certificate(name: str) -> tuple[str, KeyPair]:
-    """Give a certificate signed by itself, and its key."""
-    pair = KeyPair.generate()
-    key = serialization.load_pem_private_key(pair.to_pem().reveal().encode(), None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), 1)
-        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode(), pair
 
 
 @pytest.mark.parametrize(

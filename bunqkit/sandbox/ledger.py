@@ -406,11 +406,16 @@ class Ledger:
         return text
 
     def bind_api_key(self, text: str) -> None:
-        """Keep a key for good: it is in use."""
-        self._db.execute("UPDATE api_key SET expires = NULL WHERE text = ?", (text,))
+        """Keep a key for good: it is in use. What a provider has ends when it was said to."""
         self._db.execute(
-            "DELETE FROM agenda WHERE kind = 'api key' "
-            "AND object_id = (SELECT id FROM api_key WHERE text = ?)",
+            "UPDATE api_key SET expires = NULL WHERE text = ? "
+            "AND text NOT IN (SELECT api_key FROM consent WHERE api_key IS NOT NULL) AND person_id "
+            "NOT IN (SELECT id FROM person WHERE kind = 'UserPaymentServiceProvider')",
+            (text,),
+        )
+        self._db.execute(
+            "DELETE FROM agenda WHERE kind = 'api key' AND object_id IN "
+            "(SELECT id FROM api_key WHERE text = ? AND expires IS NULL)",
             (text,),
         )
 

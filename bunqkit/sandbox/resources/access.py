@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import sqlite3
 from datetime import timedelta
 
 from bunqkit.errors import KeyFormatError
@@ -23,7 +24,8 @@ from bunqkit.sandbox.refusal import (
     refuse,
 )
 from bunqkit.sandbox.resources.call import Call, Item, created
-from bunqkit.sandbox.resources.users import tell_user
+from bunqkit.sandbox.resources.consents import consent_behind
+from bunqkit.sandbox.resources.users import tell_consent, tell_user
 from bunqkit.signing import PublicKey
 
 
@@ -42,9 +44,18 @@ def _api_key(call: Call, person_id: int) -> list[Item]:
     return [("ApiKey", {"api_key": call.ledger.add_api_key(person_id, lifetime=lifetime)})]
 
 
-def forget_key(ledger: Ledger, number: int) -> None:
-    """Lose a key that was not bound in time."""
-    ledger.delete("api_key", number)
+def end_key(ledger: Ledger, number: int) -> None:
+    """Lose a key that was not bound in time; of a provider's that was, end the sessions."""
+    key = ledger.row("SELECT * FROM api_key WHERE id = ?", number)
+    assert key is not None
+    devices = ledger.rows("SELECT * FROM device WHERE api_key = ?", key["text"])
+    for device in devices:
+        for row in ledger.rows(
+            "SELECT id FROM session WHERE installation_id = ?", device["installation_id"]
+        ):
+            end_session(ledger, row["id"])
+    if not devices:
+        ledger.delete("api_key", number)
 
 
 def create_installation(call: Call) -> list[Item]:
@@ -83,7 +94,7 @@ def create_device(call: Call) -> list[Item]:
     secret = call.body["secret"]
     key = ledger.row("SELECT * FROM api_key WHERE text = ?", secret)
     now = wire_time(ledger.clock.now())
-    if key is None:
+    if key is None or (key["expires"] is not None and key["expires"] <= now):
         raise WRONG_CREDENTIALS
     told = call.body.get("permitted_ips") or [call.address]
     addresses = check_addresses(told, call.habits)
@@ -143,8 +154,9 @@ def create_session(call: Call) -> list[Item]:
     ledger = call.ledger
     device = ledger.row(
         "SELECT device.*, api_key.person_id FROM device JOIN api_key ON text = api_key "
-        "WHERE installation_id = ?",
+        "WHERE installation_id = ? AND (expires IS NULL OR expires > ?)",
         call.installation["id"],
+        wire_time(ledger.clock.now()),
     )
     if (
         device is None
@@ -153,8 +165,9 @@ def create_session(call: Call) -> list[Item]:
     ):
         raise WRONG_CREDENTIALS
     person = ledger.person(device["person_id"])
+    consent = consent_behind(ledger, call.installation["id"])
     number, token, now = ledger.next_id("token"), secrets.token_hex(32), ledger.clock.now()
-    expires = now + timedelta(seconds=person["session_timeout"])
+    expires = now + _timeout(ledger, person["id"], consent)
     agenda.plan(ledger, "session", number, expires)
     ledger.insert(
         "session",
@@ -169,8 +182,14 @@ def create_session(call: Call) -> list[Item]:
     return [
         ("Id", {"id": number}),
         ("Token", {"id": number, "created": opened, "updated": opened, "token": token}),
-        tell_user(ledger, person),
+        tell_user(ledger, person) if consent is None else tell_consent(ledger, consent),
     ]
+
+
+def _timeout(ledger: Ledger, person_id: int, consent: sqlite3.Row | None) -> timedelta:
+    """Give how long a session lasts: as its user likes, an app's as its owner does."""
+    user = ledger.person(person_id if consent is None else consent["requester_id"])
+    return timedelta(seconds=user["session_timeout"])
 
 
 def delete_session(call: Call) -> list[Item]:
@@ -216,11 +235,14 @@ def touch(call: Call) -> None:
     ledger, session = call.ledger, call.session
     now = ledger.clock.now()
     device = ledger.row(
-        "SELECT * FROM device WHERE installation_id = ?", session["installation_id"]
+        "SELECT device.id FROM device JOIN api_key ON text = api_key "
+        "WHERE installation_id = ? AND (expires IS NULL OR expires > ?)",
+        session["installation_id"],
+        wire_time(now),
     )
     if device is None or not is_permitted(ledger, device["id"], call.address):
         raise expired(call.habits)
     if session["expires"] < wire_time(now + timedelta(seconds=call.habits.extension_s)):
-        expires = now + timedelta(seconds=ledger.person(session["person_id"])["session_timeout"])
+        expires = now + _timeout(ledger, session["person_id"], call.consent)
         ledger.update("session", session["id"], expires=wire_time(expires))
         agenda.plan(ledger, "session", session["id"], expires)

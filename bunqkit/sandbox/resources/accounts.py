@@ -39,6 +39,8 @@ _OWNED = (
     "SELECT id FROM account WHERE person_id = ? UNION SELECT account_id FROM co_owner "
     "WHERE person_id = ? AND status IN ('PENDING', 'ACCEPTED')"
 )
+MINE = f"account.id IN ({_OWNED})"
+"""What an account must be to be one's own, alone or together; takes the person's id twice."""
 _SHARED = "SELECT account_id, access FROM share WHERE person_id = ? AND is_open"
 # What one may do with somebody else's account, the least first.
 _RIGHTS = ("VIEW_BALANCE", "VIEW_TRANSACTION", "DRAFT_PAYMENT", "FULL_TRANSIENT", "OWNER")
@@ -68,6 +70,8 @@ def insist_on_right(call: Call, account: sqlite3.Row, needed: str) -> None:
 def _right(call: Call, account: sqlite3.Row) -> str | None:
     """Give what the caller may do with an account."""
     person_id, ledger, number = call.person_id, call.ledger, account["id"]
+    if not is_granted(call, number):
+        return None
     if account["person_id"] == person_id or ledger.row(
         f"SELECT 1 WHERE ? IN ({_OWNED})", number, person_id, person_id
     ):
@@ -93,10 +97,34 @@ def _needed(call: Call, name: str) -> str:
 _TRANSIENT = ("payment", "request-", "schedule", "bunqme-tab", "attachment")
 
 
+def _reached(call: Call) -> tuple[str, list[object]]:
+    """Give the condition for accounts that a caller can see: all, or those granted to an app."""
+    values: list[object] = [call.person_id, call.person_id]
+    if call.consent is None:
+        shared = f"UNION SELECT account_id FROM ({_SHARED})"
+        return f"account.id IN ({_OWNED} {shared})", [*values, call.person_id]
+    return f"{MINE} AND {GRANTED.format('account.id')}", [*values, call.consent["id"]]
+
+
+def is_granted(call: Call, account_id: int | None) -> bool:
+    """Whether the caller may know of an account of the user's: people all, an app those granted."""
+    if call.consent is None:
+        return True
+    found = call.ledger.row(
+        "SELECT 1 FROM consent_account WHERE consent_id = ? AND account_id = ?",
+        call.consent["id"],
+        account_id,
+    )
+    return found is not None
+
+
+GRANTED = "{} IN (SELECT account_id FROM consent_account WHERE consent_id = ?)"
+"""What an account's id must be for an app to see it."""
+
+
 def list_accounts(call: Call) -> Page:
     """List the accounts of a kind, or of all, newest first; ``status`` may narrow them down."""
-    condition = f"id IN ({_OWNED} UNION SELECT account_id FROM ({_SHARED}))"
-    values: list[object] = [call.person_id] * 3
+    condition, values = _reached(call)
     for column, wanted in (("kind", call.operation.wrapper), ("status", call.query.get("status"))):
         if wanted not in (None, "*"):
             condition += f" AND account.{column} = ?"
@@ -138,6 +166,8 @@ def create_account(call: Call) -> list[Item]:
     )
     if kind == "MonetaryAccountSavings":
         agenda.plan(ledger, "interest", number, next_quarter_day(ledger.clock.now()))
+    if call.consent is not None:
+        ledger.insert("consent_account", consent_id=call.consent["id"], account_id=number)
     for each in people:
         status = "ACCEPTED" if each == call.person_id else "PENDING"
         ledger.add_co_owner(number, each, status)

@@ -86,6 +86,9 @@ def update_draft(call: Call) -> list[Item]:
         secret["schedule"] = _check_times(call.body["schedule"])
     if status in ("ACCEPTED", "REJECTED"):
         insist_on_right(call, account, "FULL_TRANSIENT")
+        if call.consent is not None:
+            # Source: bunq docs, "OAuth": an app drafts, the user accepts.
+            raise refuse(403, "OAuth access does not include accepting drafts.")
         answer = {"status": status, "person_id": call.person_id}
         secret["responses"] = [answer]
     elif status not in (None, "ACTIVE", "PENDING", "CANCELLED"):

@@ -15,7 +15,7 @@ from bunqkit.sandbox.resources import (
 )
 
 DUTIES: dict[str, Duty] = {
-    "api key": access.forget_key,
+    "api key": access.end_key,
     "conversion quote": conversions.expire_quote,
     "debit": debits.collect_again,
     "debit expiry": debits.expire_debit,

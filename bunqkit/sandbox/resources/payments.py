@@ -17,6 +17,7 @@ from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
 from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.rights import check_payee
 from bunqkit.sandbox.resources.things import (
     add_thing,
     change_thing,
@@ -52,12 +53,23 @@ def get_payment(call: Call) -> list[Item]:
 
 def create_payment(call: Call) -> list[Item]:
     """Pay; give the id of the paying side's payment."""
-    return created(pay(call.ledger, own_account(call), call.body))
+    account = own_account(call)
+    _check_payees(call, account, [call.body])
+    return created(pay(call.ledger, account, call.body))
 
 
 def create_batch(call: Call) -> list[Item]:
     """Pay several at once: all of them or none."""
-    return created(pay_batch(call.ledger, own_account(call), call.body["payments"]))
+    account = own_account(call)
+    _check_payees(call, account, call.body["payments"])
+    return created(pay_batch(call.ledger, account, call.body["payments"]))
+
+
+def _check_payees(call: Call, account: sqlite3.Row, bodies: list[dict[str, Any]]) -> None:
+    """Refuse if an app would pay to others. Source: bunq docs, "OAuth"."""
+    if call.consent is not None:
+        for body in bodies:
+            check_payee(call, read_order(call.ledger, account, body)[0])
 
 
 def list_batches(call: Call) -> Page:
@@ -169,8 +181,8 @@ def book(
     ):
         record(ledger, account_id, "Payment", number, at=at)
         notices = [("MUTATION", f"MUTATION_{word}")]
-        # Source: bunq docs, "Callbacks": what comes of a request is no PAYMENT.
-        if movement.sub_type != "REQUEST":
+        # Source: bunq docs, "Callbacks": what comes of a request or an invoice is no PAYMENT.
+        if movement.sub_type not in ("REQUEST", "BILLING"):
             notices.append(("PAYMENT", f"PAYMENT_{word}"))
         notify(
             ledger,
