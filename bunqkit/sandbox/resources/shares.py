@@ -1,8 +1,8 @@
 """Accounts shared with others: invited, accepted, rejected, revoked, and ended by the clock.
 
-Source: the official description, for the kinds of access and who sees what: the one who invites has
-an inquiry, the other a response, each with its own id. What an access allows is in ``accounts``.
-Events and callbacks of a shared account go to its owners only.
+Source: the official description and bunq's SDK, for the kinds of access, the words of states and
+who sees what: the one who invites has an inquiry, the other a response, each with its own id. What
+an access allows is in ``accounts``. Events and callbacks of a shared account go to its owners only.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def get_inquiry(call: Call) -> list[Item]:
 def create_inquiry(call: Call) -> list[Item]:
     """Invite somebody of the bank to an account; a ``status`` that is sent is not looked at."""
     ledger, account, body = call.ledger, own_account(call), call.body
-    access = body.get("access_type") or "VIEW_BALANCE"
+    access = body.get("access_type") or _access_of(body.get("share_detail") or {})
     if access not in _ACCESSES:
         raise refuse(400, f'"{access}" is not a valid access type.')
     alias, found = body.get("counter_user_alias") or {}, None
@@ -75,7 +75,7 @@ def create_inquiry(call: Call) -> list[Item]:
         "status": "PENDING",
         "access_type": access,
         "relationship": body.get("relationship"),
-        "share_detail": body.get("share_detail"),
+        "share_detail": body.get("share_detail") or _detail_of(access),
         "share_type": body.get("share_type") or "STANDARD",
         "start_date": wire_time(start or ledger.clock.now()),
         "end_date": end and wire_time(end),
@@ -98,14 +98,37 @@ def create_inquiry(call: Call) -> list[Item]:
     return created(number)
 
 
+def _access_of(detail: dict[str, Any]) -> str:
+    """Give the kind of access that a share's details mean: how it was told before kinds were."""
+    if "ShareDetailPayment" in detail:
+        return "FULL_TRANSIENT"
+    if "ShareDetailDraftPayment" in detail:
+        return "DRAFT_PAYMENT"
+    told = detail.get("ShareDetailReadOnly") or {}
+    return "VIEW_TRANSACTION" if told.get("view_old_events") else "VIEW_BALANCE"
+
+
+def _detail_of(access: str) -> dict[str, dict[str, bool]]:
+    """Give the details of a kind of access: bunq's SDK can't read a share that has none."""
+    sees = access != "VIEW_BALANCE"
+    told = {"view_balance": True, "view_old_events": sees, "view_new_events": sees}
+    if access == "FULL_TRANSIENT":
+        both = {"make_payments": True, "make_draft_payments": True}
+        return {"ShareDetailPayment": both | told}
+    if access == "DRAFT_PAYMENT":
+        return {"ShareDetailDraftPayment": {"make_draft_payments": True} | told}
+    return {"ShareDetailReadOnly": told}
+
+
 def update_inquiry(call: Call) -> list[Item]:
     """Take an invitation back, or end what came of it."""
     own_account(call)
     row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    if call.body.get("status") != "REVOKED":
-        raise refuse(400, 'A share can only be changed to status "REVOKED".')
-    _insist_on_status(row, "PENDING", "ACCEPTED")
-    _end(call.ledger, row["id"], "REVOKED", by=call.person_id)
+    status = call.body.get("status")
+    if status not in ("REVOKED", "CANCELLED"):
+        raise refuse(400, 'A share can only be changed to status "REVOKED" or "CANCELLED".')
+    _insist_on_status(row, "ACCEPTED", *(["PENDING"] if status == "REVOKED" else []))
+    _end(call.ledger, row["id"], status, by=call.person_id)
     return created(row["id"])
 
 
@@ -131,7 +154,7 @@ def update_response(call: Call) -> list[Item]:
         _end(call.ledger, inquiry, "REJECTED", by=call.person_id)
     elif status in ("REVOKED", "CANCELLED"):
         _insist_on_status(row, "ACCEPTED")
-        _end(call.ledger, inquiry, "REVOKED", by=call.person_id)
+        _end(call.ledger, inquiry, status, by=call.person_id)
     else:
         raise refuse(400, f'Status "{status}" is not valid.')
     return created(row["id"])
@@ -141,7 +164,8 @@ def keep_time(ledger: Ledger, number: int) -> None:
     """Open an accepted share at its start, and end any at its end."""
     row = read_thing(ledger, number)
     if (end := _time(row, "end_date")) is not None and end <= ledger.clock.now():
-        _end(ledger, number, "REVOKED", by=None)
+        is_accepted = json.loads(row["item"])["status"] == "ACCEPTED"
+        _end(ledger, number, "CANCELLED" if is_accepted else "REVOKED", by=None)
         return
     ledger.update("share", number, is_open=1)
     if end is not None:
