@@ -66,8 +66,9 @@ def test_link_is_paid_from_outside_and_inside(rich: Visitor, friend: Visitor) ->
 def test_link_without_an_amount_asks_how_much(rich: Visitor) -> None:
     """Who pays an open link says what; without that nothing moves."""
     number, bank = tab(rich), rich.door.bank
-    with pytest.raises(Refusal, match="how much"):
-        bank.pay_tab(number)
+    for cents in (None, 0, -5):
+        with pytest.raises(Refusal, match="how much"):
+            bank.pay_tab(number, cents=cents)
     bank.pay_tab(number, cents=1)
     assert rich.balance() == "500.01"
 

@@ -194,7 +194,10 @@ class Bank:
             return add_thing(self.ledger, scope, type_name, given)
 
     def people(self, number: int, years: float = 1.0) -> list[Secret]:
-        """Add people with about 200 payments a year behind them; give their API keys."""
+        """Add people with about 200 payments a year behind them; give their API keys.
+
+        Each tenth is a company, which sends the others invoices; the companies' keys come last.
+        """
         with self.ledger.transaction():
             return crowd.add_people(self.ledger, number, years)
 
@@ -369,7 +372,8 @@ class Bank:
     ) -> tuple[int, str, bytes]:
         language = environ.get("HTTP_X_BUNQ_LANGUAGE", "en_US")
         try:
-            agenda.catch_up(self.ledger, DUTIES)
+            if agenda.catch_up(self.ledger, DUTIES):
+                self._courier.wake()
             with self.ledger.transaction():
                 content_type, body = self._carry_out(environ, path, faults)
         except Refusal as refusal:

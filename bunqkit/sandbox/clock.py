@@ -58,7 +58,7 @@ class Clock:
 
     def unwatch(self, watcher: Callable[[], object]) -> None:
         """Have it called no more."""
-        self._watchers.remove(watcher)
+        self._watchers = [each for each in self._watchers if each != watcher]
 
     @contextlib.contextmanager
     def standing_at(self, moment: datetime) -> Iterator[None]:

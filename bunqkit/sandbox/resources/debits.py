@@ -77,8 +77,8 @@ class DirectDebit:
 def send_debit(ledger: Ledger, account_id: int, debit: DirectDebit) -> int:
     """Have a debit come in now, and again if it recurs; give the id of the request response."""
     account = ledger.account(account_id)
-    if account["person_id"] is None or debit.cents <= 0:
-        raise refuse(400, "A direct debit collects more than zero from an account of the bank.")
+    if account["person_id"] is None or type(debit.cents) is not int or debit.cents <= 0:
+        raise refuse(400, "A direct debit collects whole cents from an account of the bank.")
     if debit.every is not None:
         check_schedule(_times(debit.every, ledger.clock.now()))
         kept = asdict(debit) | {

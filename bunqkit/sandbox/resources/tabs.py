@@ -109,9 +109,9 @@ def pay_tab(
         raise not_found("Bunqme tab", number)
     secret = secret_of(row)
     _insist_open(row)
-    cents = cents or secret["cents"]
-    if cents is None:
-        raise refuse(400, "This bunq.me tab does not say how much. Say it.")
+    cents = secret["cents"] if cents is None else cents
+    if type(cents) is not int or cents <= 0:
+        raise refuse(400, "This bunq.me tab does not say how much. Say it, in cents.")
     currency = ledger.account(secret["account_id"])["currency"]
     payer = ledger.outsider(name, currency=currency) if account_id is None else account_id
     kind = "IDEAL" if account_id is None else "BUNQ"
