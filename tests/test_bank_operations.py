@@ -196,6 +196,18 @@ class World:
                 "payments": [payment("bravo@bunq.com", "0.10")],
                 "schedule": MONTHLY,
             },
+            "payment-auto-allocate": {
+                "payment_id": self.ids.get("incoming"),
+                "type": "ONCE",
+                "definition": [
+                    {
+                        "type": "FRACTION",
+                        "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
+                        "description": "a part",
+                        "fraction": 0.001,
+                    }
+                ],
+            },
             "currency-conversion-quote": {
                 "amount": EUR,
                 "currency_source": "EUR",
@@ -372,7 +384,9 @@ def world(key: KeyPair) -> Iterator[World]:
 
 
 def plan_things(world: World) -> None:
-    """Have a schedule with a turn that fails each time, for what hangs under schedules."""
+    """Have a payment that came in, and a schedule with a turn that fails each time."""
+    paid = world.person.call("GET", f"{world.person.account}/payment").items
+    world.ids["incoming"] = next(p["id"] for p in paid if p["amount"]["value"] == "500.00")
     once = MONTHLY | {"recurrence_unit": "ONCE", "time_start": "2026-04-01 09:00:00.000000"}
     order = {"payment": payment("bravo@bunq.com", "9999.00"), "schedule": once}
     number = world.person.create(f"{world.person.account}/schedule-payment", order)
@@ -380,7 +394,7 @@ def plan_things(world: World) -> None:
     turn = world.person.call("GET", path).item["id"]
     world.ids |= {"schedule": number, "scheduleID": number, "schedule-paymentID": number}
     world.ids |= {"schedule-instance": turn, "schedule-instanceID": turn}
-    for name in ("draft-payment", "schedule-payment-batch"):
+    for name in ("draft-payment", "schedule-payment-batch", "payment-auto-allocate"):
         create = catalogue.operation(f"{name}.create")
         world.ids[f"{name}ID"] = world.post(create, world.path(create))
 

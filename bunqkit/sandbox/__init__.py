@@ -26,6 +26,8 @@ What it is not
   made at once, can be paid to, and not from.
 - Currencies are exchanged at fixed rates. A quote lives five minutes, one of Wise thirty; what Wise
   sends leaves the books, and is said to arrive a day later.
+- A rule that sorts incoming money sorts the payment it is made of at once, and if it recurs what the
+  same counterparty pays later; what was sorted is not sorted again.
 - Which categories payments have and how they are guessed, and the names of the query's members for
   insights, are our own; ``Bank.categorise`` and the control desk choose another.
 - Cards are made at once. Only ``Bank.use_card`` and the control desk use them: bunq has no call
@@ -70,8 +72,9 @@ Rules of their own, as sources tell of the real bank:
     monetary-account-bank, monetary-account-card, monetary-account-external,
     monetary-account-external-savings, monetary-account-joint, monetary-account-savings,
     notification-filter-email, notification-filter-failure, notification-filter-push,
-    notification-filter-url, oauth-client, oauth-client.callback-url, payment, payment-batch,
-    payment-service-provider-credential, payment-service-provider-draft-payment,
+    notification-filter-url, oauth-client, oauth-client.callback-url, payment,
+    payment-auto-allocate, payment-auto-allocate.definition, payment-auto-allocate.instance,
+    payment-batch, payment-service-provider-credential, payment-service-provider-draft-payment,
     payment-service-provider-issuer-transaction, request-inquiry, request-inquiry-batch,
     request-response, sandbox-user-company, sandbox-user-person, schedule, schedule-payment,
     schedule-payment-batch, schedule.schedule-instance, server-error, session, session-server,
@@ -82,8 +85,8 @@ Rules of their own, as sources tell of the real bank:
     transferwise-quote.transferwise-transfer,
     transferwise-quote.transferwise-transfer-requirement, tree-progress, user, user-company,
     user-company.name, user-payment-service-provider, user-person, user.attachment.content,
-    user.invoice, user.notification-filter-url, user.schedule, user.whitelist-sdd, whitelist-sdd,
-    whitelist-sdd-one-off, whitelist-sdd-recurring.
+    user.invoice, user.notification-filter-url, user.payment-auto-allocate, user.schedule,
+    user.whitelist-sdd, whitelist-sdd, whitelist-sdd-one-off, whitelist-sdd-recurring.
 
 Kept generically: what is posted can be read, listed, changed and deleted where bunq has a call for
 it, with every field of its type, and sets nothing off. Where bunq has no call to make one, the list
@@ -92,9 +95,7 @@ is empty until ``Bank.place`` puts something there:
     bunqme-fundraiser-profile, bunqme-fundraiser-result, certificate-pinned, challenge-request,
     company, currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
     currency-cloud-payment-quote, feature-announcement, ideal-merchant-transaction,
-    payment-auto-allocate, payment-auto-allocate.definition, payment-auto-allocate.instance,
-    sofort-merchant-transaction, switch-service-payment, transferwise-user,
-    user.payment-auto-allocate.
+    sofort-merchant-transaction, switch-service-payment, transferwise-user.
 
 Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``note-attachment``
 insists that its file was uploaded to the same account.

@@ -173,7 +173,7 @@ def _convert(ledger: Ledger, account: sqlite3.Row, quote: sqlite3.Row) -> None:
         )
 
 
-@as_placed
+@as_placed("CurrencyConversion")
 def tell_conversion(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a conversion, with what moved on the account's side."""
     secret = secret_of(row)

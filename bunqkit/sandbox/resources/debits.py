@@ -298,7 +298,7 @@ def _tell_as(call: Call, ledger: Ledger, row: sqlite3.Row) -> Item:
     return (name, item) if wrapper == "*" else (wrapper, shape(wrapper, item))
 
 
-@as_placed
+@as_placed()
 def tell_whitelist(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a whitelist with its limits."""
     secret = secret_of(row)

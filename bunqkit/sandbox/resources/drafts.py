@@ -149,7 +149,7 @@ def _tell_all(ledger: Ledger, number: int, word: str) -> None:
     notify(ledger, account_id, number, notices, lambda: tell_draft(ledger, row))
 
 
-@as_placed
+@as_placed("DraftPayment")
 def tell_draft(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a draft with its entries, and what came of it once it was accepted."""
     secret = secret_of(row)

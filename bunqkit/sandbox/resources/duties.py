@@ -5,6 +5,7 @@ from __future__ import annotations
 from bunqkit.sandbox.agenda import Duty
 from bunqkit.sandbox.resources import (
     access,
+    allocations,
     conversions,
     debits,
     interest,
@@ -15,6 +16,7 @@ from bunqkit.sandbox.resources import (
 )
 
 DUTIES: dict[str, Duty] = {
+    "allocation": allocations.sort_payment,
     "api key": access.end_key,
     "conversion quote": conversions.expire_quote,
     "debit": debits.collect_again,

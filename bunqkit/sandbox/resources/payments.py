@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from bunqkit.sandbox import agenda
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
@@ -28,6 +29,8 @@ from bunqkit.sandbox.resources.things import (
 )
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
+ALLOCATIONS = "monetary-account/{}/payment-auto-allocate"
+"""Where the rules are that sort what comes in to an account."""
 _LONGEST = 9000
 _LONGEST_OUTSIDE = 140
 
@@ -191,6 +194,11 @@ def book(
             tuple(notices),
             lambda number=number: tell_payment(ledger, payment_row(ledger, number)),  # type: ignore[misc]
         )
+    # What was sorted is not sorted again: two rules could send the same money to and fro for ever.
+    is_sorted = "allocation_id" in (movement.details or {})
+    allocations = ALLOCATIONS.format(target_id)
+    if not is_sorted and ledger.row("SELECT 1 FROM thing WHERE scope = ?", allocations):
+        agenda.plan(ledger, "allocation", ids[1], at or ledger.clock.now())
     return ids
 
 

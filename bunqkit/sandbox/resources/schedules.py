@@ -278,7 +278,7 @@ def _find(call: Call) -> sqlite3.Row:
     return row
 
 
-@as_placed
+@as_placed()
 def tell_scheduled(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a scheduled payment or batch, with when it is paid."""
     secret = secret_of(row)
@@ -302,7 +302,7 @@ def tell_scheduled(ledger: Ledger, row: sqlite3.Row) -> Item:
     return row["type"], tell_thing(row, row["type"], values)
 
 
-@as_placed
+@as_placed("Schedule")
 def tell_schedule(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a schedule, with what it pays inside."""
     return "Schedule", _tell_times(row) | {"object": dict([tell_scheduled(ledger, row)])}
@@ -319,7 +319,7 @@ def _tell_times(row: sqlite3.Row) -> dict[str, Any]:
     return shape("Schedule", values)
 
 
-@as_placed
+@as_placed("ScheduledInstance")
 def tell_instance(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give one turn of a schedule, with what was paid."""
     secret = secret_of(row)

@@ -241,7 +241,7 @@ def _tell_all(ledger: Ledger, number: int, word: str) -> None:
     notify(ledger, account_id, number, notices, tell)
 
 
-@as_placed
+@as_placed(_INQUIRY)
 def tell_inquiry(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give an invitation as the one who invites sees it."""
     secret = secret_of(row)
@@ -255,7 +255,7 @@ def tell_inquiry(ledger: Ledger, row: sqlite3.Row) -> Item:
     return _INQUIRY, tell_thing(row, _INQUIRY, values)
 
 
-@as_placed
+@as_placed(_RESPONSE)
 def tell_response(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give an invitation as the one who is invited sees it: no account until it is accepted."""
     secret, is_accepted = secret_of(row), json.loads(row["item"])["status"] == "ACCEPTED"

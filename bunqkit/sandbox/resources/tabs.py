@@ -149,7 +149,7 @@ def _tell_all(ledger: Ledger, number: int, notices: tuple[tuple[str, str], ...])
     notify(ledger, account_id, number, notices, lambda: tell_tab(ledger, row))
 
 
-@as_placed
+@as_placed("BunqMeTab")
 def tell_tab(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a link, with what was paid by it."""
     item, secret = json.loads(row["item"]), secret_of(row)
@@ -189,7 +189,7 @@ def tell_tab(ledger: Ledger, row: sqlite3.Row) -> Item:
     return "BunqMeTab", tell_thing(row, "BunqMeTab", values)
 
 
-@as_placed
+@as_placed("BunqMeTabResultResponse")
 def tell_result(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give what was paid by a link, as the payer sees it."""
     payment = tell_payment(ledger, payment_row(ledger, secret_of(row)["payment_id"]))[1]

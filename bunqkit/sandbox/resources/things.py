@@ -192,16 +192,29 @@ def secret_of(row: sqlite3.Row) -> dict[str, Any]:
     return secret
 
 
-def as_placed(tell: Callable[[Ledger, sqlite3.Row], Item]) -> Callable[[Ledger, sqlite3.Row], Item]:
-    """Have things that were put into the bank by hand told as they are, and others by a rule."""
+Tell = Callable[[Ledger, sqlite3.Row], Item]
 
-    @functools.wraps(tell)
-    def told(ledger: Ledger, row: sqlite3.Row) -> Item:
-        if row["secret"] == "{}":  # noqa: S105 (it is empty)
-            return row["type"], tell_thing(row, row["type"])
-        return tell(ledger, row)
 
-    return told
+def as_placed(type_name: str | None = None) -> Callable[[Tell], Tell]:
+    """Have things that were put into the bank by hand told as they are, and others by a rule.
+
+    Parameters
+    ----------
+    type_name
+        What they are told as; by default what they were put there as.
+    """
+
+    def by(tell: Tell) -> Tell:
+        @functools.wraps(tell)
+        def told(ledger: Ledger, row: sqlite3.Row) -> Item:
+            if row["secret"] == "{}":  # noqa: S105 (it is empty)
+                name = type_name or row["type"]
+                return name, tell_thing(row, name)
+            return tell(ledger, row)
+
+        return told
+
+    return by
 
 
 def scope_of(call: Call) -> str:

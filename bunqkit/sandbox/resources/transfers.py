@@ -135,7 +135,7 @@ def create_recipient(call: Call) -> list[Item]:
     """Write down who gets it."""
     quote, body = _quote(call), call.body
     told = _check_recipient(quote, body)
-    currency = secret_of(quote)["target"]
+    currency = _target(quote)
     *codes, number = told.values()
     values = {
         "account_id": str(call.ledger.next_id("draw") + 10**6),
@@ -155,7 +155,7 @@ def list_recipients(call: Call) -> list[Item]:
         "SELECT * FROM thing WHERE scope LIKE ? AND json_extract(item, '$.currency') = ? "
         "ORDER BY id DESC",
         f"user/{call.person_id}/transferwise-quote/%/transferwise-recipient",
-        secret_of(_quote(call))["target"],
+        _target(_quote(call)),
     )
     return [(row["type"], tell_thing(row, row["type"])) for row in rows]
 
@@ -233,7 +233,12 @@ def _set_quote(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
 
 
 def _kind(quote: sqlite3.Row) -> tuple[str, tuple[str, ...]]:
-    return _KINDS.get(secret_of(quote)["target"], _OTHERS)
+    return _KINDS.get(_target(quote), _OTHERS)
+
+
+def _target(quote: sqlite3.Row) -> str:
+    """Give the currency that arrives; one that was put there by hand says none."""
+    return str(json.loads(quote["secret"]).get("target", "EUR"))
 
 
 def _check_recipient(quote: sqlite3.Row, body: dict[str, Any]) -> dict[str, str]:
@@ -254,7 +259,7 @@ def _recipient(call: Call, quote: sqlite3.Row, number: object) -> sqlite3.Row:
         "AND json_extract(item, '$.currency') = ?",
         read_id(str(number)),
         f"user/{call.person_id}/transferwise-quote/%/transferwise-recipient",
-        secret_of(quote)["target"],
+        _target(quote),
     )
     if row is None:
         raise not_found("Transferwise recipient", number)
@@ -270,7 +275,7 @@ def _account(call: Call, number: object) -> sqlite3.Row:
     return row
 
 
-@as_placed
+@as_placed("TransferwisePayment")
 def tell_transfer(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a transfer with its quote."""
     secret = secret_of(row)
