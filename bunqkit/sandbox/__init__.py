@@ -26,8 +26,8 @@ What it is not
   made at once, can be paid to, and not from.
 - Currencies are exchanged at fixed rates. A quote lives five minutes, one of Wise thirty; what Wise
   sends leaves the books, and is said to arrive a day later.
-- A rule that sorts incoming money sorts the payment it is made of at once, and if it recurs what the
-  same counterparty pays later; what was sorted is not sorted again.
+- A rule that sorts incoming money sorts the payment it is made of at once, and if it recurs what
+  the same counterparty pays later; what was sorted is not sorted again.
 - Which categories payments have and how they are guessed, and the names of the query's members for
   insights, are our own; ``Bank.categorise`` and the control desk choose another.
 - Cards are made at once. Only ``Bank.use_card`` and the control desk use them: bunq has no call

@@ -131,7 +131,7 @@ class Server:
     def close(self) -> None:
         """End ``run()``, from whatever thread."""
         self._is_closing.set()
-        # The loop may have seen it before it is woken, and closed everything.
+        # A loop that was about to look up has seen it, and let go of the trigger already.
         with contextlib.suppress(OSError):
             self._server.pull_trigger()
 

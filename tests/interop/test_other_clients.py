@@ -39,6 +39,7 @@ STEPS = (
     "avatar",
     "attachment",
     "card",
+    "papers",
     "callback",
     "joint account",
     "draft",
@@ -50,6 +51,7 @@ STEPS = (
     "insights",
     "typed errors",
     "psd2",
+    "oauth",
     "log out",
 )
 
