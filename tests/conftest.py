@@ -126,13 +126,18 @@ class Visitor:
         self.api_key = api_key or handshake.create_sandbox_user(self.client)
         self.installation: Installation = handshake.create_installation(self.client, key)
         handshake.register_device(self.client, self.installation, self.api_key, description="test")
-        self.session: Session = handshake.open_session(
-            self.client, self.installation, self.api_key, now=door.bank.clock.now()
-        )
+        self.session: Session
+        self.reopen()
         accounts = self.call("GET", f"/user/{self.session.user_id}/monetary-account").items
         self.account_id = accounts[-1]["id"]
         self.account = f"/user/{self.session.user_id}/monetary-account/{self.account_id}"
         self.email = next(a["value"] for a in self.session.user["alias"] if a["type"] == "EMAIL")
+
+    def reopen(self) -> None:
+        """Open a session, the first one or after it has expired."""
+        self.session = handshake.open_session(
+            self.client, self.installation, self.api_key, now=self.door.bank.clock.now()
+        )
 
     def call(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
         """Send a call with the session's token."""
@@ -297,6 +302,14 @@ def door(request: pytest.FixtureRequest, bank: Bank) -> Iterator[Door]:
 def visitor(door: Door, key: KeyPair) -> Visitor:
     """Give a person of the bank with an open session and an empty account."""
     return Visitor(door, key)
+
+
+@pytest.fixture
+def friend(door: Door, other_key: KeyPair) -> Visitor:
+    """Give a second person of the same bank, with money."""
+    friend = Visitor(door, other_key)
+    friend.top_up()
+    return friend
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Door, Frozen, Visitor, Wire, payment
+from conftest import Door, Frozen, Hook, Visitor, Wire, payment
 
 from bunqkit.errors import ApiError, BunqkitError, NoAnswerError, SignatureError
 from bunqkit.sandbox import Bank, Clock, Fault, doors
@@ -49,6 +49,7 @@ def break_with(visitor: Visitor, kind: str, **how: Any) -> None:
         ("no signature", SignatureError, True),
         ("wrong signature", SignatureError, True),
         ("expired session", ApiError, False),
+        ("changed address", ApiError, False),
     ],
 )
 def test_fault_is_seen_and_counted(
@@ -144,3 +145,33 @@ def test_hostile_environments_get_no_5xx(bank: Bank) -> None:
             answer = http.get(f"{doors.BASE_URL}{path}", headers=headers, timeout=5)
             assert 400 <= answer.status_code < 500
             bank.key.public.verify(answer.content, answer.headers["X-Bunq-Server-Signature"])
+
+
+def test_reset_comes_without_notice(rich: Visitor) -> None:
+    """Everybody is forgotten before the call is looked at: token, key and money are gone."""
+    bank, old = rich.door.bank, rich.door.bank.demo_key
+    bank.faults.add(Fault("reset", operation="payment.create"))
+    with pytest.raises(ApiError) as caught:
+        pay(rich)
+    assert (caught.value.status, bank.demo_key != old) == (403, True)
+    assert bank.faults.happened == {"reset": 1}
+    anew = Visitor(rich.door, KeyPair.generate())
+    anew.top_up()
+    assert anew.balance() == "500.00"
+
+
+def test_callback_is_duplicated(rich: Visitor, friend: Visitor, hook: Hook) -> None:
+    """The same callback comes twice, signed both times; the one after comes once."""
+    wanted = {"category": "MUTATION", "notification_target": hook.url}
+    path = f"/user/{friend.session.user_id}/notification-filter-url"
+    friend.call("POST", path, {"notification_filters": [wanted]})
+    bank = rich.door.bank
+    bank.faults.add(Fault("duplicated callback"))
+    for times in (2, 3):
+        rich.create(f"{rich.account}/payment", payment(friend.email, "1.00"))
+        bank.deliver()
+        assert len(hook.came) == times
+    assert hook.came[0] == hook.came[1] != hook.came[2]
+    for signature, body in hook.came:
+        friend.installation.bank_key.verify(body, signature)
+    assert bank.faults.happened == {"duplicated callback": 1}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -159,3 +161,121 @@ def test_large_counts_are_cut_or_refused(with_habits: Make) -> None:
         visitor, _ = with_habits(large_counts_are_refused=refuses)
         path = f"{visitor.account}/payment?count=201"
         assert status(lambda v=visitor, p=path: v.call("GET", p)) == expected
+
+
+def register(visitor: Visitor, *ips: str, is_signed: bool = True) -> int:
+    """Register a device for a new person on a new installation; give the status."""
+    client = visitor.door.client()
+    api_key = handshake.create_sandbox_user(client)
+    installation = handshake.create_installation(client, visitor.client.key or KeyPair.generate())
+    if not is_signed:
+        client.key = None
+    return status(
+        lambda: handshake.register_device(
+            client, installation, api_key, description="test", permitted_ips=ips or None
+        )
+    )
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_devices_are_signed_for_if_said(with_habits: Make, *, said: bool) -> None:
+    """Registering a device without a signature works, or is refused with bunq's own status."""
+    visitor, _ = with_habits(devices_need_signature=said)
+    assert register(visitor) == 200
+    assert register(visitor, is_signed=False) == (466 if said else 200)
+
+
+@pytest.mark.parametrize(
+    ("habit", "address"), [("wildcards_are_refused", "*"), ("ipv6_is_refused", "2001:db8::1")]
+)
+def test_addresses_are_of_the_kinds_that_are_said(
+    with_habits: Make, habit: str, address: str
+) -> None:
+    """A wildcard and the newer kind of address are taken, or not."""
+    for said, expected in ((False, 200), (True, 400)):
+        visitor, _ = with_habits(**{habit: said})
+        assert register(visitor, "127.0.0.1", address) == expected
+        assert register(visitor, "127.0.0.1") == 200
+
+
+def test_addresses_can_be_added_unless_said(with_habits: Make) -> None:
+    """Another address after the device was registered, or never."""
+    for said, expected in ((False, 200), (True, 400)):
+        visitor, _ = with_habits(addresses_are_fixed=said)
+        path = f"/user/{visitor.session.user_id}/credential-password-ip"
+        path += f"/{visitor.call('GET', path).item['id']}/ip"
+        assert status(lambda v=visitor, p=path: v.call("POST", p, {"ip": "10.0.0.9"})) == expected
+        assert len(visitor.call("GET", path).items) == (1 if said else 2)
+
+
+def test_filters_answer_as_said(with_habits: Make) -> None:
+    """By the filters, or by an id; they are listed either way."""
+    for said, types in ((False, ["NotificationFilterUrl"]), (True, ["Id"])):
+        visitor, _ = with_habits(filters_answer_by_id=said)
+        wanted = {"category": "MUTATION", "notification_target": "http://127.0.0.1:9/"}
+        path = f"/user/{visitor.session.user_id}/notification-filter-url"
+        assert visitor.call("POST", path, {"notification_filters": [wanted]}).types == types
+        assert len(visitor.call("GET", path).items) == 1
+
+
+@pytest.mark.parametrize("name", ["Cache-Control", "User-Agent", "X-Bunq-Geolocation"])
+def test_headers_are_required_if_said(with_habits: Make, name: str) -> None:
+    """A call without the header is taken, or refused; with it, it is taken always."""
+    for said, expected in (((), 200), ((name,), 400)):
+        visitor, _ = with_habits()
+        visitor.door.bank.habits = Habits(required_headers=said)
+        ask = lambda headers, v=visitor: status(lambda: v.call("GET", "/user", headers=headers))  # noqa: E731
+        assert ask({name: ""}) == expected
+        assert ask({name: "0 0 0 0 000"}) == 200
+
+
+def test_makers_of_requests_are_told_as_said(with_habits: Make) -> None:
+    """As an account, or as a user; listed and read alike."""
+    for said, has_iban in ((False, True), (True, False)):
+        visitor, _ = with_habits(makers_are_users=said)
+        path = f"{visitor.account}/request-inquiry"
+        number = visitor.create(path, request("bravo@bunq.com"))
+        for item in (
+            visitor.call("GET", path).items[0],
+            visitor.call("GET", f"{path}/{number}").item,
+        ):
+            assert ("iban" in item["user_alias_created"]) == has_iban
+
+
+def test_cards_answer_as_said(with_habits: Make) -> None:
+    """Ordered and changed: by the card, or by its id."""
+    for said, types in ((False, ["CardDebit", "Card"]), (True, ["Id", "Id"])):
+        visitor, _ = with_habits(cards_answer_by_id=said)
+        user = f"/user/{visitor.session.user_id}"
+        names = visitor.call("GET", f"{user}/card-name").item["possible_card_name_array"]
+        body = {
+            "type": "MASTERCARD",
+            "product_type": "MASTERCARD_DEBIT",
+            "second_line": "x",
+            "name_on_card": names[0],
+        }
+        ordered = visitor.call("POST", f"{user}/card-debit", body)
+        path = f"{user}/card/{ordered.item['id']}"
+        changed = visitor.call("PUT", path, {"status": "ACTIVE"})
+        assert [*ordered.types, *changed.types] == types
+        assert visitor.call("GET", path).item["status"] == "ACTIVE"
+
+
+def test_pdfs_are_taken_unless_said(with_habits: Make) -> None:
+    """A PDF is kept, or refused; a picture is kept always."""
+    for said, expected in ((False, 200), (True, 400)):
+        visitor, _ = with_habits(pdfs_are_refused=said)
+        path = f"{visitor.account}/attachment"
+        for kind, told in (("application/pdf", expected), ("image/png", 200)):
+            headers = {"Content-Type": kind, "X-Bunq-Attachment-Description": "a file"}
+            send = lambda h=headers, v=visitor, p=path: v.call("POST", p, b"%PDF-", headers=h)  # noqa: E731
+            assert status(send) == told
+
+
+def test_every_habit_says_what_it_is() -> None:
+    """Each switch stands in the documentation with both of its sides, and in a test here."""
+    told = inspect.getdoc(Habits) or ""
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_bank*.py"))
+    for name in Habits.__dataclass_fields__:
+        assert f"\n{name}\n" in told
+        assert name in tests

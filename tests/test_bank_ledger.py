@@ -405,3 +405,44 @@ def test_people_come_in_numbers(bank: Bank, key: KeyPair) -> None:
     assert created == sorted(created, reverse=True)
     path = f"/user/{visitor.session.user_id}/event"
     assert list(visitor.call("GET", path).items[0]["object"]) == ["Payment"]
+
+
+def test_people_live_with_each_other(bank: Bank, key: KeyPair) -> None:
+    """They pay, split bills, get money back, and pay the invoices of companies; some wait.
+
+    What a request says and what was paid for it agree, on both sides.
+    """
+    keys = bank.people(20, years=0.5)
+    rows = bank.ledger.rows("SELECT kind FROM person ORDER BY id DESC LIMIT 20")
+    assert sorted(row["kind"] for row in rows) == ["UserCompany"] * 2 + ["UserPerson"] * 18
+    insist_on_balance(bank)
+    door = Door(Wire(bank), doors.BASE_URL, doors.InProcess(bank))
+    person, company = Visitor(door, key, keys[0]), Visitor(door, key, keys[-1])
+    paid = person.call("GET", f"{person.account}/payment", params={"count": 200}).items
+    kinds = {(each["type"], each["sub_type"]) for each in paid}
+    assert kinds >= {("MASTERCARD", "PAYMENT"), ("MASTERCARD", "REVERSAL"), ("BUNQ", "REQUEST")}
+    path = f"{company.account}/request-inquiry"
+    asked = company.call("GET", path, params={"count": 200}).items
+    assert all(each["description"].startswith("Invoice 202") for each in asked)
+    assert len({each["description"] for each in asked}) == len(asked)
+    paid = company.call("GET", f"{company.account}/payment", params={"count": 200}).items
+    got = {each["description"]: each["amount"] for each in paid if each["sub_type"] == "REQUEST"}
+    accepted = [each for each in asked if each["status"] == "ACCEPTED"]
+    assert {each["description"]: each["amount_responded"] for each in accepted} == got
+    found = bank.ledger.rows("SELECT DISTINCT status FROM request ORDER BY status")
+    assert [row["status"] for row in found] == ["ACCEPTED", "PENDING", "REJECTED"]
+    events = company.call("GET", f"/user/{company.session.user_id}/event?count=200").items
+    assert {"RequestInquiry", "Payment"} == {name for each in events for name in each["object"]}
+
+
+def test_the_same_seed_gives_the_same_people() -> None:
+    """Two banks of one seed have the same books after the same order; another seed differs."""
+
+    def books(seed: int) -> list[tuple[Any, ...]]:
+        bank = Bank(seed=seed, clock=Clock(tick=Frozen()))
+        bank.people(10, years=0.2)
+        told = bank.ledger.rows("SELECT * FROM request") + bank.ledger.rows("SELECT * FROM entry")
+        bank.close()
+        return [tuple(row) for row in told]
+
+    assert books(1) == books(1) != books(2)

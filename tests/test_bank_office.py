@@ -173,3 +173,23 @@ def test_command_serves_a_bank_with_people() -> None:
         finally:
             served.terminate()
             served.wait(10)
+
+
+def test_the_desk_sends_what_no_call_does(http: requests.Session, bank: Bank, key: KeyPair) -> None:
+    """A direct debit comes in, a link is paid, a payment gets a category, and the clock drives."""
+    visitor = Visitor(Door(Wire(bank), doors.BASE_URL, doors.InProcess(bank)), key)
+    visitor.top_up()
+    sent = order(http, "debits/send", account_id=visitor.account_id, cents=12_50, creditor="Gas")
+    number = sent.json()["request_response_id"]
+    came = visitor.call("GET", f"{visitor.account}/request-response/{number}").item
+    assert (came["status"], came["counterparty_alias"]["display_name"]) == ("PENDING", "Gas")
+    assert order(http, "clock", days=3).json()["time"].startswith("2026-04-04")
+    assert visitor.balance() == "487.50"
+    body = {"bunqme_tab_entry": {"description": "tickets"}}
+    tab = visitor.create(f"{visitor.account}/bunqme-tab", body)
+    assert "how much" in order(http, "tabs/pay", tab_id=tab).json()["problem"]
+    paid = order(http, "tabs/pay", tab_id=tab, cents=500).json()["payment_id"]
+    told = order(http, "payments/categorise", payment_id=paid, category="TRAVEL").json()
+    assert (told, visitor.balance()) == ({"category": "TRAVEL"}, "492.50")
+    wrong = order(http, "payments/categorise", payment_id=paid, category="NONSENSE")
+    assert (wrong.status_code, "NONSENSE" in wrong.json()["problem"]) == (400, True)

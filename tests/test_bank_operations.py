@@ -19,11 +19,16 @@ from bunqkit import catalogue, handshake
 from bunqkit.catalogue import Operation, type_named
 from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import Bank, doors
+from bunqkit.sandbox import Bank, DirectDebit, doors
 from bunqkit.signing import KeyPair
 
 EVERY = catalogue.operations()
 EUR = {"value": "1.00", "currency": "EUR"}
+MONTHLY = {
+    "time_start": "2026-05-01 09:00:00.000000",
+    "recurrence_unit": "MONTHLY",
+    "recurrence_size": 1,
+}
 # bunq's SDK can't read one that is null, so it is left out where there is none.
 LABEL = "LabelMonetaryAccount"
 # Where the official description is wrong: decimals as integers, lists as objects or texts, fields
@@ -51,6 +56,21 @@ ELSEWHERE = {
     "sandbox-user-company.create",
     "payment-service-provider-credential.create",
     "user-payment-service-provider.get",
+}
+
+
+PLAN_ABROAD = {
+    "currency_source": "EUR",
+    "currency_target": "GBP",
+    "amount_target": {"value": "1.00", "currency": "GBP"},
+}
+RECIPIENT = {
+    "type": "sort_code",
+    "name_account_holder": "Somebody Abroad",
+    "detail": [
+        {"key": "sortCode", "value": "200000"},
+        {"key": "accountNumber", "value": "55779911"},
+    ],
 }
 
 
@@ -119,9 +139,9 @@ class World:
             return self.post(create, path)
         path = self.path(operation, itemId=0).rpartition("/")[0]
         self.ids["_"] = path
-        if collection.endswith("}/whitelist-sdd") and operation.wrapper == "*":
-            scope = path.removeprefix("/") + "-one-off"
-            return thing(self.bank, scope, "WhitelistSddOneOff")
+        if collection.endswith("}/whitelist-sdd"):
+            create = catalogue.operation("whitelist-sdd-one-off.create")
+            return self.post(create, self.path(create))
         return self.bank.place(path)
 
     def post(self, operation: Operation, path: str) -> Any:
@@ -152,12 +172,63 @@ class World:
             )
         return self.visitor(operation).call(operation.method, path, body)
 
+    def debit(self) -> dict[str, int]:
+        """Give the body of a whitelist: for a direct debit that has come in."""
+        debit = DirectDebit(1_00)
+        number = self.bank.direct_debit(self.person.account_id, debit)
+        return {"monetary_account_paying_id": self.person.account_id, "request_id": number}
+
     def body(self, operation: Operation) -> Any:  # noqa: PLR0911 (a table with exceptions)
         """Give a body that the operation's own rules take."""
         name = operation.resource
         own: dict[str, Any] = {
             "payment": payment("bravo@bunq.com", "0.10"),
             "payment-batch": {"payments": [payment("bravo@bunq.com", "0.10")]},
+            "draft-payment": {
+                "entries": [payment("bravo@bunq.com", "0.10")],
+                "number_of_required_accepts": 1,
+            },
+            "schedule-payment": {
+                "payment": payment("bravo@bunq.com", "0.10"),
+                "schedule": MONTHLY,
+            },
+            "schedule-payment-batch": {
+                "payments": [payment("bravo@bunq.com", "0.10")],
+                "schedule": MONTHLY,
+            },
+            "payment-auto-allocate": {
+                "payment_id": self.ids.get("incoming"),
+                "type": "ONCE",
+                "definition": [
+                    {
+                        "type": "FRACTION",
+                        "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
+                        "description": "a part",
+                        "fraction": 0.001,
+                    }
+                ],
+            },
+            "currency-conversion-quote": {
+                "amount": EUR,
+                "currency_source": "EUR",
+                "currency_target": "USD",
+                "order_type": "SELL",
+                "counterparty_alias": {"type": "EMAIL", "value": self.person.email},
+            },
+            "transferwise-quote": PLAN_ABROAD,
+            "transferwise-quote-temporary": PLAN_ABROAD,
+            "transferwise-quote.transferwise-recipient": RECIPIENT,
+            "transferwise-quote.transferwise-recipient-requirement": RECIPIENT,
+            "transferwise-quote.transferwise-transfer-requirement": {
+                "recipient_id": str(self.ids.get("recipient"))
+            },
+            "transferwise-quote.transferwise-transfer": {
+                "monetary_account_id": self.person.account_id,
+                "recipient_id": self.ids.get("recipient"),
+            },
+            "share-invite-monetary-account-inquiry": {
+                "counter_user_alias": {"type": "EMAIL", "value": "bravo@bunq.com"}
+            },
             "request-inquiry": request("bravo@bunq.com", "0.10"),
             "request-inquiry-batch": {
                 "request_inquiries": [request("bravo@bunq.com", "1.00")],
@@ -200,6 +271,11 @@ class World:
             "user-company": {"session_timeout": 3600},
         }
         updates: dict[str, Any] = {
+            "schedule.schedule-instance": {"state": "RETRY"},
+            "bunqme-tab": {"status": "CANCELLED"},
+            "currency-conversion-quote": {"status": "ACCEPTED"},
+            "share-invite-monetary-account-inquiry": {"status": "REVOKED"},
+            "share-invite-monetary-account-response": {"status": "ACCEPTED"},
             "request-inquiry": {"status": "REVOKED"},
             "request-inquiry-batch": {"status": "REVOKED"},
             "request-response": {"status": "REJECTED"},
@@ -214,6 +290,8 @@ class World:
             return {} if name.endswith("-card") else {"description": "renamed"}
         if name in own:
             return own[name]
+        if name.startswith("whitelist-sdd-"):
+            return self.debit()
         if name.endswith("note-attachment"):
             return {"attachment_id": self.ids["attachmentID"], "description": "a note"}
         if name.startswith("card-"):
@@ -274,6 +352,12 @@ def world(key: KeyPair) -> Iterator[World]:
     installation = person.call("GET", "/installation").item["id"]
     home.ids |= {"installation": installation, "installationID": installation}
     home.ids["payment-service-provider-credential"] = credential
+    plan_things(home)
+    person.create(f"{user}/monetary-account-bank", {"currency": "USD"})
+    quote = catalogue.operation("transferwise-quote.create")
+    home.ids["transferwise-quoteID"] = home.post(quote, home.path(quote))
+    recipient = catalogue.operation("transferwise-quote.transferwise-recipient.create")
+    home.ids["recipient"] = home.post(recipient, home.path(recipient))
     with bank.ledger.transaction():
         for kind in ("MonetaryAccountCard",):
             number = bank.ledger.add_account(
@@ -297,6 +381,22 @@ def world(key: KeyPair) -> Iterator[World]:
         )
     yield home
     bank.close()
+
+
+def plan_things(world: World) -> None:
+    """Have a payment that came in, and a schedule with a turn that fails each time."""
+    paid = world.person.call("GET", f"{world.person.account}/payment").items
+    world.ids["incoming"] = next(p["id"] for p in paid if p["amount"]["value"] == "500.00")
+    once = MONTHLY | {"recurrence_unit": "ONCE", "time_start": "2026-04-01 09:00:00.000000"}
+    order = {"payment": payment("bravo@bunq.com", "9999.00"), "schedule": once}
+    number = world.person.create(f"{world.person.account}/schedule-payment", order)
+    path = f"{world.person.account}/schedule/{number}/schedule-instance"
+    turn = world.person.call("GET", path).item["id"]
+    world.ids |= {"schedule": number, "scheduleID": number, "schedule-paymentID": number}
+    world.ids |= {"schedule-instance": turn, "schedule-instanceID": turn}
+    for name in ("draft-payment", "schedule-payment-batch", "payment-auto-allocate"):
+        create = catalogue.operation(f"{name}.create")
+        world.ids[f"{name}ID"] = world.post(create, world.path(create))
 
 
 def insist_on_shape(type_name: str, item: Any) -> None:
@@ -347,6 +447,18 @@ def prepare(world: World, operation: Operation) -> tuple[str, Any]:
         world.company.create(path, request(world.person.email))
         asked = world.person.call("GET", f"{world.person.account}/request-response").items
         world.ids["request-response"] = asked[0]["id"]
+    if operation.name == "share-invite-monetary-account-response.update":
+        # An invitation is answered once.
+        alias = {"type": "EMAIL", "value": world.person.email}
+        path = f"{world.company.account}/share-invite-monetary-account-inquiry"
+        world.company.create(path, {"counter_user_alias": alias})
+        path = f"/user/{world.person.session.user_id}/share-invite-monetary-account-response"
+        asked = world.person.call("GET", path).items
+        world.ids["share-invite-monetary-account-response"] = asked[0]["id"]
+    if operation.name.startswith("transferwise-quote.transferwise-transfer."):
+        # A quote is paid once.
+        quote = catalogue.operation("transferwise-quote.create")
+        world.ids["transferwise-quoteID"] = world.post(quote, world.path(quote))
     if operation.name == "notification-filter-failure.create":
         world.bank.ledger.execute("UPDATE callback SET due = NULL, problem = 'x' WHERE id = 1")
     number = world.item(operation) if operation.path.endswith("/{itemId}") else None

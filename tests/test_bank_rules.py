@@ -10,18 +10,11 @@ from conftest import Door, Frozen, Hook, Visitor, certificate, payment, refusal,
 
 from bunqkit import handshake
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import Bank, CardUse
+from bunqkit.sandbox import Bank, CardUse, Habits
 from bunqkit.signing import KeyPair
 
+PROVIDERS = "/payment-service-provider-credential"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
-
-
-@pytest.fixture
-def friend(door: Door, other_key: KeyPair) -> Visitor:
-    """Give a second person of the same bank, with money."""
-    friend = Visitor(door, other_key)
-    friend.top_up()
-    return friend
 
 
 def upload(visitor: Visitor, path: str, content: bytes = PNG, kind: str = "image/png") -> Any:
@@ -539,8 +532,7 @@ def test_provider_comes_with_a_certificate(
     }
 
     def post() -> Any:
-        path = "/payment-service-provider-credential"
-        return client.request("POST", path, body, token=installation.token)
+        return client.request("POST", PROVIDERS, body, token=installation.token)
 
     if problem is not None:
         status, text = refusal(post)
@@ -557,6 +549,28 @@ def test_provider_comes_with_a_certificate(
     assert told["certificate_distinguished_name"] == name
     # The name of a certificate is taken once.
     assert refusal(post)[0] == 400
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_providers_sign_the_key_that_is_said(door: Door, key: KeyPair, *, said: bool) -> None:
+    """The client's public key, or the bank's: a signature over the other is refused."""
+    door.bank.habits = Habits(providers_sign_bank_key=said)
+    client = door.client()
+    installation = handshake.create_installation(client, key)
+    pem, pair = certificate("Test AISP 2")
+    signed = {False: key.public.pem, True: door.bank.key.public.pem}
+    for over in (not said, said):
+        text = f"{signed[over].strip()}\n{installation.token.reveal()}"
+        body = {
+            "client_payment_service_provider_certificate": pem,
+            "client_payment_service_provider_certificate_chain": pem,
+            "client_public_key_signature": pair.sign(text.encode()),
+        }
+        send = lambda b=body: client.request("POST", PROVIDERS, b, token=installation.token)  # noqa: E731
+        if over == said:
+            assert send().types == ["CredentialPasswordIp"]
+        else:
+            assert refusal(send)[0] == 400
 
 
 # Statements

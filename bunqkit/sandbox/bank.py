@@ -20,9 +20,9 @@ from bunqkit import catalogue
 from bunqkit.catalogue import Operation, operations
 from bunqkit.errors import SignatureError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import crowd, life, oauth, people
+from bunqkit.sandbox import agenda, crowd, life, oauth, people
 from bunqkit.sandbox.callbacks import Callbacks
-from bunqkit.sandbox.clock import START, Clock
+from bunqkit.sandbox.clock import START, Clock, wire_time
 from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
 from bunqkit.sandbox.faults import CutConnection, Fault, Faults
@@ -42,10 +42,14 @@ from bunqkit.sandbox.refusal import (
 from bunqkit.sandbox.resources import access, consents
 from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.categories import categorise
+from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
+from bunqkit.sandbox.resources.duties import DUTIES
 from bunqkit.sandbox.resources.invoices import bill
 from bunqkit.sandbox.resources.providers import answer_draft
 from bunqkit.sandbox.resources.rights import check_rights, veil
 from bunqkit.sandbox.resources.rules import rule_of
+from bunqkit.sandbox.resources.tabs import pay_tab
 from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.sandbox.routes import Routes, read_paging
 from bunqkit.signing import KeyPair, PublicKey
@@ -72,6 +76,8 @@ _REASONS = {
 }
 _JSON = "application/json"
 _BROKEN = refuse(500, "Something went wrong inside the bank.")
+# Of those that documents may use. Source: RFC 5737.
+_ELSEWHERE = "203.0.113.77"
 _FAULTY = {"429": TOO_MANY, "491": MAINTENANCE, "500": _BROKEN}
 _GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
 # Source: bunq docs, "Attachment"; the largest file that the offline bank keeps.
@@ -134,20 +140,27 @@ class Bank:
         self._public_keys: dict[int, PublicKey] = {}
         with self.ledger.transaction():
             if self.ledger.fact("key") is None:
+                self.key = KeyPair.generate()
                 self._found()
             else:
                 self.key = KeyPair.from_pem(self.ledger.fact("key") or "")
                 if clock is None:
                     self.clock.start_after(self.ledger.last_time())
         self._open_books()
+        agenda.catch_up(self.ledger, DUTIES)
+        self.clock.watch(self._keep_pace)
 
     def close(self) -> None:
         """Close the books."""
+        self.clock.unwatch(self._keep_pace)
         self._courier.close()
         self.ledger.close()
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Forget everything and everybody, as bunq's sandbox does now and then without notice."""
+        """Forget everybody, as bunq's sandbox does now and then without notice.
+
+        The bank's key stays, so that a client can believe the refusals that it then gets.
+        """
         with self.ledger.transaction():
             self.ledger.wipe(self.ledger.seed if seed is None else seed)
             self.faults.clear()
@@ -181,7 +194,10 @@ class Bank:
             return add_thing(self.ledger, scope, type_name, given)
 
     def people(self, number: int, years: float = 1.0) -> list[Secret]:
-        """Add people with about 200 payments a year behind them; give their API keys."""
+        """Add people with about 200 payments a year behind them; give their API keys.
+
+        Each tenth is a company, which sends the others invoices; the companies' keys come last.
+        """
         with self.ledger.transaction():
             return crowd.add_people(self.ledger, number, years)
 
@@ -196,6 +212,42 @@ class Bank:
         """Refund a card payment, in part or wholly, or reverse it; give the payment's id."""
         with self.ledger.transaction():
             number = give_back(self.ledger, action_id, cents=cents, is_reversal=reverse)
+        self._courier.wake()
+        return number
+
+    def direct_debit(self, account_id: int, debit: DirectDebit) -> int:
+        """Collect from somebody's account; give the id of the request response."""
+        with self.ledger.transaction():
+            number = send_debit(self.ledger, account_id, debit)
+        self._courier.wake()
+        return number
+
+    def categorise(self, payment_id: int, category: str) -> None:
+        """Put somebody's payment into a category, the bank's or one of their own."""
+        with self.ledger.transaction():
+            categorise(self.ledger, payment_id, category)
+
+    def pay_tab(
+        self,
+        tab_id: int,
+        *,
+        cents: int | None = None,
+        name: str = "J. de Vries",
+        account_id: int | None = None,
+    ) -> int:
+        """Pay by a bunq.me link; give the payment's id.
+
+        Parameters
+        ----------
+        tab_id
+            Which link.
+        cents
+            How much; needed if the link does not say it.
+        name, account_id
+            Who pays: somebody outside, by iDEAL, or an account of the bank.
+        """
+        with self.ledger.transaction():
+            number = pay_tab(self.ledger, tab_id, cents=cents, name=name, account_id=account_id)
         self._courier.wake()
         return number
 
@@ -280,7 +332,6 @@ class Bank:
         return [body]
 
     def _found(self) -> None:
-        self.key = KeyPair.generate()
         self.ledger.set_fact("key", self.key.to_pem().reveal())
         people.found(self.ledger)
         person_id = life.live(self.ledger)
@@ -291,6 +342,14 @@ class Bank:
         self._courier = Courier(self.ledger, self.key, self.faults)
         self.callbacks = Callbacks(self.ledger, self.key, self._courier)
         self._oauth = oauth.OAuth(self.ledger, self.demo_key)
+
+    def _keep_pace(self) -> None:
+        """Do what became due as the clock was moved, and bring the callbacks that came of it."""
+        with self.ledger.transaction():
+            # A bank that is killed on the way goes on from here.
+            self.ledger.set_fact("time", wire_time(self.clock.now()))
+        agenda.catch_up(self.ledger, DUTIES)
+        self.deliver()
 
     def _name(self, method: str, path: str) -> str:
         try:
@@ -304,6 +363,8 @@ class Bank:
             time.sleep(faults["delay"].seconds)
         if "cut before" in faults:
             raise CutConnection
+        if "reset" in faults:
+            self.reset()
         if "html 502" in faults:
             return 502, "text/html", _GATEWAY_PAGE
         for kind in _FAULTY.keys() & faults:
@@ -315,6 +376,8 @@ class Bank:
     ) -> tuple[int, str, bytes]:
         language = environ.get("HTTP_X_BUNQ_LANGUAGE", "en_US")
         try:
+            if agenda.catch_up(self.ledger, DUTIES):
+                self._courier.wake()
             with self.ledger.transaction():
                 content_type, body = self._carry_out(environ, path, faults)
         except Refusal as refusal:
@@ -332,10 +395,13 @@ class Bank:
         method = environ["REQUEST_METHOD"]
         operation, ids = self._routes.find(method, path)
         body = _read_body(environ)
+        self._check_headers(environ)
         installation, session = self._authenticate(operation, environ)
         if "expired session" in faults and session is not None:
             raise access.expired(self.habits)
         address = environ.get("REMOTE_ADDR", "127.0.0.1")
+        if "changed address" in faults:
+            address = _ELSEWHERE
         self._limits.check(method, operation.name, address, self.clock.now())
         self._check_signature(operation, environ, body, installation)
         self._check_request_id(environ, installation)
@@ -395,10 +461,10 @@ class Bank:
             return
         signature = environ.get("HTTP_X_BUNQ_CLIENT_SIGNATURE")
         if signature is None:
-            if operation.needs_signature:
+            if self._needs_signature(operation):
                 raise NO_SIGNATURE
             return
-        if not (operation.needs_signature or self.habits.idle_signatures_count):
+        if not (self._needs_signature(operation) or self.habits.idle_signatures_count):
             return
         number = installation["id"]
         if number not in self._public_keys:
@@ -407,6 +473,16 @@ class Bank:
             self._public_keys[number].verify(body, signature)
         except SignatureError as error:
             raise WRONG_SIGNATURE from error
+
+    def _needs_signature(self, operation: Operation) -> bool:
+        is_device = operation.name == "device-server.create"
+        return operation.needs_signature or (is_device and self.habits.devices_need_signature)
+
+    def _check_headers(self, environ: WSGIEnvironment) -> None:
+        for name in self.habits.required_headers:
+            if not environ.get(f"HTTP_{name.upper().replace('-', '_')}"):
+                # The text is our own: no source shows bunq's.
+                raise refuse(400, f'Missing required header "{name}".')
 
     def _check_request_id(self, environ: WSGIEnvironment, installation: sqlite3.Row | None) -> None:
         told = environ.get("HTTP_X_BUNQ_CLIENT_REQUEST_ID")

@@ -12,7 +12,7 @@ import threading
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from bunqkit.sandbox.clock import wire_time
+from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.faults import Faults
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.signing import KeyPair
@@ -60,13 +60,14 @@ class Courier:
             self._thread.join(2 * _TIMEOUT_S)
 
     def deliver(self) -> int:
-        """Try everything that is due once; give how many callbacks were tried."""
+        """Try everything that is due, what was due first first; give how many tries there were."""
+        due = "SELECT * FROM callback WHERE due <= ? ORDER BY due, id LIMIT 1"
         with self._turn:
-            now = wire_time(self._ledger.clock.now())
-            rows = self._ledger.rows("SELECT * FROM callback WHERE due <= ? ORDER BY id", now)
-            for row in rows:
+            tries, now = 0, wire_time(self._ledger.clock.now())
+            while (row := self._ledger.row(due, now)) is not None:
                 self._try(row)
-            return len(rows)
+                tries += 1
+            return tries
 
     def _run(self) -> None:
         while not self._is_closing:
@@ -83,7 +84,7 @@ class Courier:
         tries = row["tries"] + 1
         due = None
         if problem is not None and tries < _TRIES:
-            due = wire_time(self._ledger.clock.now() + _SPACING)
+            due = wire_time(read_time(row["due"]) + _SPACING)
         now = wire_time(self._ledger.clock.now())
         with self._ledger.transaction():
             for answer in answers:

@@ -23,6 +23,8 @@ KINDS = (
     "no signature",
     "wrong signature",
     "expired session",
+    "changed address",
+    "reset",
     "duplicated callback",
 )
 """Every fault there is.
@@ -31,7 +33,9 @@ KINDS = (
 answer`` is a ``cut after`` of a call that pays. ``delay`` answers late. ``429`` (too many calls),
 ``491`` (maintenance), ``500`` and ``html 502`` (a gateway's page) refuse without doing anything;
 bunq sends these unsigned. ``truncated`` and ``flipped byte`` spoil the body after it was signed.
-``expired session`` ends the caller's session. ``duplicated callback`` sends a callback twice.
+``expired session`` ends the caller's session. ``changed address`` has the call come from another
+address; ``reset`` forgets everybody before it, as bunq's sandbox does without notice.
+``duplicated callback`` sends a callback twice.
 """
 
 _PAYING = ("payment.create", "payment-batch.create", "request-response.update")

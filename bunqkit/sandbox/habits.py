@@ -38,6 +38,35 @@ class Habits:
         JavaScript client, which has worked with the real bank for years, sends no other.
     large_counts_are_refused
         Whether a page of more than 200 is refused, or cut to 200. No source says.
+    devices_need_signature
+        Whether registering a device must be signed (official description), or need not be
+        (psd2_sandbox, which signs nothing there).
+    wildcards_are_refused
+        Whether only the app permits any address (a page of 2026), or ``*`` works too (docs of
+        2020, the clients of two projects).
+    ipv6_is_refused
+        Whether only addresses of the older kind are taken (a page of 2026), or both (official
+        description).
+    addresses_are_fixed
+        Whether no address can be added later (a page of 2026), or it can (docs of 2020, official
+        description, another page of 2026).
+    filters_answer_by_id
+        Whether setting notification filters answers by an id (official description, the SDK), or
+        by the filters (sdk_php#177, sdk_python#130).
+    required_headers
+        Which headers must come: of ``Cache-Control`` (docs of 2020), ``User-Agent`` (official
+        description) and ``X-Bunq-Geolocation`` (older docs); none of them (changelog, clients).
+    providers_sign_bank_key
+        Whether what a payment service provider signs begins with the bank's public key (a page of
+        2026), or with the client's (the SDK, psd2_sandbox, docs of 2020).
+    makers_are_users
+        Whether ``user_alias_created`` of a request is a user (official description), or an account
+        (captures of 2017 and 2023).
+    cards_answer_by_id
+        Whether ordering and changing a card answers by an id (official description), or by the
+        card (the SDK).
+    pdfs_are_refused
+        Whether only pictures can be uploaded (docs of 2020), or PDF too (practice).
     """
 
     key_lifetime_h: int = 1
@@ -50,3 +79,13 @@ class Habits:
     idle_signatures_count: bool = True
     crlf_keys_are_refused: bool = False
     large_counts_are_refused: bool = False
+    devices_need_signature: bool = False
+    wildcards_are_refused: bool = False
+    ipv6_is_refused: bool = False
+    addresses_are_fixed: bool = False
+    filters_answer_by_id: bool = False
+    required_headers: tuple[str, ...] = ()
+    providers_sign_bank_key: bool = False
+    makers_are_users: bool = False
+    cards_answer_by_id: bool = False
+    pdfs_are_refused: bool = False

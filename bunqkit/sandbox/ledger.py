@@ -17,11 +17,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bunqkit.errors import BunqkitError
-from bunqkit.sandbox.clock import Clock, wire_time
+from bunqkit.sandbox.clock import Clock, read_time, wire_time
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.schema import KEPT, SCHEMA, VERSION
 
@@ -49,6 +49,10 @@ _FIRST = {
 _T = TypeVar("_T")
 _MOST = 10**17
 _MOST_KNOWN = 10_000
+
+
+EXTERNAL = "MonetaryAccountExternal"
+"""How the kinds of accounts begin that are a person's and kept at another bank."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,20 @@ class Ledger:
             self._depth -= 1
             if outermost:
                 self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Keep all of the block or none of it, inside a transaction that goes on either way."""
+        with self.transaction():
+            self._db.execute("SAVEPOINT attempt")
+            try:
+                yield
+            except BaseException:
+                self._known.clear()
+                self._db.execute("ROLLBACK TO attempt")
+                raise
+            finally:
+                self._db.execute("RELEASE attempt")
 
     def close(self) -> None:
         """Close the file, when nobody reads or writes any more."""
@@ -318,6 +336,8 @@ class Ledger:
                     "The balance of this account is not sufficient for this payment.",
                     "Het saldo van deze rekening is niet toereikend voor deze betaling.",
                 )
+            if source["person_id"] is not None and source["kind"].startswith(EXTERNAL):
+                raise refuse(400, "Money can't be paid from an account at another bank.")
             if "CANCELLED" in (source["status"], target["status"]):
                 raise refuse(400, "One of the two accounts is closed.")
             if source["status"] == "BLOCKED" or "COMPLETELY" in (
@@ -371,16 +391,19 @@ class Ledger:
 
     def add_api_key(self, person_id: int, *, lifetime: timedelta | None = None) -> str:
         """Make an API key, lost unless it is bound within its lifetime; give its text."""
-        text = f"sandbox_{secrets.token_hex(32)}"
+        text, number = f"sandbox_{secrets.token_hex(32)}", self.next_id("credential")
         now = self.clock.now()
+        expires = lifetime and wire_time(now + lifetime)
         self.insert(
             "api_key",
             text=text,
-            id=self.next_id("credential"),
+            id=number,
             person_id=person_id,
             created=wire_time(now),
-            expires=lifetime and wire_time(now + lifetime),
+            expires=expires,
         )
+        if expires is not None:
+            self.insert("agenda", due=expires, kind="api key", object_id=number)
         return text
 
     def bind_api_key(self, text: str) -> None:
@@ -391,15 +414,21 @@ class Ledger:
             "NOT IN (SELECT id FROM person WHERE kind = 'UserPaymentServiceProvider')",
             (text,),
         )
+        self._db.execute(
+            "DELETE FROM agenda WHERE kind = 'api key' AND object_id IN "
+            "(SELECT id FROM api_key WHERE text = ? AND expires IS NULL)",
+            (text,),
+        )
 
     def last_time(self) -> datetime | None:
-        """Give when the last movement or session was written."""
+        """Give when the last movement or session was written, or where the clock was moved to."""
         row = self.row(
             "SELECT MAX(created) AS last FROM (SELECT MAX(created) AS created FROM movement "
-            "UNION ALL SELECT MAX(created) FROM session)"
+            "UNION ALL SELECT MAX(created) FROM session "
+            "UNION ALL SELECT text FROM fact WHERE name = 'time')"
         )
         last = row and row["last"]
-        return datetime.fromisoformat(last).replace(tzinfo=UTC) if last else None
+        return read_time(last) if last else None
 
     def wipe(self, seed: int) -> None:
         """Forget everything, and draw from another seed from now on."""
@@ -434,6 +463,10 @@ class Ledger:
     def new_uuid(self, kind: str, number: int) -> str:
         """Give the uuid of one thing, decided by the seed."""
         return str(uuid.UUID(int=self.chance(f"uuid/{kind}", number).getrandbits(128), version=4))
+
+    def new_iban(self, bank: str, number: int) -> str:
+        """Give an IBAN that nobody has, at a bank of choice."""
+        return self._new_iban(bank, self.chance("iban", number))
 
     def _new_iban(self, bank: str, luck: random.Random) -> str:
         while True:

@@ -13,11 +13,14 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
+from bunqkit.sandbox import agenda
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.people import draw_name, draw_phone, draw_uuid, open_account, shorten
+from bunqkit.sandbox.resources import interest
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
 from bunqkit.sandbox.resources.cards import add_card
 from bunqkit.sandbox.resources.events import record
+from bunqkit.sandbox.resources.recurrence import next_quarter_day
 from bunqkit.sandbox.resources.requests import accept_request, add_request
 from bunqkit.sandbox.resources.wire import amount
 
@@ -49,8 +52,11 @@ class _Life:
         self._pot = self._own("Holiday")
         self._friend = self._open(friend, "bunq account")
         self._friend_id = int(ledger.account(self._friend)["person_id"])
-        goal = {"savings_goal": amount(10_000_00, "EUR")}
-        self._savings = self._own("Rainy day", kind="MonetaryAccountSavings", details=goal)
+        self._goals = {
+            self._save("Rainy day", 10_000_00): 20_000,
+            self._save("New bicycle", 1_500_00): 5_000,
+            self._save("Summer on the coast", 3_000_00): 7_500,
+        }
         self._joint = self._own("Household", kind="MonetaryAccountJoint")
         for person_id in (self._person_id, self._friend_id):
             ledger.add_co_owner(self._joint, person_id, "ACCEPTED")
@@ -72,6 +78,8 @@ class _Life:
             when, act = self._plan.pop()
             if when < self._end:
                 act(when)
+        for goal in self._goals:
+            agenda.plan(self._ledger, "interest", goal, next_quarter_day(self._end))
         return self._person_id
 
     def _open(self, name: str, description: str) -> int:
@@ -101,6 +109,10 @@ class _Life:
             details=details,
             at=self._first_day,
         )
+
+    def _save(self, description: str, goal: int) -> int:
+        details = {"savings_goal": amount(goal, "EUR")}
+        return self._own(description, kind="MonetaryAccountSavings", details=details)
 
     def _order_card(self) -> int:
         values = {
@@ -144,22 +156,20 @@ class _Life:
             self._at(first, day, self._main, to, debit)
         for day, target, cents, what in (
             (26, self._pot, 15_000, "For the holiday"),
-            (26, self._savings, 20_000, "For a rainy day"),
             (27, self._joint, 12_500, "Household money"),
+            *((26, goal, cents, "Saved") for goal, cents in self._goals.items()),
         ):
             self._at(first, day, self._main, target, Movement(cents, what))
         self._at(first, 27, self._friend, self._joint, Movement(12_500, "Household money"))
         self._at(first, 28, "Gemeente Sint Nergens", self._friend, _transfer(190_000, "Salary"))
         self._at(first, 15, self._joint, "Waterschap en Zonen", _transfer(5_875, f"Water {name}"))
-        if month and month % 3 == 0:
-            self._plan.append((self._moment(first, 1), self._pay_interest))
+        if first.month % 3 == 1 and month:
+            self._plan.append((first + timedelta(hours=12), self._pay_interest))
 
     def _pay_interest(self, when: datetime) -> None:
-        balance = self._ledger.account(self._savings)["balance"]
-        interest = Movement(
-            max(balance * 5 // 1_000, 1), "Interest", type="BUNQ", sub_type="BILLING"
-        )
-        self._move("bunq", self._savings, interest, when)
+        with self._ledger.clock.standing_at(when):
+            for goal in self._goals:
+                interest.pay_interest(self._ledger, goal)
 
     def _plan_weeks(self) -> None:
         luck = self._luck
@@ -176,9 +186,13 @@ class _Life:
             shop = luck.choice(("Buurtsuper", "Groentehal West"))
             self._card_at(monday, 2, CardUse(luck.randrange(1_400, 3_800), shop))
             if week % 2:
-                self._card_at(monday, 5, CardUse(luck.randrange(890, 2_450), "Eetcafe De Sluis"))
+                self._card_at(
+                    monday, 5, CardUse(luck.randrange(890, 2_450), "Eetcafe De Sluis", trade="5812")
+                )
             else:
-                self._card_at(monday, 3, CardUse(luck.randrange(780, 1_960), "Railreis"))
+                self._card_at(
+                    monday, 3, CardUse(luck.randrange(780, 1_960), "Railreis", trade="4111")
+                )
 
     def _plan_travel(self) -> None:
         luck = self._luck
@@ -198,6 +212,7 @@ class _Life:
                     country=country,
                     currency=currency,
                     local_cents=cents * rate // 100,
+                    trade="7011",
                 )
                 self._card_at(first, day, use)
 
@@ -205,7 +220,7 @@ class _Life:
         for month in range(2, _MONTHS + 1, 3):
             first = _month_after(self._first_day, month)
             cents = self._luck.randrange(2_400, 9_800) * 2
-            self._card_at(first, 17, CardUse(cents, "Restaurant Het Anker"))
+            self._card_at(first, 17, CardUse(cents, "Restaurant Het Anker", trade="5812"))
             self._plan.append((self._moment(first, 18), partial(self._share, cents // 2)))
         for month, cents in ((5, 8_995), (16, 12_450), (28, 5_995)):
             first = _month_after(self._first_day, month)

@@ -23,6 +23,7 @@ from bunqkit.sandbox.faults import Fault
 from bunqkit.sandbox.oauth import PATHS
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.card_use import CardUse
+from bunqkit.sandbox.resources.debits import DirectDebit
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -76,6 +77,9 @@ class Office:
             "faults": self._set_faults,
             "cards/use": self._use_card,
             "cards/give-back": self._give_back,
+            "debits/send": self._send_debit,
+            "tabs/pay": self._pay_tab,
+            "payments/categorise": self._categorise,
             "callbacks/trigger": self._trigger,
             "callbacks/replay": lambda order: _told(self.bank.callbacks.replay(int(order["id"]))),
             "callbacks/deliver": lambda _order: {"tried": self.bank.deliver()},
@@ -193,6 +197,17 @@ class Office:
 
     def _give_back(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.give_back(int(order.pop("mastercard_action_id")), **order)}
+
+    def _send_debit(self, order: dict[str, Any]) -> object:
+        account_id = int(order.pop("account_id"))
+        return {"request_response_id": self.bank.direct_debit(account_id, DirectDebit(**order))}
+
+    def _pay_tab(self, order: dict[str, Any]) -> object:
+        return {"payment_id": self.bank.pay_tab(int(order.pop("tab_id")), **order)}
+
+    def _categorise(self, order: dict[str, Any]) -> object:
+        self.bank.categorise(int(order["payment_id"]), str(order["category"]))
+        return {"category": order["category"]}
 
     def _trigger(self, order: dict[str, Any]) -> object:
         return [_told(each) for each in self.bank.callbacks.trigger(**order)]

@@ -4,7 +4,7 @@ Money moves by one row of ``movement``: triggers write its two entries and both 
 no movement without its two sides can exist. Nothing that was booked is changed or taken back.
 """
 
-VERSION = 1
+VERSION = 2
 """Stands in the file; a bank does not open the books of another version."""
 
 KEPT = {
@@ -63,6 +63,15 @@ CREATE TRIGGER IF NOT EXISTS movement_is_kept BEFORE UPDATE ON movement
 BEGIN SELECT RAISE(ABORT, 'what is booked is not changed'); END;
 CREATE TRIGGER IF NOT EXISTS entry_is_kept BEFORE UPDATE ON entry
 BEGIN SELECT RAISE(ABORT, 'what is booked is not changed'); END;
+CREATE TABLE IF NOT EXISTS agenda (
+    id INTEGER PRIMARY KEY, due TEXT NOT NULL, kind TEXT NOT NULL, object_id INTEGER NOT NULL,
+    UNIQUE (kind, object_id));
+CREATE INDEX IF NOT EXISTS agenda_due ON agenda (due, id);
+CREATE TABLE IF NOT EXISTS share (
+    id INTEGER PRIMARY KEY, response_id INTEGER NOT NULL,
+    account_id INTEGER NOT NULL REFERENCES account, person_id INTEGER NOT NULL REFERENCES person,
+    access TEXT NOT NULL, is_open INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS share_of_person ON share (person_id, account_id);
 CREATE TABLE IF NOT EXISTS request (
     id INTEGER PRIMARY KEY, response_id INTEGER NOT NULL UNIQUE,
     account_id INTEGER NOT NULL REFERENCES account,

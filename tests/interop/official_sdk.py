@@ -97,6 +97,9 @@ def main() -> None:
     callback(BRAVO)
     done("callback")
     walk_joint(friend)
+    walk_later(account, friend)
+    walk_shares(restored, account, friend)
+    walk_abroad(account)
     walk_refusals(theirs)
     walk_psd2()
     use(restored)
@@ -288,6 +291,90 @@ def walk_joint(friend: str) -> None:
     told = endpoint.MonetaryAccountJointApiObject.get(joint).value
     assert sorted(owner.status for owner in told.all_co_owner) == ["ACCEPTED", "PENDING"]
     done("joint account")
+
+
+def walk_later(account: int, friend: str) -> None:
+    """Draft and accept, schedule and call off, make a payment link and cancel it."""
+    payee = object_.PointerObject("EMAIL", friend, "Friend")
+    draft = endpoint.DraftPaymentApiObject.create(
+        [object_.DraftPaymentEntryObject(eur("1.50"), payee, "drafted")], 1
+    ).value
+    before = endpoint.DraftPaymentApiObject.get(draft).value
+    assert (before.status, before.entries[0].amount.value) == ("PENDING", "1.50")
+    endpoint.DraftPaymentApiObject.update(draft, status="ACCEPTED")
+    after = endpoint.DraftPaymentApiObject.get(draft).value
+    assert after.status == "ACCEPTED"
+    assert after.object_.get_referenced_object().amount.value == "-1.50"
+    done("draft")
+    times = object_.ScheduleObject if hasattr(object_, "ScheduleObject") else None
+    times = times or endpoint.ScheduleApiObject
+    schedule = times(
+        time_start="2030-01-31 09:00:00.000000", recurrence_unit="MONTHLY", recurrence_size=1
+    )
+    entry = object_.SchedulePaymentEntryObject(eur("2.00"), payee, "monthly")
+    number = endpoint.SchedulePaymentApiObject.create(entry, schedule).value
+    told = endpoint.SchedulePaymentApiObject.get(number).value
+    assert (told.status, told.schedule.recurrence_unit) == ("ACTIVE", "MONTHLY")
+    assert [each.status for each in endpoint.ScheduleApiObject.list().value] == ["ACTIVE"]
+    endpoint.SchedulePaymentApiObject.delete(number)
+    assert endpoint.SchedulePaymentApiObject.list().value == []
+    done("schedule")
+    link = endpoint.BunqMeTabApiObject.create(
+        endpoint.BunqMeTabEntryApiObject(eur("3.00"), description="tickets")
+    ).value
+    made = endpoint.BunqMeTabApiObject.get(link).value
+    assert made.status == "WAITING_FOR_PAYMENT"
+    assert made.bunqme_tab_share_url.endswith(made.bunqme_tab_entry.uuid)
+    endpoint.BunqMeTabApiObject.update(link, status="CANCELLED")
+    assert endpoint.BunqMeTabApiObject.get(link).value.status == "CANCELLED"
+    done("payment link")
+
+
+def walk_shares(restored: Any, account: int, friend: str) -> None:
+    """Share the account with somebody new, who sees it once they have accepted."""
+    assert friend
+    guest = new_user()
+    use(guest)
+    pointer = object_.PointerObject("EMAIL", email(), "Guest")
+    use(restored)
+    inquiry = endpoint.ShareInviteMonetaryAccountInquiryApiObject.create(
+        pointer, access_type="VIEW_TRANSACTION"
+    ).value
+    use(guest)
+    (invited,) = endpoint.ShareInviteMonetaryAccountResponseApiObject.list().value
+    endpoint.ShareInviteMonetaryAccountResponseApiObject.update(invited.id_, status="ACCEPTED")
+    assert endpoint.PaymentApiObject.list(account).value
+    use(restored)
+    shared = endpoint.ShareInviteMonetaryAccountInquiryApiObject.get(inquiry).value
+    assert shared.status == "ACCEPTED"
+    endpoint.ShareInviteMonetaryAccountInquiryApiObject.update(inquiry, status="CANCELLED")
+    use(guest)
+    refused(NotFoundException, lambda: endpoint.PaymentApiObject.list(account))
+    use(restored)
+    done("share")
+
+
+def walk_abroad(account: int) -> None:
+    """Exchange euro for dollars, ask Wise for a quote, and look at what money goes for."""
+    dollars = endpoint.MonetaryAccountBankApiObject.create("USD").value
+    before = balance(account)
+    quote = endpoint.CurrencyConversionQuoteApiObject.create(
+        eur("10.00"), "EUR", "USD", "SELL", object_.PointerObject("EMAIL", email(), "me")
+    ).value
+    assert endpoint.CurrencyConversionQuoteApiObject.get(quote).value.status == "PENDING"
+    endpoint.CurrencyConversionQuoteApiObject.update(quote, status="ACCEPTED")
+    assert endpoint.CurrencyConversionQuoteApiObject.get(quote).value.status == "ACCEPTED"
+    assert float(balance(account)) == float(before) - 10
+    assert float(balance(dollars)) > 10
+    done("conversion")
+    wise = endpoint.TransferwiseQuoteApiObject.create("EUR", "GBP", eur("20.00")).value
+    assert endpoint.TransferwiseQuoteApiObject.get(wise).value.amount_target.currency == "GBP"
+    done("wise")
+    sums = {each.category: each for each in endpoint.InsightApiObject.list().value}
+    assert sums["FRIENDS"].number_of_transactions > 0
+    categories = endpoint.AdditionalTransactionInformationCategoryApiObject.list().value
+    assert "GROCERIES" in [each.category for each in categories]
+    done("insights")
 
 
 def walk_refusals(theirs: int) -> None:

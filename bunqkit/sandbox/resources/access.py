@@ -11,7 +11,7 @@ import sqlite3
 from datetime import timedelta
 
 from bunqkit.errors import KeyFormatError
-from bunqkit.sandbox import people
+from bunqkit.sandbox import agenda, people
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
@@ -42,6 +42,20 @@ def create_company(call: Call) -> list[Item]:
 def _api_key(call: Call, person_id: int) -> list[Item]:
     lifetime = timedelta(hours=call.habits.key_lifetime_h)
     return [("ApiKey", {"api_key": call.ledger.add_api_key(person_id, lifetime=lifetime)})]
+
+
+def end_key(ledger: Ledger, number: int) -> None:
+    """Lose a key that was not bound in time; of a provider's that was, end the sessions."""
+    key = ledger.row("SELECT * FROM api_key WHERE id = ?", number)
+    assert key is not None
+    devices = ledger.rows("SELECT * FROM device WHERE api_key = ?", key["text"])
+    for device in devices:
+        for row in ledger.rows(
+            "SELECT id FROM session WHERE installation_id = ?", device["installation_id"]
+        ):
+            end_session(ledger, row["id"])
+    if not devices:
+        ledger.delete("api_key", number)
 
 
 def create_installation(call: Call) -> list[Item]:
@@ -82,7 +96,8 @@ def create_device(call: Call) -> list[Item]:
     now = wire_time(ledger.clock.now())
     if key is None or (key["expires"] is not None and key["expires"] <= now):
         raise WRONG_CREDENTIALS
-    addresses = check_addresses(call.body.get("permitted_ips") or [call.address])
+    told = call.body.get("permitted_ips") or [call.address]
+    addresses = check_addresses(told, call.habits)
     number = ledger.next_id("device")
     ledger.insert(
         "device",
@@ -115,16 +130,22 @@ def add_permitted_ip(ledger: Ledger, device_id: int, address: str, status: str) 
     return number
 
 
-def check_addresses(told: list[str]) -> list[str]:
-    """Insist that these are IP addresses, or ``*`` for any."""
+def check_addresses(told: list[str], habits: Habits) -> list[str]:
+    """Insist that these are IP addresses, or ``*`` for any, of the kinds that the habits allow."""
     for address in told:
         try:
-            valid = address == "*" or bool(ipaddress.ip_address(address))
+            valid = not habits.wildcards_are_refused
+            if address != "*":
+                version = ipaddress.ip_address(address).version
+                valid = not (habits.ipv6_is_refused and version == _IPV6)
         except ValueError:
             valid = False
         if not valid:
             raise refuse(400, f'"{address}" is not a valid IP address.')
     return told
+
+
+_IPV6 = 6
 
 
 def create_session(call: Call) -> list[Item]:
@@ -146,6 +167,8 @@ def create_session(call: Call) -> list[Item]:
     person = ledger.person(device["person_id"])
     consent = consent_behind(ledger, call.installation["id"])
     number, token, now = ledger.next_id("token"), secrets.token_hex(32), ledger.clock.now()
+    expires = now + _timeout(ledger, person["id"], consent)
+    agenda.plan(ledger, "session", number, expires)
     ledger.insert(
         "session",
         id=number,
@@ -153,7 +176,7 @@ def create_session(call: Call) -> list[Item]:
         installation_id=call.installation["id"],
         person_id=person["id"],
         created=wire_time(now),
-        expires=wire_time(now + _timeout(ledger, person["id"], consent)),
+        expires=wire_time(expires),
     )
     opened = wire_time(now)
     return [
@@ -172,8 +195,14 @@ def _timeout(ledger: Ledger, person_id: int, consent: sqlite3.Row | None) -> tim
 def delete_session(call: Call) -> list[Item]:
     """Log out; the id in the path is not looked at."""
     assert call.session is not None
-    call.ledger.delete("session", call.session["id"])
+    end_session(call.ledger, call.session["id"])
     return []
+
+
+def end_session(ledger: Ledger, number: int) -> None:
+    """End a session: its token opens nothing any more."""
+    agenda.cancel(ledger, "session", number)
+    ledger.delete("session", number)
 
 
 def is_permitted(ledger: Ledger, device_id: int, address: str) -> bool:
@@ -195,7 +224,7 @@ def expired(habits: Habits) -> Refusal:
 
 
 def touch(call: Call) -> None:
-    """Insist that the session lives and comes from a permitted address, and extend it near its end.
+    """Insist that the call comes from a permitted address, and extend the session near its end.
 
     Raises
     ------
@@ -211,12 +240,9 @@ def touch(call: Call) -> None:
         session["installation_id"],
         wire_time(now),
     )
-    if (
-        session["expires"] <= wire_time(now)
-        or device is None
-        or not is_permitted(ledger, device["id"], call.address)
-    ):
+    if device is None or not is_permitted(ledger, device["id"], call.address):
         raise expired(call.habits)
     if session["expires"] < wire_time(now + timedelta(seconds=call.habits.extension_s)):
-        expires = wire_time(now + _timeout(ledger, session["person_id"], call.consent))
-        ledger.update("session", session["id"], expires=expires)
+        expires = now + _timeout(ledger, session["person_id"], call.consent)
+        ledger.update("session", session["id"], expires=wire_time(expires))
+        agenda.plan(ledger, "session", session["id"], expires)

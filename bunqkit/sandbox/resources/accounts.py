@@ -12,15 +12,19 @@ import sqlite3
 from decimal import Decimal
 from typing import Any
 
+from bunqkit.sandbox import agenda
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import EXTERNAL, Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.labels import holder_of, label_user, tell_avatar
+from bunqkit.sandbox.resources.recurrence import next_quarter_day
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _DAILY_LIMIT = "1000.00"
+MOST_ACCOUNTS = 25
+"""Of the largest plan. Source: third parties' figures."""
 # Source: bunq docs; which other currencies an account may have differs by plan.
 _CURRENCIES = ("EUR", "USD", "GBP")
 # Which sub-statuses go with which status. Source: the official description.
@@ -31,28 +35,74 @@ _SUB_STATUSES = {
     "BLOCKED": ("COMPLETELY", "ONLY_ACCEPTING_INCOMING"),
     "CANCELLED": ("REDEMPTION_INVOLUNTARY", "REDEMPTION_VOLUNTARY", "PERMANENT"),
 }
-MINE = (
-    "(person_id = ? OR EXISTS (SELECT 1 FROM co_owner WHERE account_id = account.id "
-    "AND co_owner.person_id = ? AND co_owner.status IN ('PENDING', 'ACCEPTED')))"
+_OWNED = (
+    "SELECT id FROM account WHERE person_id = ? UNION SELECT account_id FROM co_owner "
+    "WHERE person_id = ? AND status IN ('PENDING', 'ACCEPTED')"
 )
+MINE = f"account.id IN ({_OWNED})"
+"""What an account must be to be one's own, alone or together; takes the person's id twice."""
+_SHARED = "SELECT account_id, access FROM share WHERE person_id = ? AND is_open"
+# What one may do with somebody else's account, the least first.
+_RIGHTS = ("VIEW_BALANCE", "VIEW_TRANSACTION", "DRAFT_PAYMENT", "FULL_TRANSIENT", "OWNER")
 
 
 def own_account(call: Call, name: str = "monetary-accountID") -> sqlite3.Row:
-    """Read the account in the path; somebody else's is not found."""
-    condition, values = _reached(call)
-    row = call.ledger.row(
-        f"SELECT * FROM account WHERE id = ? AND {condition}", call.number(name), *values
-    )
-    if row is None:
+    """Read the account in the path: one's own, or one that is shared far enough for the call."""
+    row = call.ledger.row("SELECT * FROM account WHERE id = ?", call.number(name))
+    if row is None or _right(call, row) is None:
         raise not_found("Monetary account", call.ids[name])
+    insist_on_right(call, row, _needed(call, name))
     return row
+
+
+def insist_on_right(call: Call, account: sqlite3.Row, needed: str) -> None:
+    """Refuse what goes beyond the access that the owner of an account has given.
+
+    Raises
+    ------
+    Refusal
+        403, in words of our own: no source shows bunq's.
+    """
+    if _RIGHTS.index(_right(call, account) or _RIGHTS[0]) < _RIGHTS.index(needed):
+        raise refuse(403, "This account is shared with you, but not for this.")
+
+
+def _right(call: Call, account: sqlite3.Row) -> str | None:
+    """Give what the caller may do with an account."""
+    person_id, ledger, number = call.person_id, call.ledger, account["id"]
+    if not is_granted(call, number):
+        return None
+    if account["person_id"] == person_id or ledger.row(
+        f"SELECT 1 WHERE ? IN ({_OWNED})", number, person_id, person_id
+    ):
+        return "OWNER"
+    row = ledger.row(f"{_SHARED} AND account_id = ?", person_id, number)
+    return None if row is None else str(row["access"])
+
+
+def _needed(call: Call, name: str) -> str:
+    """Give what one must be allowed to for a call.
+
+    Source: the official description, for the four kinds of access.
+    """
+    resource, method = call.operation.resource, call.operation.method
+    if method == "GET":
+        return "VIEW_BALANCE" if name == "itemId" else "VIEW_TRANSACTION"
+    if resource == "draft-payment":
+        return "DRAFT_PAYMENT"
+    return "FULL_TRANSIENT" if resource.startswith(_TRANSIENT) else "OWNER"
+
+
+# What an account is used for day by day; closing, sharing and whitelisting is its owner's.
+_TRANSIENT = ("payment", "request-", "schedule", "bunqme-tab", "attachment")
 
 
 def _reached(call: Call) -> tuple[str, list[object]]:
     """Give the condition for accounts that a caller can see: all, or those granted to an app."""
     values: list[object] = [call.person_id, call.person_id]
     if call.consent is None:
-        return MINE, values
+        shared = f"UNION SELECT account_id FROM ({_SHARED})"
+        return f"account.id IN ({_OWNED} {shared})", [*values, call.person_id]
     return f"{MINE} AND {GRANTED.format('account.id')}", [*values, call.consent["id"]]
 
 
@@ -96,18 +146,26 @@ def create_account(call: Call) -> list[Item]:
     _check_amounts(body, currency)
     _check_avatar(ledger, body)
     people = _co_owners(call, body.pop("all_co_owner", None) or [])
+    kind = call.operation.body or ""
+    is_external = kind.startswith(EXTERNAL)
+    if not is_external and count_accounts(ledger, call.person_id) >= MOST_ACCOUNTS:
+        raise refuse(400, f"You can't have more than {MOST_ACCOUNTS} monetary accounts.")
+    if is_external:
+        body |= _link(body.get("service"))
     for name in ("status", "sub_status", "alias"):
         body.pop(name, None)
     person = ledger.person(call.person_id)
-    assert call.operation.body is not None
     number = ledger.add_account(
         call.person_id,
-        kind=call.operation.body,
+        kind=kind,
         holder=person["label"],
         description=body.pop("description", None) or "bunq account",
         currency=currency,
+        iban=ledger.new_iban("INGB", ledger.next_id("draw")) if is_external else None,
         details=_kept(body),
     )
+    if kind == "MonetaryAccountSavings":
+        agenda.plan(ledger, "interest", number, next_quarter_day(ledger.clock.now()))
     if call.consent is not None:
         ledger.insert("consent_account", consent_id=call.consent["id"], account_id=number)
     for each in people:
@@ -156,6 +214,31 @@ def update_account(call: Call) -> list[Item]:
         details=json.dumps({**json.loads(account["details"]), **_kept(body)}),
     )
     return created(account["id"])
+
+
+def count_accounts(ledger: Ledger, person_id: int) -> int:
+    """Count the open accounts that the bank keeps for a person: those elsewhere are free."""
+    row = ledger.row(
+        "SELECT COUNT(*) AS number FROM account WHERE person_id = ? AND status <> 'CANCELLED' "
+        "AND kind NOT LIKE ?",
+        person_id,
+        f"{EXTERNAL}%",
+    )
+    assert row is not None
+    return int(row["number"])
+
+
+def _link(service: str | None) -> dict[str, Any]:
+    """Give what an account at another bank has beside one's own: which bank, and since when."""
+    bank = {
+        "account_information_service_status": "ACTIVE",
+        "payment_information_service_status": "INACTIVE",
+        "name": "Bank Elders",
+        "country": "NL",
+        "audience_private_status": True,
+        "audience_business_status": False,
+    }
+    return {"service": service or "OPEN_BANKING", "provider_bank": bank}
 
 
 def _account_of_kind(call: Call, kind: str) -> sqlite3.Row:
@@ -262,9 +345,25 @@ def tell_account(ledger: Ledger, row: sqlite3.Row) -> Item:
         "timezone": "europe/amsterdam",
         "total_request_pending": amount(_pending(ledger, row["id"]), currency),
         "all_co_owner": _tell_owners(ledger, row["id"]),
+        "open_banking_account": _tell_link(row, details),
         "savings_goal_progress": _progress(row["balance"], details.get("savings_goal")),
     }
     return row["kind"], shape(row["kind"], values)
+
+
+def _tell_link(row: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any] | None:
+    """Give what another bank says of an account there."""
+    if "provider_bank" not in details:
+        return None
+    balance = amount(row["balance"], row["currency"])
+    return {
+        "status": "ACTIVE",
+        "iban": row["iban"],
+        "time_synced_last": row["updated"],
+        "provider_bank": details["provider_bank"],
+        "balance_booked": balance,
+        "balance_available": balance,
+    }
 
 
 def _aliases(

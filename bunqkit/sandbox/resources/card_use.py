@@ -45,6 +45,8 @@ class CardUse:
         Where that is, and what was paid there in which currency.
     kind
         ``payment``, ``cash``, or ``online``.
+    trade
+        The code of the shop's trade (ISO 18245); by default by the kind.
     """
 
     cents: int
@@ -53,8 +55,10 @@ class CardUse:
     currency: str = "EUR"
     local_cents: int | None = None
     kind: str = "payment"
+    trade: str | None = None
 
 
+_TRADES = {"payment": "5411", "cash": "6011", "online": "5999"}
 _ENTRY_MODES = {"payment": "ICC", "cash": "ATM", "online": "E_COMMERCE"}
 
 
@@ -161,12 +165,11 @@ def _shop(ledger: Ledger, use: CardUse) -> int:
     )
     if known is not None:
         return int(known["id"])
-    category = "6011" if use.kind == "cash" else "5411"
     return ledger.outsider(
         use.shop,
         details={
             "country": use.country,
-            "merchant_category_code": category,
+            "merchant_category_code": use.trade or _TRADES[use.kind],
             # Source: captures; the bank does not know the IBAN of a shop that takes cards.
             "has_iban": False,
         },

@@ -142,7 +142,9 @@ def get_address(call: Call) -> list[Item]:
 def create_address(call: Call) -> list[Item]:
     """Permit an address to every device of the key; ``*`` permits any."""
     key = _own_credential(call, "credential-password-ipID")
-    check_addresses([call.body["ip"]])
+    if call.habits.addresses_are_fixed:
+        raise refuse(400, "An address can't be added once the device is registered.")
+    check_addresses([call.body["ip"]], call.habits)
     status = _check_status(call.body.get("status") or "ACTIVE")
     number = 0
     for device in call.ledger.rows("SELECT id FROM device WHERE api_key = ?", key["text"]):
@@ -200,7 +202,12 @@ def create_provider(call: Call) -> list[Item]:
     ledger, body = call.ledger, call.body
     try:
         key, name = certificate_key(body["client_payment_service_provider_certificate"])
-        signed = f"{call.installation['public_key'].strip()}\n{call.installation['token']}"
+        pem = (
+            call.bank_key
+            if call.habits.providers_sign_bank_key
+            else call.installation["public_key"]
+        )
+        signed = f"{pem.strip()}\n{call.installation['token']}"
         key.verify(signed.encode(), body["client_public_key_signature"])
     except (KeyFormatError, SignatureError) as error:
         raise WRONG_CREDENTIALS from error

@@ -45,29 +45,43 @@ def record(
     at: datetime | None = None,
 ) -> None:
     """Write or bring up to date the event of an object, for each owner of the account."""
-    now = wire_time(at or ledger.clock.now())
     for person_id in owners(ledger, account_id):
-        known = ledger.row(
-            "SELECT id FROM event WHERE person_id = ? AND kind = ? AND object_id = ?",
-            person_id,
-            kind,
-            object_id,
-        )
-        if known is not None:
-            ledger.update("event", known["id"], updated=now, action="UPDATE", status=status)
-            continue
-        ledger.insert(
-            "event",
-            id=ledger.next_id("event"),
-            person_id=person_id,
-            account_id=account_id,
-            created=now,
-            updated=now,
-            action="CREATE",
-            status=status,
-            kind=kind,
-            object_id=object_id,
-        )
+        record_for(ledger, person_id, account_id, kind, object_id, status=status, at=at)
+
+
+def record_for(
+    ledger: Ledger,
+    person_id: int,
+    account_id: int | None,
+    kind: str,
+    object_id: int,
+    *,
+    status: str = "FINALIZED",
+    at: datetime | None = None,
+) -> None:
+    """Write or bring up to date the event of an object for one person."""
+    now = wire_time(at or ledger.clock.now())
+    known = ledger.row(
+        "SELECT id FROM event WHERE person_id = ? AND kind = ? AND object_id = ?",
+        person_id,
+        kind,
+        object_id,
+    )
+    if known is not None:
+        ledger.update("event", known["id"], updated=now, action="UPDATE", status=status)
+        return
+    ledger.insert(
+        "event",
+        id=ledger.next_id("event"),
+        person_id=person_id,
+        account_id=account_id,
+        created=now,
+        updated=now,
+        action="CREATE",
+        status=status,
+        kind=kind,
+        object_id=object_id,
+    )
 
 
 def notify(

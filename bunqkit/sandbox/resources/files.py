@@ -24,7 +24,8 @@ from bunqkit.sandbox.resources.things import (
 )
 
 # Source: bunq docs for the pictures; PDF is taken in practice.
-_TYPES = ("image/png", "image/jpeg", "image/gif", "application/pdf")
+_PDF = "application/pdf"
+_TYPES = ("image/png", "image/jpeg", "image/gif", _PDF)
 _PUBLIC = "attachment-public"
 
 
@@ -40,7 +41,8 @@ def create_public_attachment(call: Call) -> list[Item]:
 
 def _keep(call: Call, scope: str) -> sqlite3.Row:
     upload, ledger = call.upload, call.ledger
-    if upload.content_type not in _TYPES:
+    refused = call.habits.pdfs_are_refused and upload.content_type == _PDF
+    if refused or upload.content_type not in _TYPES:
         raise refuse(400, f'Content type "{upload.content_type}" is not supported.')
     if not upload.content:
         raise refuse(400, "The attachment is empty.")

@@ -5,13 +5,24 @@ Source: bunq docs, "Event"; clients for the filters.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources import cards, payments, requests
+from bunqkit.sandbox.resources import (
+    cards,
+    categories,
+    drafts,
+    payments,
+    requests,
+    schedules,
+    shares,
+    tabs,
+    transfers,
+)
 from bunqkit.sandbox.resources.call import Call, Item, Page, read_id
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.things import tell_thing
@@ -23,6 +34,15 @@ _OBJECTS: dict[str, tuple[str, str, Callable[[Ledger, sqlite3.Row], Item]]] = {
     "RequestInquiry": ("request", "id", requests.tell_request),
     "RequestInquiryBatch": ("thing", "id", requests.tell_batch),
     "RequestResponse": ("request", "response_id", requests.tell_response),
+    "BunqMeTab": ("thing", "id", tabs.tell_tab),
+    "BunqMeTabResultResponse": ("thing", "id", tabs.tell_result),
+    "ShareInviteBankInquiry": ("thing", "id", shares.tell_inquiry),
+    "ShareInviteBankResponse": ("thing", "id", shares.tell_response),
+    "TransferwisePayment": ("thing", "id", transfers.tell_transfer),
+    "DraftPayment": ("thing", "id", drafts.tell_draft),
+    "ScheduledPayment": ("thing", "id", schedules.tell_scheduled),
+    "ScheduledPaymentBatch": ("thing", "id", schedules.tell_scheduled),
+    "ScheduledInstance": ("thing", "id", schedules.tell_instance),
     "Card": ("thing", "id", cards.tell_card),
 }
 
@@ -52,6 +72,24 @@ def list_events(call: Call) -> Page:
 _MOST_ACCOUNTS = 100
 
 
+def search_events(call: Call) -> Page:
+    """List the payments' events of a time and a category, newest first.
+
+    ``time_start``, ``time_end`` and ``category`` in the query; the names are our own, no source
+    shows bunq's.
+    """
+    wanted = call.query.get("category")
+    ids = [
+        row["id"]
+        for row, category in categories.payments_between(call)
+        if wanted in (None, category)
+    ]
+    condition = (
+        "person_id = ? AND kind = 'Payment' AND object_id IN (SELECT value FROM json_each(?))"
+    )
+    return call.page("event", condition, (call.person_id, json.dumps(ids)), _tell)
+
+
 def get_event(call: Call) -> list[Item]:
     """Give one event."""
     row = call.ledger.row(
@@ -78,8 +116,15 @@ def _tell(ledger: Ledger, row: sqlite3.Row) -> Item:
         "status": row["status"],
         "is_event_latest_for_object": True,
         "is_event_reassignable": False,
+        "additional_transaction_information": _category(ledger, row),
     }
     return "Event", shape("Event", values)
+
+
+def _category(ledger: Ledger, row: sqlite3.Row) -> dict[str, object] | None:
+    if row["kind"] != "Payment":
+        return None
+    return categories.tell_category(ledger, row["object_id"])
 
 
 def tell_object(ledger: Ledger, kind: str, number: int) -> dict[str, dict[str, Any]] | None:
@@ -90,5 +135,4 @@ def tell_object(ledger: Ledger, kind: str, number: int) -> dict[str, dict[str, A
     row = ledger.row(f"SELECT * FROM {table} WHERE {key} = ?", number)
     if row is None:
         return None
-    name, item = tell(ledger, row)
-    return {name: item}
+    return {kind: tell(ledger, row)[1]}

@@ -33,18 +33,19 @@ def set_filters(call: Call) -> list[Item]:
     if most and scope.endswith("-url") and most[0][1] > _MOST_URLS:
         raise refuse(400, f"At most {_MOST_URLS} targets are allowed for a category.")
     call.ledger.execute("DELETE FROM thing WHERE scope = ?", scope)
+    number = 0
     for each in told:
         values = {name: each.get(name) for name in ("category", "notification_target")}
         secret = {"lapses": wire_time(call.ledger.clock.now() + _APP_LIFETIME)}
         is_lent = call.consent is not None and scope.endswith("-push")
-        add_thing(
+        number = add_thing(
             call.ledger,
             scope,
             call.operation.wrapper,
             values,
             secret=secret if is_lent else None,
         )
-    return list_filters(call)
+    return created(number) if call.habits.filters_answer_by_id else list_filters(call)
 
 
 # Source: bunq docs, "Callbacks": push filters made through OAuth lapse.

@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bunqkit.sandbox.ledger import Ledger, Movement, is_iban
+from bunqkit.sandbox import agenda
+from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
@@ -22,11 +23,14 @@ from bunqkit.sandbox.resources.things import (
     add_thing,
     change_thing,
     find_thing,
+    read_thing,
     scope_of,
     tell_thing,
 )
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
+ALLOCATIONS = "monetary-account/{}/payment-auto-allocate"
+"""Where the rules are that sort what comes in to an account."""
 _LONGEST = 9000
 _LONGEST_OUTSIDE = 140
 
@@ -52,29 +56,23 @@ def get_payment(call: Call) -> list[Item]:
 
 def create_payment(call: Call) -> list[Item]:
     """Pay; give the id of the paying side's payment."""
-    return created(_pay(call, own_account(call), call.body))
+    account = own_account(call)
+    _check_payees(call, account, [call.body])
+    return created(pay(call.ledger, account, call.body))
 
 
 def create_batch(call: Call) -> list[Item]:
     """Pay several at once: all of them or none."""
-    account, told = own_account(call), call.body["payments"]
-    if not told:
-        raise refuse(400, "A payment batch needs at least one payment.")
-    scope = scope_of(call)
-    number = add_thing(call.ledger, scope, "PaymentBatch", {})
-    paid = [_pay(call, account, body, batch_id=number) for body in told]
-    row = call.ledger.row("SELECT * FROM thing WHERE id = ?", number)
-    assert row is not None
-    change_thing(call.ledger, row, {"payment_ids": paid})
-    record(call.ledger, account["id"], "PaymentBatch", number)
-    notify(
-        call.ledger,
-        account["id"],
-        number,
-        (("PAYMENT", "PAYMENT_BATCH_CREATED"),),
-        lambda: tell_batch(call.ledger, _thing(call.ledger, number)),
-    )
-    return created(number)
+    account = own_account(call)
+    _check_payees(call, account, call.body["payments"])
+    return created(pay_batch(call.ledger, account, call.body["payments"]))
+
+
+def _check_payees(call: Call, account: sqlite3.Row, bodies: list[dict[str, Any]]) -> None:
+    """Refuse if an app would pay to others. Source: bunq docs, "OAuth"."""
+    if call.consent is not None:
+        for body in bodies:
+            check_payee(call, read_order(call.ledger, account, body)[0])
 
 
 def list_batches(call: Call) -> Page:
@@ -111,25 +109,54 @@ def tell_batch(ledger: Ledger, row: sqlite3.Row) -> Item:
     return "PaymentBatch", tell_thing(row, "PaymentBatch") | {"payments": payments}
 
 
-def _thing(ledger: Ledger, number: int) -> sqlite3.Row:
-    row = ledger.row("SELECT * FROM thing WHERE id = ?", number)
-    assert row is not None
-    return row
+def pay(ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int | None) -> int:
+    """Pay what a body says; give the id of the paying side's payment.
+
+    Parameters
+    ----------
+    ledger, account
+        Whose money it is.
+    body
+        ``amount``, ``counterparty_alias``, ``description`` and so on, as they are sent.
+    more
+        ``batch_id`` and ``scheduled_id``, what it is part of.
+    """
+    target, movement = read_order(ledger, account, body, **more)
+    return book(ledger, account["id"], target, movement)[0]
 
 
-def _pay(
-    call: Call, account: sqlite3.Row, body: dict[str, Any], *, batch_id: int | None = None
+def pay_batch(
+    ledger: Ledger, account: sqlite3.Row, bodies: list[dict[str, Any]], **more: int | None
 ) -> int:
-    cents = cents_of(body["amount"], account["currency"], "amount")
-    target, outside = find_counterparty(
-        call.ledger, body["counterparty_alias"], account["currency"]
+    """Pay several at once, all of them or none; give the batch's id."""
+    if not bodies:
+        raise refuse(400, "A payment batch needs at least one payment.")
+    number = add_thing(
+        ledger, f"monetary-account/{account['id']}/payment-batch", "PaymentBatch", {}
     )
-    check_payee(call, target)
+    paid = [pay(ledger, account, body, batch_id=number, **more) for body in bodies]
+    change_thing(ledger, read_thing(ledger, number), {"payment_ids": paid})
+    record(ledger, account["id"], "PaymentBatch", number)
+    notify(
+        ledger,
+        account["id"],
+        number,
+        (("PAYMENT", "PAYMENT_BATCH_CREATED"),),
+        lambda: tell_batch(ledger, read_thing(ledger, number)),
+    )
+    return number
+
+
+def read_order(
+    ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int | None
+) -> tuple[int, Movement]:
+    """Read an order to pay, and insist on all but the money; give the payee's account too."""
+    cents = cents_of(body["amount"], account["currency"], "amount")
+    target, outside = find_counterparty(ledger, body["counterparty_alias"], account["currency"])
     check_description(body["description"], outside=outside)
-    details = {
+    details = more | {
         "merchant_reference": body.get("merchant_reference"),
-        "attachment": check_attachments(call, account["id"], body.get("attachment")),
-        "batch_id": batch_id,
+        "attachment": check_attachments(ledger, account["id"], body.get("attachment")),
     }
     movement = Movement(
         cents,
@@ -138,7 +165,7 @@ def _pay(
         sub_type="SCT" if outside else "PAYMENT",
         details={name: told for name, told in details.items() if told},
     )
-    return book(call.ledger, account["id"], target, movement)[0]
+    return target, movement
 
 
 def book(
@@ -167,6 +194,11 @@ def book(
             tuple(notices),
             lambda number=number: tell_payment(ledger, payment_row(ledger, number)),  # type: ignore[misc]
         )
+    # What was sorted is not sorted again: two rules could send the same money to and fro for ever.
+    is_sorted = "allocation_id" in (movement.details or {})
+    allocations = ALLOCATIONS.format(target_id)
+    if not is_sorted and ledger.row("SELECT 1 FROM thing WHERE scope = ?", allocations):
+        agenda.plan(ledger, "allocation", ids[1], at or ledger.clock.now())
     return ids
 
 
@@ -178,11 +210,11 @@ def payment_row(ledger: Ledger, number: int) -> sqlite3.Row:
 
 
 def check_attachments(
-    call: Call, account_id: int, told: list[dict[str, Any]] | None
+    ledger: Ledger, account_id: int, told: list[dict[str, Any]] | None
 ) -> list[dict[str, int]]:
     """Insist that attachments were uploaded to this account; give them as they are read."""
     for each in told or []:
-        if not call.ledger.row(
+        if not ledger.row(
             "SELECT 1 FROM file WHERE id = ? AND scope = ?",
             each["id"] if 0 <= each["id"] < 2**63 else 0,
             f"monetary-account/{account_id}/attachment",
@@ -216,7 +248,9 @@ def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> t
             raise refuse(400, f'"{value}" is not a valid IBAN.')
         found = ledger.account_behind("IBAN", iban)
         if found is not None and found["person_id"] is not None:
-            return int(found["id"]), False
+            return int(found["id"]), found["kind"].startswith(EXTERNAL)
+        if found is not None and found["currency"] != currency:
+            raise refuse(400, "The currencies of the two accounts differ.")
         return ledger.outsider(alias["name"], iban=iban, currency=currency), True
     if kind not in ("EMAIL", "PHONE_NUMBER"):
         raise refuse(400, f'"{kind}" is not a valid type of alias.')

@@ -8,33 +8,45 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from bunqkit.sandbox.clock import wire_time
+from bunqkit.sandbox import agenda
+from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
-from bunqkit.sandbox.resources.labels import label_account, label_pointer
+from bunqkit.sandbox.resources.labels import label_account, label_pointer, label_user
 from bunqkit.sandbox.resources.payments import book, check_description, find_counterparty
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.things import add_thing, find_thing, scope_of, tell_thing
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 SUGAR_DADDY = "sugardaddy@bunq.com"
+_REFUNDABLE = timedelta(weeks=8)
 
 
 def list_requests(call: Call) -> Page:
     """List the requests made from an account, newest first."""
     account = own_account(call)
-    return call.page("request", "account_id = ?", (account["id"],), tell_request)
+    page = call.page("request", "account_id = ?", (account["id"],), tell_request)
+    return replace(page, items=[_as_said(call, item) for item in page.items])
 
 
 def get_request(call: Call) -> list[Item]:
     """Give one request of the account."""
-    return [tell_request(call.ledger, _own_request(call))]
+    return [_as_said(call, tell_request(call.ledger, _own_request(call)))]
+
+
+def _as_said(call: Call, item: Item) -> Item:
+    """Give a request with its maker in the form that the bank's habits say."""
+    name, told = item
+    if call.habits.makers_are_users:
+        told = told | {"user_alias_created": label_user(call.ledger, call.person_id)}
+    return name, told
 
 
 def create_request(call: Call) -> list[Item]:
@@ -48,7 +60,7 @@ def update_request(call: Call) -> list[Item]:
     # The answer to this update is the whole request, not its id (constants of the SDK).
     if call.body.get("status") != "REVOKED":
         raise refuse(400, 'A request can only be changed to status "REVOKED".')
-    _answer(call.ledger, row, "REVOKED")
+    answer(call.ledger, row, "REVOKED")
     return [tell_request(call.ledger, _own_request(call))]
 
 
@@ -88,7 +100,7 @@ def update_batch(call: Call) -> list[Item]:
         raise refuse(400, 'A request can only be changed to status "REVOKED".')
     for each in _of_batch(call.ledger, row["id"]):
         if each["status"] == "PENDING":
-            _answer(call.ledger, each, "REVOKED")
+            answer(call.ledger, each, "REVOKED")
     return created(row["id"])
 
 
@@ -120,17 +132,38 @@ def update_response(call: Call) -> list[Item]:
     """Accept a request, which pays it, or reject it.
 
     Less or more than what was asked may be paid. Source: ``amount_responded`` of the official
-    description.
+    description. A direct debit that was paid can be asked back.
     """
     row, body = _own_response(call), call.body
     status = body.get("status")
+    if status == "REFUND_REQUESTED":
+        _refund(call, row)
+        return [tell_response(call.ledger, _own_response(call))]
     if status not in ("ACCEPTED", "REJECTED"):
         raise refuse(400, 'A request can be answered by status "ACCEPTED" or "REJECTED".')
     cents = row["cents"]
     if status == "ACCEPTED" and body.get("amount_responded") is not None:
         cents = cents_of(body["amount_responded"], row["currency"], "amount_responded")
-    _answer(call.ledger, row, status, cents=cents)
+    answer(call.ledger, row, status, cents=cents)
     return [tell_response(call.ledger, _own_response(call))]
+
+
+def _refund(call: Call, row: sqlite3.Row) -> None:
+    """Give a direct debit back, as SEPA's rule book has it: for eight weeks, without a reason."""
+    ledger, details, now = call.ledger, json.loads(row["details"]), call.ledger.clock.now()
+    if details.get("type") != "DIRECT_DEBIT" or row["status"] != "ACCEPTED":
+        raise refuse(400, "Only a direct debit that was paid can be asked back.")
+    if read_time(row["responded"]) < now - _REFUNDABLE:
+        raise refuse(400, "A direct debit can be asked back for eight weeks.")
+    back = Movement(row["responded_cents"], row["description"], type="EBA_SDD", sub_type="REVERSAL")
+    book(ledger, row["account_id"], details.get("paid_from") or row["payer_id"], back)
+    told = {
+        "refunded_by": call.person_id,
+        "time_refund_requested": wire_time(now),
+        "time_refunded": wire_time(now),
+    }
+    ledger.update("request", row["id"], status="REFUNDED", details=json.dumps(details | told))
+    _tell_both(ledger, row["id"], "REFUNDED")
 
 
 def _ask(
@@ -149,7 +182,7 @@ def _ask(
     if alias["type"] == "EMAIL" and alias["value"].lower() == SUGAR_DADDY:
         limit = call.habits.sugar_limit_cents
         accepted = account["currency"] == "EUR" and (limit is None or cents <= limit)
-        _answer(ledger, _row(ledger, number), "ACCEPTED" if accepted else "REJECTED")
+        answer(ledger, read_request(ledger, number), "ACCEPTED" if accepted else "REJECTED")
     return number
 
 
@@ -164,14 +197,6 @@ def add_request(
 ) -> int:
     """Write a pending request; give its id."""
     number, now = ledger.next_id("request"), wire_time(at or ledger.clock.now())
-    kept = (
-        "merchant_reference",
-        "minimum_age",
-        "require_address",
-        "redirect_url",
-        "allow_bunqme",
-        "batch_id",
-    )
     ledger.insert(
         "request",
         id=number,
@@ -185,33 +210,55 @@ def add_request(
         currency=body["amount_inquired"]["currency"],
         description=body["description"],
         status="PENDING",
-        details=json.dumps({name: body.get(name) for name in kept}),
+        details=json.dumps({name: body.get(name) for name in _KEPT}),
     )
     _tell_both(ledger, number, "CREATED", at=at)
     return number
 
 
+_KEPT = (
+    "merchant_reference",
+    "minimum_age",
+    "require_address",
+    "redirect_url",
+    "allow_bunqme",
+    "batch_id",
+    # Those of direct debits, which no body has.
+    "type",
+    "sub_type",
+    "time_expiry",
+    "credit_scheme_identifier",
+    "mandate_identifier",
+    "eligible_whitelist_id",
+)
+
+
 def accept_request(ledger: Ledger, number: int, *, at: datetime | None = None) -> None:
     """Have the payer pay what is asked: one outgoing and one incoming payment."""
-    _answer(ledger, _row(ledger, number), "ACCEPTED", at=at)
+    answer(ledger, read_request(ledger, number), "ACCEPTED", at=at)
 
 
-def _answer(
+def answer(
     ledger: Ledger,
     row: sqlite3.Row,
     status: str,
     *,
     cents: int | None = None,
+    payer_id: int | None = None,
     at: datetime | None = None,
 ) -> None:
+    """Accept, reject or revoke a pending request; accepting pays, from an account of choice."""
     if row["status"] != "PENDING":
         raise refuse(400, f"This request is {row['status']} and can't be answered any more.")
     now = wire_time(at or ledger.clock.now())
-    responded = None
+    responded, details = None, json.loads(row["details"])
+    agenda.cancel(ledger, "debit expiry", row["id"])
     if status == "ACCEPTED":
         responded = cents or row["cents"]
-        movement = Movement(responded, row["description"], sub_type="REQUEST")
-        book(ledger, row["payer_id"], row["account_id"], movement, at=at)
+        kind, sub_kind = ("EBA_SDD", "SDD") if details.get("type") else ("BUNQ", "REQUEST")
+        movement = Movement(responded, row["description"], type=kind, sub_type=sub_kind)
+        book(ledger, payer_id or row["payer_id"], row["account_id"], movement, at=at)
+        details["paid_from"] = payer_id
     ledger.update(
         "request",
         row["id"],
@@ -219,13 +266,14 @@ def _answer(
         updated=now,
         responded=None if status == "REVOKED" else now,
         responded_cents=responded,
+        details=json.dumps(details),
     )
     _tell_both(ledger, row["id"], status, at=at)
 
 
 def _tell_both(ledger: Ledger, number: int, word: str, *, at: datetime | None = None) -> None:
     """Write the events of both sides of a request, and their callbacks."""
-    row = _row(ledger, number)
+    row = read_request(ledger, number)
     record(ledger, row["account_id"], "RequestInquiry", number, at=at)
     notify(
         ledger,
@@ -256,7 +304,8 @@ def _payer(
     return find_counterparty(ledger, alias, currency)[0]
 
 
-def _row(ledger: Ledger, number: int) -> sqlite3.Row:
+def read_request(ledger: Ledger, number: int) -> sqlite3.Row:
+    """Read a request that is there."""
     row = ledger.row("SELECT * FROM request WHERE id = ?", number)
     assert row is not None
     return row
@@ -313,6 +362,7 @@ def tell_request(ledger: Ledger, row: sqlite3.Row) -> Item:
 def tell_response(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give a request as the one who is asked sees it."""
     details = json.loads(row["details"])
+    refunded_by = details.get("refunded_by")
     return "RequestResponse", shape(
         "RequestResponse",
         _common(row)
@@ -321,11 +371,12 @@ def tell_response(ledger: Ledger, row: sqlite3.Row) -> Item:
             "monetary_account_id": row["payer_id"],
             "alias": label_account(ledger, row["payer_id"]),
             "counterparty_alias": label_account(ledger, row["account_id"]),
-            "minimum_age": details.get("minimum_age"),
-            "require_address": details.get("require_address"),
-            "redirect_url": details.get("redirect_url"),
-            "type": "INTERNAL",
-            "sub_type": "NONE",
+            **{name: details.get(name) for name in _KEPT},
+            "type": details.get("type") or "INTERNAL",
+            "sub_type": details.get("sub_type") or "NONE",
+            "time_refund_requested": details.get("time_refund_requested"),
+            "time_refunded": details.get("time_refunded"),
+            "user_refund_requested": refunded_by and label_user(ledger, refunded_by),
         },
     )
 

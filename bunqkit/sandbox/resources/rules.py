@@ -8,9 +8,15 @@ from bunqkit.catalogue import Operation, operations
 from bunqkit.sandbox.resources import (
     access,
     accounts,
+    allocations,
     card_use,
     cards,
+    categories,
+    closing,
+    conversions,
     credentials,
+    debits,
+    drafts,
     files,
     funds,
     history,
@@ -19,8 +25,12 @@ from bunqkit.sandbox.resources import (
     payments,
     providers,
     requests,
+    schedules,
+    shares,
     statements,
+    tabs,
     things,
+    transfers,
     users,
 )
 from bunqkit.sandbox.resources.call import Call, File, Item, Page
@@ -80,6 +90,61 @@ _RULES: dict[str, Rule] = {
     "payment-batch.get": payments.get_batch,
     "payment-batch.create": payments.create_batch,
     "payment-batch.update": payments.update_batch,
+    "draft-payment.list": drafts.list_drafts,
+    "draft-payment.get": drafts.get_draft,
+    "draft-payment.create": drafts.create_draft,
+    "draft-payment.update": drafts.update_draft,
+    "schedule.list": schedules.list_schedules,
+    "schedule.get": schedules.get_schedule,
+    "user.schedule.list": schedules.list_schedules,
+    "schedule-payment.list": schedules.list_payments,
+    "schedule-payment.get": schedules.get_payment,
+    "schedule-payment.create": schedules.create_payment,
+    "schedule-payment.update": schedules.update_payment,
+    "schedule-payment.delete": schedules.delete_payment,
+    "schedule-payment-batch.get": schedules.get_payment,
+    "schedule-payment-batch.create": schedules.create_payment,
+    "schedule-payment-batch.update": schedules.update_payment,
+    "schedule-payment-batch.delete": schedules.delete_payment,
+    "schedule.schedule-instance.list": schedules.list_instances,
+    "schedule.schedule-instance.get": schedules.get_instance,
+    "schedule.schedule-instance.update": schedules.update_instance,
+    "bunqme-tab.list": tabs.list_tabs,
+    "bunqme-tab.get": tabs.get_tab,
+    "bunqme-tab.create": tabs.create_tab,
+    "bunqme-tab.update": tabs.update_tab,
+    "bunqme-tab-result-response.get": tabs.get_result,
+    "share-invite-monetary-account-inquiry.list": shares.list_inquiries,
+    "share-invite-monetary-account-inquiry.get": shares.get_inquiry,
+    "share-invite-monetary-account-inquiry.create": shares.create_inquiry,
+    "share-invite-monetary-account-inquiry.update": shares.update_inquiry,
+    "share-invite-monetary-account-response.list": shares.list_responses,
+    "share-invite-monetary-account-response.get": shares.get_response,
+    "share-invite-monetary-account-response.update": shares.update_response,
+    "currency-conversion-quote.create": conversions.create_quote,
+    "currency-conversion-quote.get": conversions.get_quote,
+    "currency-conversion-quote.update": conversions.update_quote,
+    "currency-conversion.list": conversions.list_conversions,
+    "currency-conversion.get": conversions.get_conversion,
+    "transferwise-currency.list": transfers.list_currencies,
+    "transferwise-quote.create": transfers.create_quote,
+    "transferwise-quote-temporary.create": transfers.create_quote,
+    "transferwise-quote.transferwise-recipient-requirement.list": transfers.list_requirements,
+    "transferwise-quote.transferwise-recipient-requirement.create": transfers.check_requirement,
+    "transferwise-quote.transferwise-recipient.create": transfers.create_recipient,
+    "transferwise-quote.transferwise-recipient.list": transfers.list_recipients,
+    "transferwise-quote.transferwise-transfer-requirement.create": transfers.check_transfer,
+    "transferwise-quote.transferwise-transfer.create": transfers.create_transfer,
+    "transferwise-quote.transferwise-transfer.list": transfers.list_transfers,
+    "transferwise-quote.transferwise-transfer.get": transfers.get_transfer,
+    "payment-auto-allocate.list": allocations.list_allocations,
+    "payment-auto-allocate.get": allocations.get_allocation,
+    "payment-auto-allocate.create": allocations.create_allocation,
+    "payment-auto-allocate.update": allocations.update_allocation,
+    "payment-auto-allocate.definition.list": allocations.list_definitions,
+    "payment-auto-allocate.instance.list": allocations.list_instances,
+    "payment-auto-allocate.instance.get": allocations.get_instance,
+    "user.payment-auto-allocate.list": allocations.list_allocations,
     "request-inquiry.list": requests.list_requests,
     "request-inquiry.get": requests.get_request,
     "request-inquiry.create": requests.create_request,
@@ -110,7 +175,10 @@ _RULES: dict[str, Rule] = {
     "mastercard-action.payment.list": card_use.list_action_payments,
     "event.list": history.list_events,
     "event.get": history.get_event,
-    "insights-search.list": history.list_events,
+    "insights.list": categories.list_insights,
+    "insights-search.list": history.search_events,
+    "additional-transaction-information-category.list": categories.list_categories,
+    "additional-transaction-information-category-user-defined.create": categories.create_category,
     "attachment.create": files.create_attachment,
     "attachment.content": files.read_attachment,
     "attachment.get": files.get_user_attachment,
@@ -141,7 +209,7 @@ _ACCOUNTS: dict[str, Rule] = {
     "list": accounts.list_accounts,
     "get": accounts.get_account,
     "create": accounts.create_account,
-    "update": accounts.update_account,
+    "update": closing.update_account,
 }
 _NOTES: dict[str, Rule] = {"create": files.create_note, "update": files.update_note}
 _FILTERS: dict[str, Rule] = {
@@ -154,6 +222,14 @@ _GENERIC: dict[str, Rule] = {
     "create": things.create_thing,
     "update": things.update_thing,
     "delete": things.delete_thing,
+}
+
+
+_WHITELISTS: dict[str, Rule] = {
+    "list": debits.list_whitelists,
+    "get": debits.get_whitelist,
+    "create": debits.create_whitelist,
+    "update": debits.update_whitelist,
 }
 
 
@@ -170,6 +246,8 @@ def own_rule(operation: Operation) -> Rule | None:
         return found
     if resource.removeprefix("monetary-account-") in _ACCOUNT_KINDS and resource != "card":
         return _ACCOUNTS[verb]
+    if resource.removeprefix("user.").startswith("whitelist-sdd"):
+        return _WHITELISTS.get(verb)
     if resource.endswith(".note-attachment"):
         return _NOTES.get(verb)
     return _FILTERS.get(verb) if "notification-filter-" in resource else None

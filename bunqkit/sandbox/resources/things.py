@@ -6,16 +6,17 @@ A thing belongs to a scope, the path of its collection: ``monetary-account/7/dra
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bunqkit.catalogue import Operation
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.refusal import not_found
+from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created, read_id
 from bunqkit.sandbox.resources.shape import fill, read, shape
@@ -131,9 +132,25 @@ def change_thing(
     ledger: Ledger, row: sqlite3.Row, values: dict[str, Any], *, at: str | None = None
 ) -> None:
     """Change fields of a thing."""
-    item = json.loads(row["item"]) | values
-    now = at or wire_time(ledger.clock.now())
-    ledger.update("thing", row["id"], updated=now, item=json.dumps(item))
+    rewrite_thing(ledger, row, values, secret=json.loads(row["secret"]), at=at)
+
+
+def rewrite_thing(
+    ledger: Ledger,
+    row: sqlite3.Row,
+    values: dict[str, Any],
+    *,
+    secret: dict[str, Any],
+    at: str | None = None,
+) -> None:
+    """Change fields of a thing, and put something else beside them."""
+    ledger.update(
+        "thing",
+        row["id"],
+        updated=at or wire_time(ledger.clock.now()),
+        item=json.dumps(json.loads(row["item"]) | values),
+        secret=json.dumps(secret),
+    )
 
 
 def find_thing(call: Call, scopes: Sequence[str], number: str) -> sqlite3.Row:
@@ -152,10 +169,52 @@ def thing_of(ledger: Ledger, scopes: Sequence[str], number: str) -> sqlite3.Row 
     )
 
 
-def tell_thing(row: sqlite3.Row, type_name: str) -> dict[str, Any]:
-    """Give a thing with every field of a type."""
+def read_thing(ledger: Ledger, number: int) -> sqlite3.Row:
+    """Read a thing that is there."""
+    row = ledger.row("SELECT * FROM thing WHERE id = ?", number)
+    assert row is not None
+    return row
+
+
+def tell_thing(
+    row: sqlite3.Row, type_name: str, values: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Give a thing with every field of a type; some of them may be told from elsewhere."""
     own = {"id": row["id"], "created": row["created"], "updated": row["updated"]}
-    return shape(type_name, json.loads(row["item"]) | own)
+    return shape(type_name, json.loads(row["item"]) | (values or {}) | own)
+
+
+def secret_of(row: sqlite3.Row) -> dict[str, Any]:
+    """Give what the bank keeps beside a thing; refuse if it was put there by hand."""
+    secret: dict[str, Any] = json.loads(row["secret"])
+    if not secret:
+        raise refuse(400, "This was put into the bank by hand: it can be read, and nothing more.")
+    return secret
+
+
+Tell = Callable[[Ledger, sqlite3.Row], Item]
+
+
+def as_placed(type_name: str | None = None) -> Callable[[Tell], Tell]:
+    """Have things that were put into the bank by hand told as they are, and others by a rule.
+
+    Parameters
+    ----------
+    type_name
+        What they are told as; by default what they were put there as.
+    """
+
+    def by(tell: Tell) -> Tell:
+        @functools.wraps(tell)
+        def told(ledger: Ledger, row: sqlite3.Row) -> Item:
+            if row["secret"] == "{}":  # noqa: S105 (it is empty)
+                name = type_name or row["type"]
+                return name, tell_thing(row, name)
+            return tell(ledger, row)
+
+        return told
+
+    return by
 
 
 def scope_of(call: Call) -> str:
@@ -252,9 +311,7 @@ def _tell(operation: Operation, row: sqlite3.Row) -> Item:
 def _changed(call: Call, number: int) -> list[Item]:
     if call.operation.wrapper == "Id":
         return created(number)
-    row = call.ledger.row("SELECT * FROM thing WHERE id = ?", number)
-    assert row is not None
-    return [_tell(call.operation, row)]
+    return [_tell(call.operation, read_thing(call.ledger, number))]
 
 
 def _account_id(call: Call) -> int | None:

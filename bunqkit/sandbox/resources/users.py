@@ -11,6 +11,7 @@ from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
+from bunqkit.sandbox.resources.accounts import MOST_ACCOUNTS, count_accounts
 from bunqkit.sandbox.resources.call import Call, Item, created
 from bunqkit.sandbox.resources.labels import label_nobody, label_user, tell_avatar
 from bunqkit.sandbox.resources.shape import shape
@@ -19,7 +20,6 @@ from bunqkit.sandbox.resources.wire import amount
 PROVIDER = "UserPaymentServiceProvider"
 # Source: bunq docs and bunqDesktop: five minutes to seven days in practice.
 _TIMEOUTS = range(60, 90 * 86_400 + 1)
-_ACCOUNTS = 25
 
 
 def list_users(call: Call) -> list[Item]:
@@ -69,23 +69,35 @@ def list_company_names(call: Call) -> list[Item]:
 
 def list_limits(call: Call) -> list[Item]:
     """Give how many accounts and cards one may still have."""
-    row = call.ledger.row(
-        "SELECT COUNT(*) AS number FROM account WHERE person_id = ? AND status <> 'CANCELLED'",
-        call.person_id,
-    )
-    assert row is not None
+    left = MOST_ACCOUNTS - count_accounts(call.ledger, call.person_id)
     values = {
-        "limit_monetary_account": _ACCOUNTS,
-        "limit_monetary_account_remaining": max(_ACCOUNTS - row["number"], 0),
+        "limit_monetary_account": MOST_ACCOUNTS,
+        "limit_monetary_account_remaining": max(left, 0),
         "limit_card_debit_maestro": 0,
         "limit_card_debit_mastercard": 3,
         "limit_card_debit_wildcard": 0,
         "limit_card_wildcard": 0,
         "limit_card_replacement": 2,
         "limit_amount_monthly": amount(10_000_000_00, "EUR"),
-        "spent_amount_monthly": amount(0, "EUR"),
+        "spent_amount_monthly": amount(_spent(call), "EUR"),
     }
     return [("CustomerLimit", shape("CustomerLimit", values))]
+
+
+def _spent(call: Call) -> int:
+    """Give what a person has paid to others this month."""
+    row = call.ledger.row(
+        "SELECT -COALESCE(SUM(cents), 0) AS cents FROM account "
+        "CROSS JOIN payment ON account_id = account.id "
+        "JOIN account AS counter ON counter.id = counter_id "
+        "WHERE account.person_id = ? AND cents < 0 AND counter.person_id IS NOT ? "
+        "AND payment.currency = 'EUR' AND payment.created >= ?",
+        call.person_id,
+        call.person_id,
+        f"{call.ledger.clock.now():%Y-%m}",
+    )
+    assert row is not None
+    return int(row["cents"])
 
 
 def list_contracts(call: Call) -> list[Item]:

@@ -1,0 +1,32 @@
+"""What is done when a line of the agenda is due, by the kind of line."""
+
+from __future__ import annotations
+
+from bunqkit.sandbox.agenda import Duty
+from bunqkit.sandbox.resources import (
+    access,
+    allocations,
+    conversions,
+    debits,
+    interest,
+    schedules,
+    shares,
+    tabs,
+    transfers,
+)
+
+DUTIES: dict[str, Duty] = {
+    "allocation": allocations.sort_payment,
+    "api key": access.end_key,
+    "conversion quote": conversions.expire_quote,
+    "debit": debits.collect_again,
+    "debit expiry": debits.expire_debit,
+    "interest": interest.pay_and_plan,
+    "schedule": schedules.run_schedule,
+    "session": access.end_session,
+    "share": shares.keep_time,
+    "tab": tabs.expire_tab,
+    "transfer": transfers.arrive,
+    "transfer quote": transfers.expire_quote,
+}
+"""One for each kind of line that anything plans."""
