@@ -25,11 +25,11 @@ OTHER = "other"
 OWN = "own transfers"
 
 _RULES = (
-    ("income", "description", r"salary|salaris|loon|pension|pensioen|uitkering"),
+    ("income", "description", r"salary|salaris|\bloon\b|pension|pensioen|uitkering"),
     ("income", "description", r"interest|rente"),
-    ("home", "description", r"rent\b|huur|mortgage|hypotheek|vve"),
+    ("home", "description", r"\brent\b|huur|mortgage|hypotheek|\bvve\b"),
     ("home", "counterparty", r"woon|waterschap"),
-    ("home", "description", r"water|energ|gas\b|electric"),
+    ("home", "description", r"water|energ|\bgas\b|electric"),
     ("home", "counterparty", r"energ|water"),
     ("insurance", "description", r"insurance|verzeker"),
     ("insurance", "counterparty", r"verzeker|assur"),
@@ -39,10 +39,10 @@ _RULES = (
     ("shared bills", "description", r"household|half of|share of|tikkie|splitwise"),
     ("groceries", "counterparty", r"super|markt|groente|bakkerij|slagerij"),
     ("eating out", "counterparty", r"cafe|café|restaurant|eet|diner|pastel|kettle"),
-    ("travel", "counterparty", r"rail|metro|tram|ferry|taxi|inn\b|motel|hotel|pensao|airline"),
+    ("travel", "counterparty", r"rail|metro|tram|ferry|taxi|\binn\b|motel|hotel|pensao|airline"),
     ("sport and health", "counterparty", r"sport|fit|apotheek|pharmacy"),
     ("cash", "sub_type", r"withdrawal"),
-    ("cash", "counterparty", r"geldautomaat|atm\b"),
+    ("cash", "counterparty", r"geldautomaat|\batm\b"),
     ("shopping", "counterparty", r"winkel|shop|store|fiets"),
 )
 # What payment processors and shops put around a merchant's name.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _first_payment(bunq: Context) -> int:
-    return min(each["id"] for page in bunq.pages("payment.list") for each in page.items)
+    return min(int(each["id"]) for page in bunq.pages("payment.list") for each in page.items)
 
 
 def _count_payments(bunq: Context) -> int:
