@@ -126,11 +126,6 @@ def card(title_html: str, body_html: str, *, is_production: bool = False) -> str
     return f'<div class="{frame}"><style>{_STYLE}</style>{title}{body_html}</div>'
 
 
-def paragraph(text: str) -> str:
-    """Give a piece of prose."""
-    return f"<p>{escape(text)}</p>"
-
-
 def fold(title: str, body_html: str, *, is_open: bool = False) -> str:
     """Give a part that opens when its title is chosen; the body is HTML of other parts."""
     opened = " open" if is_open else ""
