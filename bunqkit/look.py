@@ -159,3 +159,9 @@ def card(title_html: str, body_html: str, *, is_production: bool = False) -> str
     frame = "bunqkit production" if is_production else "bunqkit"
     title = f'<div class="title">{title_html}</div>' if title_html else ""
     return f'<div class="{frame}"><style>{_STYLE}</style>{title}{body_html}</div>'
+
+
+def fold(title: str, body_html: str, *, is_open: bool = False) -> str:
+    """Give a part that opens when its title is chosen; the body is HTML of other parts."""
+    opened = " open" if is_open else ""
+    return f"<details{opened}><summary>{escape(title)}</summary>{body_html}</details>"
