@@ -23,7 +23,7 @@ from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
 from bunqkit.differences import DriftLog
 from bunqkit.errors import ApiError, FieldError, SignatureError, UnknownNameError
-from bunqkit.exchange import Exchanges
+from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.guard import Guard, Permit
 from bunqkit.outcome import Books, Write, add_reference
 from bunqkit.redaction import conceal
@@ -176,17 +176,7 @@ class Caller:
         BadAnswerError
             If the bank leads back to a page that came before.
         """
-        known = _find_known(operation)
-        if known is not None and known.is_paged:
-            given.setdefault("count", _PAGE)
-        page: Answer | None = self.call(operation, *own_id, **given)
-        seen = set()
-        while page is not None:
-            if page.exchange.path in seen:
-                raise page.exchange.unusable("its page of older items is one that came before")
-            seen.add(page.exchange.path)
-            yield page
-            page = page.older()
+        return self._pages(operation, *own_id, is_read=True, **given)
 
     def frame(
         self,
@@ -210,7 +200,8 @@ class Caller:
         Returns
         -------
         DataFrame
-            As ``to_frame`` gives it; ``attrs["bunqkit"]`` says whether it is complete.
+            As ``to_frame`` gives it; ``attrs["bunqkit"]`` says whether it is complete, and so does
+            a line, which goes to the screen when all is there.
 
         Raises
         ------
@@ -223,9 +214,14 @@ class Caller:
         if known is not None and known.is_paged and max_rows is not None:
             count = -(-max_rows // int(given.get("count", _PAGE)))
             self._client.limiter.announce("GET", known.path, count, what=f"At most {count} pages")
-        pages = self.pages(operation, *own_id, **given)
-        name = None if known is None else known.name
-        return frame_of_pages(pages, operation=name, money=money, max_rows=max_rows)
+        pages = self._pages(operation, *own_id, is_read=False, **given)
+        return frame_of_pages(
+            pages,
+            operation=None if known is None else known.name,
+            money=money,
+            max_rows=max_rows,
+            is_said=True,
+        )
 
     def download(self, operation: str, *own_id: object, **given: Any) -> Content:
         """Get a file's bytes, which show themselves: ``download("attachment.content", 7)``.
@@ -408,8 +404,9 @@ class Caller:
         *,
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
+        is_read: bool = True,
     ) -> Answer:
-        def send(session: Session) -> Answer:
+        def send(session: Session, *earlier: Exchange) -> Answer:
             answer = self._client.request(
                 method,
                 path,
@@ -418,7 +415,9 @@ class Caller:
                 params=params,
                 headers=headers,
                 follow=lambda url: self._request("GET", url),
+                is_enveloped=is_read,
                 is_unlocked=True,
+                earlier=earlier,
             )
             if self.drift.is_on and answer.is_json:
                 self.drift.add(answer)
@@ -431,20 +430,36 @@ class Caller:
         except ApiError as error:
             if not session_ended(error):
                 raise
+            refused = error.exchange
         except SignatureError as error:
             self._sessions.ask_if_wiped(error, session)
             raise
         # Refused, so not carried out: with the next session it is sent again, once.
-        return send(self._sessions.current(but_not=session))
+        return send(self._sessions.current(but_not=session), refused)
 
-    def _account_pages(self) -> Iterator[Answer]:
-        return self.pages("monetary-account.list")
+    def _pages(
+        self, operation: str, *own_id: object, is_read: bool, **given: Any
+    ) -> Iterator[Answer]:
+        """Give the pages of a list; whoever takes them unread reads them himself."""
+        known = _find_known(operation)
+        if known is not None and known.is_paged:
+            given.setdefault("count", _PAGE)
+        # The first is read in any case: its ids are noted.
+        page: Answer | None = self.call(operation, *own_id, **given)
+        seen = set()
+        while page is not None:
+            if page.exchange.path in seen:
+                raise page.exchange.unusable("its page of older items is one that came before")
+            seen.add(page.exchange.path)
+            yield page
+            url = page.older_url
+            page = self._request("GET", url, is_read=is_read) if url else None
 
     def _accounts(self) -> list[dict[str, Any]]:
-        known = []
-        for page in self._account_pages():
-            if not all(type(each.get("id")) is int and each.get("currency") for each in page.items):
-                raise page.exchange.unusable("an account has no id or no currency")
+        known: list[dict[str, Any]] = []
+        for page in self.pages("monetary-account.list"):
+            if not all(type(each.get("id")) is int for each in page.items):
+                raise page.exchange.unusable("an account has no id")
             known += page.items
         self._known_accounts = known
         return known

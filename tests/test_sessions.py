@@ -195,7 +195,7 @@ def test_a_new_installation_does_not_disturb_other_threads(
 def test_a_key_that_is_wrong_is_tried_once(door: Door, tmp_path: Path) -> None:
     """A wrong key is refused at the second step, and no loop begins."""
     sessions, _ = sessions_of(door, tmp_path, Secret("sandbox_" + "0" * 64))
-    with pytest.raises(ApiError, match="three causes"):
+    with pytest.raises(ApiError, match="several causes"):
         sessions.current()
     assert steps(door.wire) == (1, 1, 0)
 
