@@ -227,7 +227,7 @@ def test_a_passphrase_encrypts_what_is_kept(tmp_path: Path, state: State) -> Non
     file_of(tmp_path, passphrase=PASSPHRASE).save(state)
     content = file_of(tmp_path).path.read_text()
     assert "BEGIN ENCRYPTED PRIVATE KEY" in content
-    for text in ("i" * 64, "s" * 64, "Ada", "laptop", "BEGIN PRIVATE KEY", PASSPHRASE.reveal()):
+    for text in ("i" * 64, "s" * 64, "display_name", "BEGIN PRIVATE KEY", PASSPHRASE.reveal()):
         assert text not in content
     loaded = file_of(tmp_path, passphrase=PASSPHRASE).load()
     assert loaded is not None
