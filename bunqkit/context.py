@@ -160,6 +160,7 @@ class Context(Overview):
             base_url=str(self.settings.base_url),
             api_key=api_key,
             kept_in=self._sessions.kept_in,
+            is_encrypted=self.settings.state_passphrase is not None,
             now=self._sessions.now(),
         )
 

@@ -51,13 +51,16 @@ class HandshakePicture(Sheet):
         base_url: str,
         api_key: Secret,
         kept_in: Path | None,
+        is_encrypted: bool,
         now: datetime,
     ) -> None:
         self.installation: Installation = state.installation
         self.device: Device = state.device
         self.session: Session | None = state.session
         self._environment = environment
-        place = "in the memory of this process" if kept_in is None else f"in {_at_home(kept_in)}"
+        place = "in the memory of this process"
+        if kept_in is not None:
+            place = f"in {_at_home(kept_in)}{', encrypted' if is_encrypted else ''}"
         steps = _tell(state, shorten(api_key.reveal()), place, now)
         self._steps = steps
         super().__init__(

@@ -47,10 +47,11 @@ def test_the_place_of_the_state_is_told(monkeypatch: pytest.MonkeyPatch, door: D
     if door.transport is not None:
         pytest.skip("only a bank at an address keeps state")
     monkeypatch.setenv("BUNQ_BASE_URL", door.base_url)
+    monkeypatch.setenv("BUNQ_STATE_PASSPHRASE", "a long enough phrase")
     bunq = bunqkit.connect(environment="OFFLINE", api_key=door.bank.demo_key)
     # A long path is broken over lines.
     told = re.sub(r"\s+", "", str(bunq.handshake))
-    assert re.search(r"thebank'skeyin.*/offline-[0-9a-f]+\.json", told)
+    assert re.search(r"thebank'skeyin.*/offline-[0-9a-f]+\.json,encrypted", told)
     assert door.base_url in str(bunq.handshake)
     bunq.close()
 
