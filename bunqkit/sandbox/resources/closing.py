@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 
 from bunqkit.sandbox import agenda
@@ -10,6 +9,7 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.resources import accounts, drafts, schedules, shares, tabs
 from bunqkit.sandbox.resources.call import Call, Item
 from bunqkit.sandbox.resources.requests import answer
+from bunqkit.sandbox.resources.things import status_of
 
 
 def update_account(call: Call) -> list[Item]:
@@ -49,4 +49,4 @@ def _waiting(ledger: Ledger, account_id: int, collection: str, status: str) -> l
         "SELECT * FROM thing WHERE scope = ? AND secret <> '{}' ORDER BY id",
         f"monetary-account/{account_id}/{collection}",
     )
-    return [row for row in rows if json.loads(row["item"])["status"] == status]
+    return [row for row in rows if status_of(row) == status]

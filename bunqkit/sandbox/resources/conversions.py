@@ -35,6 +35,7 @@ from bunqkit.sandbox.resources.things import (
     read_thing,
     scope_of,
     secret_of,
+    status_of,
     tell_thing,
 )
 from bunqkit.sandbox.resources.wire import amount, cents_of
@@ -89,7 +90,7 @@ def update_quote(call: Call) -> list[Item]:
     """Accept a quote, which moves the money, or cancel it."""
     ledger, account = call.ledger, own_account(call)
     row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    status, now = call.body.get("status"), json.loads(row["item"])["status"]
+    status, now = call.body.get("status"), status_of(row)
     if status not in ("ACCEPTED", "CANCELLED"):
         raise refuse(400, 'A quote can only be changed to status "ACCEPTED" or "CANCELLED".')
     if now != "PENDING":

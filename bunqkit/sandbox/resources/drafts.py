@@ -6,7 +6,6 @@ seen guards against races. Who may not pay from an account may still draft on it
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
@@ -35,6 +34,7 @@ from bunqkit.sandbox.resources.things import (
     rewrite_thing,
     scope_of,
     secret_of,
+    status_of,
     tell_thing,
 )
 
@@ -76,7 +76,7 @@ def update_draft(call: Call) -> list[Item]:
     seen, status = call.body.get("previous_updated_timestamp"), call.body.get("status")
     if seen is not None and seen != row["updated"]:
         raise refuse(400, "This draft payment was changed in the meantime. Read it again.")
-    now = json.loads(row["item"])["status"]
+    now = status_of(row)
     if now != "PENDING":
         raise refuse(400, f"This draft payment is {now} and can't be changed any more.")
     secret = secret_of(row)
@@ -142,7 +142,7 @@ def _carry_out(ledger: Ledger, account: sqlite3.Row, secret: dict[str, Any]) -> 
 def _tell_all(ledger: Ledger, number: int, word: str) -> None:
     row = read_thing(ledger, number)
     account_id = secret_of(row)["account_id"]
-    waits = json.loads(row["item"])["status"] == "PENDING"
+    waits = status_of(row) == "PENDING"
     status = "AWAITING_REPLY" if waits else "FINALIZED"
     record(ledger, account_id, "DraftPayment", number, status=status)
     notices = (("DRAFT_PAYMENT", f"DRAFT_PAYMENT_{word}"),)

@@ -38,6 +38,7 @@ from bunqkit.sandbox.resources.things import (
     rewrite_thing,
     scope_of,
     secret_of,
+    status_of,
     tell_thing,
 )
 from bunqkit.sandbox.resources.wire import amount, cents_of
@@ -139,6 +140,8 @@ def update_instance(call: Call) -> list[Item]:
     own_account(call)
     if call.body.get("state") != "RETRY":
         raise refuse(400, 'The state of a schedule instance can only be set to "RETRY".')
+    # One that was put there by hand has no turn to take.
+    secret_of(row)
     state = json.loads(row["item"])["state"]
     if state != "FAILED_USER_ERROR":
         raise refuse(400, f"This schedule instance is {state} and can't be tried again.")
@@ -273,7 +276,7 @@ def _check(ledger: Ledger, account: sqlite3.Row, entries: list[dict[str, Any]]) 
 
 def _find(call: Call) -> sqlite3.Row:
     row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    if json.loads(row["item"])["status"] == "CANCELLED":
+    if status_of(row) == "CANCELLED":
         raise not_found(call.operation.resource.replace("-", " ").capitalize(), row["id"])
     return row
 
@@ -309,7 +312,7 @@ def tell_schedule(ledger: Ledger, row: sqlite3.Row) -> Item:
 
 
 def _tell_times(row: sqlite3.Row) -> dict[str, Any]:
-    secret, status = secret_of(row), json.loads(row["item"])["status"]
+    secret, status = secret_of(row), status_of(row)
     due = _next_due(secret) if status == "ACTIVE" else None
     values = secret["schedule"] | {
         "id": row["id"],

@@ -29,6 +29,7 @@ from bunqkit.sandbox.resources.things import (
     rewrite_thing,
     scope_of,
     secret_of,
+    status_of,
     tell_thing,
 )
 
@@ -164,7 +165,7 @@ def keep_time(ledger: Ledger, number: int) -> None:
     """Open an accepted share at its start, and end any at its end."""
     row = read_thing(ledger, number)
     if (end := _time(row, "end_date")) is not None and end <= ledger.clock.now():
-        is_accepted = json.loads(row["item"])["status"] == "ACCEPTED"
+        is_accepted = status_of(row) == "ACCEPTED"
         _end(ledger, number, "CANCELLED" if is_accepted else "REVOKED", by=None)
         return
     ledger.update("share", number, is_open=1)
@@ -176,7 +177,7 @@ def end_shares(ledger: Ledger, account_id: int, person_id: int) -> None:
     """End all shares of an account, as when it is closed."""
     rows = ledger.rows("SELECT id FROM share WHERE account_id = ?", account_id)
     for share in rows:
-        if json.loads(read_thing(ledger, share["id"])["item"])["status"] in ("PENDING", "ACCEPTED"):
+        if status_of(read_thing(ledger, share["id"])) in ("PENDING", "ACCEPTED"):
             _end(ledger, share["id"], "REVOKED", by=person_id)
 
 
@@ -214,7 +215,7 @@ def _time(row: sqlite3.Row, name: str) -> datetime | None:
 
 
 def _insist_on_status(row: sqlite3.Row, *allowed: str) -> None:
-    status = json.loads(row["item"])["status"]
+    status = status_of(row)
     if status not in allowed:
         raise refuse(400, f"This share is {status} and can't be changed so.")
 
@@ -223,7 +224,7 @@ def _tell_all(ledger: Ledger, number: int, word: str) -> None:
     """Write the events of both sides, by the names that the wire keeps, and the callbacks."""
     row, response = read_thing(ledger, number), _response_of(ledger, number)
     account_id, counter_id = secret_of(row)["account_id"], secret_of(row)["counter_id"]
-    status = json.loads(row["item"])["status"]
+    status = status_of(row)
     record(ledger, account_id, "ShareInviteBankInquiry", number)
     record_for(
         ledger,
@@ -258,7 +259,7 @@ def tell_inquiry(ledger: Ledger, row: sqlite3.Row) -> Item:
 @as_placed(_RESPONSE)
 def tell_response(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give an invitation as the one who is invited sees it: no account until it is accepted."""
-    secret, is_accepted = secret_of(row), json.loads(row["item"])["status"] == "ACCEPTED"
+    secret, is_accepted = secret_of(row), status_of(row) == "ACCEPTED"
     values = {
         "monetary_account_id": secret["account_id"] if is_accepted else None,
         "counter_alias": label_account(ledger, secret["account_id"]),

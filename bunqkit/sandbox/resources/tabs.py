@@ -29,6 +29,7 @@ from bunqkit.sandbox.resources.things import (
     rewrite_thing,
     scope_of,
     secret_of,
+    status_of,
     tell_thing,
 )
 from bunqkit.sandbox.resources.wire import amount, cents_of
@@ -137,7 +138,7 @@ def get_result(call: Call) -> list[Item]:
 
 
 def _insist_open(row: sqlite3.Row) -> None:
-    status = json.loads(row["item"])["status"]
+    status = status_of(row)
     if status != "WAITING_FOR_PAYMENT":
         raise refuse(400, f"This bunq.me tab is {status} and leads nowhere any more.")
 

@@ -192,6 +192,12 @@ def secret_of(row: sqlite3.Row) -> dict[str, Any]:
     return secret
 
 
+def status_of(row: sqlite3.Row) -> str | None:
+    """Give how a thing stands; what was put there by hand may not say it."""
+    status: str | None = json.loads(row["item"]).get("status")
+    return status
+
+
 Tell = Callable[[Ledger, sqlite3.Row], Item]
 
 
