@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from bunqkit.handshake import open_session as open_session
     from bunqkit.handshake import register_device as register_device
     from bunqkit.headings import describe_columns as describe_columns
+    from bunqkit.ledger import Ledger as Ledger
+    from bunqkit.reconciliation import reconcile as reconcile
     from bunqkit.related import to_frames as to_frames
     from bunqkit.settings import Settings as Settings
     from bunqkit.settings import load_settings as load_settings
@@ -78,6 +80,8 @@ _HOMES = {
         "register_device",
     ),
     "headings": ("describe_columns",),
+    "ledger": ("Ledger",),
+    "reconciliation": ("reconcile",),
     "related": ("to_frames",),
     "settings": ("Settings", "load_settings"),
     "signing": ("KeyPair", "PublicKey"),
