@@ -126,7 +126,12 @@ class Sync:
             ]
             for is_last in (False, True)
         ]
-        return sum((self._read_all(listings) for listings in phases), tally)
+        problems: list[BunqkitError] = []
+        for listings in phases:
+            tally += self._read_all(listings, problems)
+        if problems:
+            raise problems[0]
+        return tally
 
     def _accounts(self) -> list[int]:
         known = list(self._store.items(self._store.listing(ACCOUNTS)))
@@ -134,8 +139,8 @@ class Sync:
         self._opened = min((each for each in made if isinstance(each, str)), default=None)
         return [row["id"] for row in known]
 
-    def _read_all(self, listings: list[Listing]) -> Tally:
-        tally, problems = Tally(), []
+    def _read_all(self, listings: list[Listing], problems: list[BunqkitError]) -> Tally:
+        tally = Tally()
         with ThreadPoolExecutor(_THREADS) as pool:
             running = [pool.submit(self._read, listing) for listing in listings]
             try:
@@ -149,8 +154,6 @@ class Sync:
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
                 raise
-        if problems:
-            raise problems[0]
         return tally
 
     def _read(self, listing: Listing) -> Tally:
