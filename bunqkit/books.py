@@ -6,6 +6,7 @@ They are made by the functions that make the live ones, from the same items, so 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from itertools import islice
@@ -15,6 +16,7 @@ import pandas as pd
 
 from bunqkit.catalogue import operation as operation_named
 from bunqkit.errors import FieldError, UnknownNameError
+from bunqkit.exports import Export, export_tables
 from bunqkit.frames import ATTRS
 from bunqkit.money import Money, to_cents
 from bunqkit.paging import frame_of_pages
@@ -232,6 +234,26 @@ class Books:
                 "items": self._all_items,
             },
         )
+
+    def export(self, path: str | os.PathLike[str], kind: str) -> Export:
+        """Write all payments and accounts for another program: Parquet, CSV or beancount.
+
+        Parameters
+        ----------
+        path
+            A folder for Parquet and CSV, a file for beancount.
+        kind
+            ``parquet``, ``csv`` or ``beancount``; see ``bunqkit.exports``.
+
+        Returns
+        -------
+        Export
+            Says what was written, and whether it is complete.
+        """
+        owner = (self._store.fact("owner") or "nobody").lower().replace(" ", "-")
+        # Accounts first: a sync at the same time may only add payments to what they say.
+        accounts = self.accounts()
+        return export_tables(self.payments(), accounts, path, kind, owner=owner)
 
     def _all_items(self) -> pd.DataFrame:
         rows = [

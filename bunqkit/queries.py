@@ -82,6 +82,28 @@ def to_exact(frame: pd.DataFrame, table: str) -> pa.Table:
     return made
 
 
+def to_texts(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Give a curated table with amounts as texts with a dot, and times as texts that sort.
+
+    Parameters
+    ----------
+    frame
+        The table.
+    table
+        Its name among the curated ones.
+    """
+    exact = to_exact(frame, table)
+    changed: dict[str, Any] = {
+        field.name: pc.cast(exact[field.name], pa.string()).to_pandas()
+        for field in exact.schema
+        if pa.types.is_decimal(field.type)
+    }
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.DatetimeTZDtype):
+            changed[name] = frame[name].dt.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return frame.assign(**changed)
+
+
 def _ask_duckdb(
     engine: duckdb.DuckDBPyConnection, query: str, tables: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
@@ -106,26 +128,12 @@ def _ask_sqlite(query: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     engine = sqlite3.connect(":memory:")
     try:
         for name, frame in tables.items():
-            _to_text(frame, name).to_sql(name, engine, index=False)
+            to_texts(frame, name).to_sql(name, engine, index=False)
         return pd.read_sql_query(query, engine)
     except (pd.errors.DatabaseError, sqlite3.Error) as error:
         raise _refuse(error, tables) from error
     finally:
         engine.close()
-
-
-def _to_text(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """Give amounts as the bank writes them, and times as texts that sort."""
-    exact = to_exact(frame, table)
-    changed: dict[str, Any] = {
-        field.name: pc.cast(exact[field.name], pa.string()).to_pandas()
-        for field in exact.schema
-        if pa.types.is_decimal(field.type)
-    }
-    for name in frame.columns:
-        if isinstance(frame[name].dtype, pd.DatetimeTZDtype):
-            changed[name] = frame[name].dt.strftime("%Y-%m-%d %H:%M:%S.%f")
-    return frame.assign(**changed)
 
 
 def _refuse(error: Exception, tables: Mapping[str, pd.DataFrame]) -> FieldError:
