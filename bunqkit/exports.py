@@ -52,8 +52,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -247,9 +247,10 @@ def _tell_account(account_id: int, part: pd.DataFrame) -> Iterator[str]:
         yield f"  {_name(account_id)}  {amount}\n  Equity:Opening\n"
     for payment in part.to_dict("records"):
         yield _tell_payment(payment)
-    for last in part.groupby(pd.to_datetime(part["day"]).dt.to_period("M")).tail(1).itertuples():
-        after = (pd.Period(last.day, "M") + 1).to_timestamp().date()
-        yield _balance(after, account_id, last.cents, last.currency)
+    months = pd.to_datetime(part["day"]).dt.to_period("M")
+    for last in part.groupby(months).tail(1).to_dict("records"):
+        after = (last["day"].replace(day=1) + timedelta(days=31)).replace(day=1)
+        yield _balance(after, account_id, last["cents"], last["currency"])
 
 
 def _tell_payment(payment: dict[Any, Any]) -> str:

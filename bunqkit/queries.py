@@ -64,7 +64,7 @@ def to_exact(frame: pd.DataFrame, table: str) -> pa.Table:
     table
         Its name among the curated ones; one that is none is given as it is.
     """
-    made = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+    made = pa.Table.from_pandas(frame, preserve_index=False)
     for name, heading in TABLES.get(table, {}).items():
         if heading.unit not in frame.columns or heading.dtype != "float64":
             continue
