@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import ApiError as ApiError
     from bunqkit.errors import BadAnswerError as BadAnswerError
     from bunqkit.errors import BunqkitError as BunqkitError
+    from bunqkit.errors import BusyError as BusyError
     from bunqkit.errors import CallError as CallError
     from bunqkit.errors import CatalogueError as CatalogueError
     from bunqkit.errors import FieldError as FieldError
@@ -58,6 +59,7 @@ _HOMES = {
         "ApiError",
         "BadAnswerError",
         "BunqkitError",
+        "BusyError",
         "CallError",
         "CatalogueError",
         "FieldError",

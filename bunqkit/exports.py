@@ -155,10 +155,9 @@ def export_tables(
 def _write_parquet(
     payments: pd.DataFrame, accounts: pd.DataFrame, export: Export, owner: str
 ) -> int:
-    table = to_exact(_with_cents(payments), "payments")
+    # The path names the account, and engines read it from there.
+    body = to_exact(_with_cents(payments).drop(columns="account_id"), "payments")
     months = payments["created"].dt.tz_convert(_ZONE).dt.strftime(_MONTH)
-    # The path says it, and engines read it from there.
-    body = table.drop_columns(["account_id"])
     place: Any
     places = payments.groupby([payments["account_id"], months], sort=False).indices
     for place, rows in places.items():
@@ -167,7 +166,7 @@ def _write_parquet(
         _publish(folder / "payments.parquet", partial(pq.write_table, part))
     known = to_exact(accounts, "accounts")
     _publish(export.path / "accounts" / f"{owner}.parquet", partial(pq.write_table, known))
-    _publish_text(export.path / f"{owner}.json", _manifest(export, table.column_names))
+    _publish_text(export.path / f"{owner}.json", _manifest(export, body.column_names))
     return len(places) + 2
 
 

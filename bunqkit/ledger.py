@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from bunqkit.books import ACTIONS, CARDS, PAYMENTS, REQUESTS, Books, Instant
 from bunqkit.catalogue import Operation
 from bunqkit.catalogue import operation as operation_named
-from bunqkit.errors import FieldError, Interrupted, StateError
+from bunqkit.errors import BusyError, FieldError, Interrupted, StateError
 from bunqkit.shorthand import write_instant
 from bunqkit.store import Store, Tally
 from bunqkit.syncing import EVENTS, Progress, Sync, write_time
@@ -156,8 +156,10 @@ class Ledger(Books):
         Interrupted
             If it is stopped: what has come is kept, and the next sync goes on from there. Its
             ``frame`` is ``status()``.
+        BusyError
+            If another sync did not end in time.
         StateError
-            If the ledger is another user's, or another sync did not end in time.
+            If the ledger is another user's.
         CallError, SignatureError
             If a list could not be read. The others have been, and the next sync reads it.
         """
@@ -292,7 +294,7 @@ class Ledger(Books):
         try:
             lock.acquire(timeout=-1 if wait_s is None else wait_s)
         except Timeout as error:
-            raise StateError(
+            raise BusyError(
                 f"Another sync of {self.path} has not ended in {wait_s:g} s. Try again later."
             ) from error
         except OSError as error:
