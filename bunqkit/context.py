@@ -185,7 +185,7 @@ class Context(Caller):
             counterparty_iban, description, type, sub_type, balance_after, direction,
             is_own_transfer, reverses``. A transfer between
             two of your accounts has a row for each. ``attrs["bunqkit"]`` says whether the table
-            is complete, or cut by ``max_rows``.
+            is complete, or cut by ``max_rows``, and from ``since`` until when it is (UTC).
         """
         from bunqkit.tables import list_ibans, tabulate_payments  # noqa: PLC0415 (pandas, too)
 
@@ -215,6 +215,8 @@ class Context(Caller):
             "rows": len(frame),
             "complete": not is_cut,
             "cut_by": "max_rows" if is_cut else None,
+            "since": first,
+            "until": end,
         }
         return frame
 

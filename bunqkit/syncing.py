@@ -177,7 +177,7 @@ class Sync:
             if below is not None:
                 paging["older_id"] = below
         answer = self._call(listing.operation, **listing.arguments, **paging)
-        return _Page(answer, asked, below)
+        return _Page(answer, asked, below, is_paged=bool(paging))
 
     def keep(
         self, listing: Listing, page: _Page, cursor: Mapping[str, object], ends: str | None = None
@@ -224,14 +224,20 @@ class _Page:
 
     number = 1
 
-    def __init__(self, answer: Answer, asked: str, below: int | None) -> None:
+    def __init__(self, answer: Answer, asked: str, below: int | None, *, is_paged: bool) -> None:
         self.asked = asked
         self.below = below
+        items = answer.items
+        # What comes whole needs no ids: each item is known by its place.
+        places = reversed(range(len(items)))
+        told = [item.get("id") if is_paged else next(places) for item in items]
+        ids = [each for each in told if isinstance(each, int) and 0 <= each < 2**63]
+        if len(ids) < len(items):
+            raise answer.exchange.unusable("an item of it has no id, so it can't be followed")
         self.items = [
-            _read_item(answer, at, kind, item)
-            for at, (kind, item) in enumerate(zip(answer.types, answer.items, strict=True))
+            Item(number, kind, item, _open_until(kind, item), _told_of(kind, item))
+            for number, kind, item in zip(ids, answer.types, items, strict=True)
         ]
-        ids = [each.id for each in self.items]
         self.highest = max(ids, default=0)
         self.lowest = min(ids, default=0)
         self.older = _older_id(answer)
@@ -331,17 +337,13 @@ def write_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _read_item(answer: Answer, at: int, kind: str, item: Mapping[str, Any]) -> Item:
-    number = item.get("id")
-    if not isinstance(number, int) or not 0 <= number < 2**63:
-        if (answer.envelope.get("Pagination") or {}).get("older_url"):
-            raise answer.exchange.unusable("an item of it has no id, so it can't be followed")
-        # What comes whole is known by its place.
-        number = at
+def _told_of(kind: str, item: Mapping[str, Any]) -> str | None:
+    """Tell what an event is about: its type and id."""
     told = item.get("object") if kind == "Event" else None
-    name, inside = next(iter(told.items())) if isinstance(told, Mapping) and told else ("", None)
-    told_of = f"{name}/{inside.get('id')}" if isinstance(inside, Mapping) else None
-    return Item(number, kind, item, _open_until(kind, item), told_of)
+    if not isinstance(told, Mapping) or len(told) != 1:
+        return None
+    name, inside = next(iter(told.items()))
+    return f"{name}/{inside.get('id')}" if isinstance(inside, Mapping) else None
 
 
 def _open_until(kind: str, item: Mapping[str, Any]) -> str | None:
