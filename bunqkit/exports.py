@@ -21,15 +21,18 @@ The Parquet files of many users go into one folder; from there any engine goes o
 With Dask, on the machines of its cluster::
 
     def find_gaps(part):
-        part = part.sort_values("id")
-        before = part["balance_after_cents"].shift(fill_value=0)
-        return part.loc[before + part["amount_cents"] != part["balance_after_cents"], "id"]
+        part = part.sort_values(["account_id", "id"])
+        before = part.groupby("account_id")["balance_after_cents"].shift(fill_value=0)
+        does_not_follow = before + part["amount_cents"] != part["balance_after_cents"]
+        return part.loc[does_not_follow, ["account_id", "id"]]
 
     columns = ["id", "account_id", "month", "amount_cents", "balance_after_cents"]
     payments = dask.dataframe.read_parquet(f"{folder}/payments", columns=columns)
-    payments = payments.astype({"account_id": "int64", "month": "str"})
+    payments = payments.astype({"id": "int64", "account_id": "int64", "month": "str"})
     flow = payments.groupby(["account_id", "month"])["amount_cents"].sum().compute()
-    gaps = payments.groupby("account_id").apply(find_gaps, meta=("id", "int64")).compute()
+    gaps = payments.shuffle("account_id").map_partitions(
+        find_gaps, meta={"account_id": "int64", "id": "int64"}
+    ).compute()
 
 Another program's format is made from the CSV, such as the one that YNAB reads::
 
