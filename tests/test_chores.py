@@ -130,7 +130,8 @@ def test_an_interrupted_sync_goes_on_next_time(served: Bank, tmp_path: Path) -> 
         env={**os.environ},
     )
     while not served.faults.happened["delay"]:
-        assert process.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
