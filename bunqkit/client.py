@@ -12,6 +12,8 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,9 +24,9 @@ import urllib3
 from bunqkit import __version__
 from bunqkit.answer import Answer
 from bunqkit.errors import ApiError, FieldError, NoAnswerError, SignatureError
-from bunqkit.exchange import Exchange
+from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.limits import Limiter
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Body, Headers, Secret, redact_query
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
 
@@ -33,6 +35,7 @@ _CONNECT_TIMEOUT_S = 10.0
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 16
 _OK = 200
+_SIGNATURE = "X-Bunq-Client-Signature"
 
 _ADVICE = {
     "User credentials are incorrect. Incorrect API key or IP address.": (
@@ -67,6 +70,13 @@ class Client:
         Waits until the bank will take a call; without it calls go out at once.
     retries
         Sends again what may be; without it a call is sent once.
+    may_reveal
+        Whether the bank's secrets open nothing, so that an X-ray may show them: offline.
+
+    Attributes
+    ----------
+    exchanges
+        The last calls, those that failed and were refused too.
     """
 
     def __init__(
@@ -80,6 +90,7 @@ class Client:
         timeout_s: float = _TIMEOUT_S,
         limiter: Limiter | None = None,
         retries: Retries | None = None,
+        may_reveal: bool = False,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.key = key
@@ -87,7 +98,10 @@ class Client:
         self.language = language
         self.timeout_s = timeout_s
         self.limiter = limiter or Limiter()
+        self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
+        self._may_reveal = may_reveal
+        self._transport = transport
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -107,6 +121,7 @@ class Client:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
+        is_enveloped: bool = True,
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -125,6 +140,8 @@ class Client:
             Further headers, such as an upload's ``Content-Type``.
         follow
             Fetches the pages beside this one; this client with the same token by default.
+        is_enveloped
+            Whether JSON must come in the API's envelope; OAuth's token does not.
 
         Raises
         ------
@@ -145,8 +162,11 @@ class Client:
         below = self._below(path)
         content = _serialise(body)
 
+        pauses_s = [0.0]
+        earlier: list[Exchange] = []
+
         def send_once() -> Exchange:
-            self.limiter.wait(method, below)
+            wait = self.limiter.wait(method, below)
             told = self._headers(method, content, is_json=not isinstance(body, bytes))
             request = requests.Request(
                 method,
@@ -156,7 +176,15 @@ class Client:
                 data=content,
                 auth=_Authentication(token),
             )
-            exchange = self._verify(self._send(self._http.prepare_request(request)))
+            exchange = self._exchange(
+                self._http.prepare_request(request),
+                token=token.kind if token else "",
+                signed=content if told.get(_SIGNATURE) else None,
+                waited_s=wait.seconds,
+                budget=wait.limit,
+                paused_s=pauses_s[-1],
+                earlier=earlier,
+            )
             _judge(exchange)
             return exchange
 
@@ -164,15 +192,31 @@ class Client:
             send_once,
             is_read=method == "GET",
             learn=partial(self.limiter.learn, method, below),
+            note=pauses_s.append,
         )
 
         def follow_here(url: str) -> Answer:
             return self.request("GET", url, token=token)
 
         answer = Answer(exchange, follow or follow_here)
-        if answer.is_json:
+        if answer.is_json and is_enveloped:
             _ = answer.envelope
         return answer
+
+    def without_keys(self, base_url: str) -> Client:
+        """Give a client of another address, by the same way, that knows no keys of either side.
+
+        Its calls are kept among this one's.
+        """
+        client = Client(
+            base_url,
+            transport=self._transport,
+            language=self.language,
+            timeout_s=self.timeout_s,
+            may_reveal=self._may_reveal,
+        )
+        client.exchanges = self.exchanges
+        return client
 
     def close(self) -> None:
         """Close the connections."""
@@ -199,15 +243,51 @@ class Client:
         if content and is_json:
             headers["Content-Type"] = "application/json"
         if self.key is not None and method in ("POST", "PUT"):
-            headers["X-Bunq-Client-Signature"] = self.key.sign(content)
+            headers[_SIGNATURE] = self.key.sign(content)
         return headers
 
-    def _send(self, prepared: requests.PreparedRequest) -> Exchange:
-        method, url = str(prepared.method), str(prepared.url)
-        path = url[len(self._origin) :]
+    def _exchange(
+        self, prepared: requests.PreparedRequest, *, earlier: list[Exchange], **told: Any
+    ) -> Exchange:
+        """Send once, and keep what was seen of it, whatever becomes of it."""
+        # OAuth has secrets in its query, and a URL is shown wherever a call is.
+        url = redact_query(str(prepared.url))
+        seen = Exchange(
+            method=str(prepared.method),
+            url=url,
+            path=url[len(self._origin) :],
+            request_headers=Headers(prepared.headers),
+            request_body=Body(_bytes_of(prepared)),
+            status=0,
+            answer_headers={},
+            answer_body=b"",
+            elapsed_s=0.0,
+            is_verified=False,
+            base_url=self.base_url,
+            key=self.key.public if self.key else None,
+            bank_key=self.bank_key,
+            sent_at=datetime.now(UTC),
+            may_reveal=self._may_reveal,
+            earlier=tuple(earlier),
+            **told,
+        )
+        started = time.monotonic()
+        try:
+            seen = self._send(prepared, seen)
+            seen = self._verify(seen)
+        except (NoAnswerError, SignatureError) as error:
+            seen = replace(seen, failure=str(error))
+            raise
+        finally:
+            seen = replace(seen, elapsed_s=seen.elapsed_s or time.monotonic() - started)
+            self.exchanges.add(seen)
+            earlier.append(seen)
+        return seen
+
+    def _send(self, prepared: requests.PreparedRequest, asked: Exchange) -> Exchange:
         started = time.monotonic()
         deadline = started + self.timeout_s
-        settings = self._http.merge_environment_settings(url, {}, True, None, None)
+        settings = self._http.merge_environment_settings(asked.url, {}, True, None, None)
         try:
             with contextlib.closing(
                 self._http.send(
@@ -220,20 +300,18 @@ class Client:
                 content = _read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             _let_go_of_frames(error)
-            raise _no_answer(error, method, path, self._origin, self.timeout_s) from error
-        body = prepared.body or b""
-        assert isinstance(body, bytes)
-        return Exchange(
-            method=method,
-            url=url,
-            path=path,
-            request_headers=dict(prepared.headers),
-            request_body=body,
+            told = _no_answer(error, asked.method, asked.path, self._origin, self.timeout_s)
+            # The transport's words quote the URL, and so whatever is masked in ours.
+            raise told from (error if asked.url == prepared.url else None)
+        return replace(
+            asked,
+            # Once more: what stands before the network may have changed them after the signing.
+            request_headers=Headers(prepared.headers),
+            request_body=Body(_bytes_of(prepared)),
             status=response.status_code,
-            answer_headers=response.headers,
-            answer_body=content,
+            answer_headers=Headers(response.headers),
+            answer_body=Body(content),
             elapsed_s=time.monotonic() - started,
-            is_verified=False,
         )
 
     def _verify(self, exchange: Exchange) -> Exchange:
@@ -256,7 +334,7 @@ class Client:
                 f"The answer to {call} (status {exchange.status}) was not signed by the bank that "
                 f"this installation knows: {error} Don't act on it."
             ) from error
-        return Exchange(**{**vars(exchange), "is_verified": True})
+        return replace(exchange, is_verified=True)
 
 
 class _Authentication(requests.auth.AuthBase):
@@ -271,22 +349,19 @@ class _Authentication(requests.auth.AuthBase):
         return request
 
 
-class _Body(bytes):
-    """The bytes of a body, which may hold a key: a traceback with locals shows their number."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} bytes>"
+def _bytes_of(prepared: requests.PreparedRequest) -> bytes:
+    body = prepared.body or b""
+    assert isinstance(body, bytes)
+    return body
 
 
 def _serialise(body: Mapping[str, Any] | bytes | None) -> bytes:
     if body is None:
         return b""
     if isinstance(body, bytes):
-        return _Body(body)
+        return Body(body)
     try:
-        return _Body(
-            json.dumps(body, ensure_ascii=False, allow_nan=False, default=_reveal).encode()
-        )
+        return Body(json.dumps(body, ensure_ascii=False, allow_nan=False, default=_reveal).encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise FieldError(
             f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
@@ -330,7 +405,9 @@ def _judge(exchange: Exchange) -> None:
 def _messages(exchange: Exchange) -> tuple[str, ...]:
     """Give the bank's words; of a page that is not the bank's, what it is."""
     try:
-        told = json.loads(exchange.answer_body)["Error"]
+        told = json.loads(exchange.answer_body)
+        # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
+        told = [told] if "error_description" in told else told["Error"]
         return tuple(_clean(str(entry["error_description"])) for entry in told)
     except (ValueError, KeyError, TypeError, RecursionError):
         media_type = _media_type(exchange) or "no media type"

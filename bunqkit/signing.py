@@ -89,6 +89,20 @@ class PublicKey:
                 f"{self.fingerprint}: one of the three was changed."
             ) from error
 
+    def open_signature(self, signature: str) -> bytes | None:
+        """Give the SHA-256 that a signature holds; ``None`` if this key's other half made none.
+
+        Parameters
+        ----------
+        signature
+            Base64 on one line.
+        """
+        try:
+            raw = base64.b64decode(signature, validate=True)
+            return self._key.recover_data_from_signature(raw, padding.PKCS1v15(), hashes.SHA256())
+        except (binascii.Error, ValueError, InvalidSignature):
+            return None
+
     def __repr__(self) -> str:
         return f"PublicKey({self.fingerprint!r})"
 
@@ -147,6 +161,21 @@ class KeyPair:
 
     def __repr__(self) -> str:
         return f"KeyPair({self.public.fingerprint!r})"
+
+
+def sign_for_provider(key: KeyPair, client_key: PublicKey, token: Secret) -> str:
+    """Give the signature by which a payment service provider shows that a certificate is its own.
+
+    Parameters
+    ----------
+    key
+        The certificate's own key, not the client's.
+    client_key, token
+        What the installation exchanged: our public key, and the installation's token.
+
+    Source: bunq docs, "PSD2": over the public key's PEM, a line's end, and the token.
+    """
+    return key.sign(f"{client_key.pem.strip()}\n{token.reveal()}".encode())
 
 
 def certificate_key(pem: str) -> tuple[PublicKey, str]:
