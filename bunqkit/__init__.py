@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from bunqkit.handshake import register_device as register_device
     from bunqkit.headings import describe_columns as describe_columns
     from bunqkit.ledger import Ledger as Ledger
-    from bunqkit.reconciliation import reconcile as reconcile
     from bunqkit.oauth import OAuthApp as OAuthApp
     from bunqkit.receiver import Receiver as Receiver
+    from bunqkit.reconciliation import reconcile as reconcile
     from bunqkit.related import to_frames as to_frames
     from bunqkit.settings import Settings as Settings
     from bunqkit.settings import load_settings as load_settings

@@ -1,51 +1,40 @@
 """Tables of what a ledger holds, as it is known now or was known at an instant.
 
-They are made by the functions that make the live ones, from the same items, so they are the same.
+They are made by what makes the live ones, of the same items, so they are the same.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import pandas as pd
 
 from bunqkit.catalogue import operation as operation_named
-from bunqkit.errors import FieldError, UnknownNameError
+from bunqkit.errors import UnknownNameError
 from bunqkit.exports import Export, export_tables
-from bunqkit.frames import ATTRS
+from bunqkit.frames import ATTRS, Gathered
 from bunqkit.money import Money, to_cents
+from bunqkit.overview import Overview
 from bunqkit.paging import frame_of_pages
 from bunqkit.queries import run_query
-from bunqkit.shorthand import choose_account, write_instant
+from bunqkit.shorthand import choose_account
 from bunqkit.store import Listing, Store
-from bunqkit.syncing import ACCOUNTS, EVENTS, is_of_account
-from bunqkit.tables import (
-    list_ibans,
-    tabulate_accounts,
-    tabulate_card_transactions,
-    tabulate_cards,
-    tabulate_events,
-    tabulate_money_requests,
-    tabulate_payments,
-)
+from bunqkit.syncing import ACCOUNTS, is_of_account
 
-PAYMENTS = "payment.list"
-ACTIONS = "mastercard-action.list"
-CARDS = "card.list"
-REQUESTS = ("request-inquiry.list", "request-response.list")
 _ZONE = "Europe/Amsterdam"
 _PAGE = 1000
 
-Instant = str | date | datetime
 
-
-class Books:
+class Books(Overview):
     """What was known at an instant; made by ``ledger.as_of()``.
+
+    Has the tables of a context: ``accounts()``, ``payments()``, ``money_requests()``, ``cards()``,
+    ``card_transactions()``, ``events()``; what they hold is on this machine. Their
+    ``attrs["bunqkit"]`` says whether they are complete, and up to when.
 
     Attributes
     ----------
@@ -53,81 +42,11 @@ class Books:
         The instant, in UTC, as text; ``None`` for now.
     """
 
+    _is_watched = False
+
     def __init__(self, store: Store, at: str | None = None) -> None:
         self._store = store
         self.at = at
-
-    def accounts(self) -> pd.DataFrame:
-        """One row an account, as ``bunq.accounts()`` gives it."""
-        frame = tabulate_accounts(self._wrapped([self._store.listing(ACCOUNTS)]))
-        return self._tell(frame, ACCOUNTS, [self._store.listing(ACCOUNTS)])
-
-    def payments(
-        self,
-        *,
-        since: Instant | None = None,
-        until: Instant | None = None,
-        account: int | str | None = None,
-        max_rows: int | None = None,
-    ) -> pd.DataFrame:
-        """One row a payment, newest first, of all accounts or one, as ``bunq.payments()``.
-
-        Parameters
-        ----------
-        since, until
-            From ``since`` on and before ``until``; a date without zone is a day in Amsterdam.
-        account
-            Id, IBAN or description of one account.
-        max_rows
-            At most so many, the newest.
-
-        Returns
-        -------
-        DataFrame
-            ``attrs["bunqkit"]`` says whether it is complete, and up to when.
-        """
-        if max_rows is not None and max_rows < 0:
-            raise FieldError(f"max_rows is {max_rows}. Make it 0 or more, or leave it out.")
-        first = None if since is None else write_instant(since, "since")
-        end = None if until is None else write_instant(until, "until")
-        known = self._accounts()
-        listings = self._listings(PAYMENTS, account)
-        # One more than is wanted tells whether there are more.
-        limit = None if max_rows is None else max_rows + 1
-        payments = self._items(listings, since=first, until=end, limit=limit)
-        frame = tabulate_payments(payments, _descriptions(known), own_ibans=list_ibans(known))
-        is_cut = max_rows is not None and len(frame) > max_rows
-        frame = frame.head(len(frame) if max_rows is None else max_rows)
-        told = self._tell(frame, PAYMENTS, listings, cut_by="max_rows" if is_cut else None)
-        told.attrs[ATTRS] |= {"since": first, "until": end}
-        return told
-
-    def money_requests(self) -> pd.DataFrame:
-        """One row a request for money, made or received, newest first."""
-        listings = [each for name in REQUESTS for each in self._listings(name)]
-        frame = tabulate_money_requests(self._wrapped(listings), _descriptions(self._accounts()))
-        return self._tell(frame, REQUESTS[0], listings)
-
-    def cards(self) -> pd.DataFrame:
-        """One row a card."""
-        listings = self._listings(CARDS)
-        return self._tell(tabulate_cards(self._items(listings)), CARDS, listings)
-
-    def card_transactions(self) -> pd.DataFrame:
-        """One row a card transaction, newest first, with the payment that it became."""
-        listings = self._listings(ACTIONS)
-        frame = tabulate_card_transactions(
-            self._items(listings),
-            self._items(self._listings(PAYMENTS)),
-            _descriptions(self._accounts()),
-        )
-        return self._tell(frame, ACTIONS, listings)
-
-    def events(self) -> pd.DataFrame:
-        """One row an event, newest first."""
-        listings = self._listings(EVENTS)
-        frame = tabulate_events(self._items(listings), _descriptions(self._accounts()))
-        return self._tell(frame, EVENTS, listings)
 
     def frame(
         self,
@@ -161,16 +80,18 @@ class Books:
         known = operation_named(operation)
         if is_of_account(known) and account is None:
             account = self._main_account()
-        listings = self._listings(known.name, None if account == "all" else account, **given)
-        limit = None if max_rows is None else max_rows + 1
+        if is_of_account(known) and account != "all":
+            given["account"] = choose_account(self._accounts(), account)["id"]
+        listings = self._listings(known.name, **given)
         frame = frame_of_pages(
-            (page for listing in listings for page in self._pages(listing, limit)),
+            (page for listing in listings for page in self._bodies(listing)),
             operation=known.name,
             money=money,
             max_rows=max_rows,
+            accounts=[each.account_id for each in listings if each.account_id],
             progress=False,
         )
-        return self._tell(frame, known.name, listings, cut_by=frame.attrs[ATTRS]["cut_by"])
+        return self._tell(frame, listings)
 
     def balances(self, *, daily: bool = False) -> pd.DataFrame:
         """Give what is on each account, now or at the end of every day.
@@ -265,7 +186,8 @@ class Books:
         return pd.DataFrame(rows, columns=names)
 
     def _accounts(self) -> list[dict[str, Any]]:
-        return list(self._items([self._store.listing(ACCOUNTS)]))
+        accounts = self._store.items(self._store.listing(ACCOUNTS), at=self.at)
+        return [json.loads(row["raw"]) for row in accounts]
 
     def _main_account(self) -> int:
         """Give the oldest open account. Source: as the SDK chooses."""
@@ -274,11 +196,10 @@ class Books:
             raise UnknownNameError("The ledger knows no open account. Call ledger.sync(bunq).")
         return int(min(active))
 
-    def _listings(
-        self, operation: str, account: int | str | None = None, **given: Any
-    ) -> list[Listing]:
-        """Give the lists of an operation, in the order of the accounts."""
+    def _listings(self, operation: str, **given: Any) -> list[Listing]:
+        """Give the lists of an operation: that of an account, or those of all."""
         known = operation_named(operation)
+        account = given.pop("account", None)
         text = json.dumps(given, sort_keys=True)
         if known.name != ACCOUNTS and (known.name, text) not in self._store.followed():
             name = ", ".join([repr(known.name), *(f"{k}={v!r}" for k, v in given.items())])
@@ -288,58 +209,46 @@ class Books:
             )
         if not is_of_account(known):
             return [self._store.listing(known.name, 0, text)]
-        accounts = self._accounts()
-        chosen = accounts if account is None else [choose_account(accounts, account)]
-        return [self._store.listing(known.name, each["id"], text) for each in chosen]
+        chosen = [each["id"] for each in self._accounts()] if account is None else [account]
+        return [self._store.listing(known.name, each, text) for each in chosen]
 
-    def _items(self, listings: Iterable[Listing], **bounds: Any) -> Iterator[dict[str, Any]]:
-        for listing in listings:
-            for row in self._store.items(listing, at=self.at, **bounds):
-                yield json.loads(row["raw"])
+    def _pages(
+        self, operation: str, *_own_id: object, is_read: bool, **given: Any
+    ) -> Iterator[bytes]:
+        del is_read
+        for listing in self._listings(operation, **given):
+            yield from self._bodies(listing)
 
-    def _wrapped(self, listings: Iterable[Listing]) -> Iterator[dict[str, dict[str, Any]]]:
-        for listing in listings:
-            for row in self._store.items(listing, at=self.at):
-                yield {row["type"]: json.loads(row["raw"])}
-
-    def _pages(self, listing: Listing, limit: int | None) -> Iterator[bytes]:
+    def _bodies(self, listing: Listing) -> Iterator[bytes]:
         """Give items as the bodies of answers, which is what tables are made of fastest."""
-        rows = self._store.items(listing, at=self.at, limit=limit)
+        rows = self._store.items(listing, at=self.at)
         while some := list(islice(rows, _PAGE)):
             entries = (f"{{{json.dumps(row['type'])}:{row['raw']}}}" for row in some)
             yield f'{{"Response":[{",".join(entries)}]}}'.encode()
 
-    def _tell(
+    def _fetch(
         self,
-        frame: pd.DataFrame,
-        operation: str,
-        listings: list[Listing],
-        *,
-        cut_by: str | None = None,
+        table: str,
+        calls: Sequence[tuple[str, Mapping[str, Any]]],
+        tabulate: Callable[[Gathered], pd.DataFrame],
+        **bounds: Any,
     ) -> pd.DataFrame:
-        """Say in the table whether it is complete, and up to when."""
-        is_whole = self._is_complete([self._store.listing(ACCOUNTS), *listings])
-        cut_by = cut_by or (None if is_whole else "sync")
+        listings = [each for name, given in calls for each in self._listings(name, **given)]
+        return self._tell(super()._fetch(table, calls, tabulate, **bounds), listings)
+
+    def _tell(self, frame: pd.DataFrame, listings: list[Listing]) -> pd.DataFrame:
+        """Say in the table whether the ledger has all of it, and up to when."""
+        told = frame.attrs[ATTRS]
+        if not self._is_complete([self._store.listing(ACCOUNTS), *listings]):
+            told |= {"complete": False, "cut_by": told["cut_by"] or "sync"}
         known = [each.complete_until for each in listings if each.complete_until]
-        frame.attrs[ATTRS] = {
-            **frame.attrs.get(ATTRS, {}),
-            "operation": operation,
-            "accounts": [each.account_id for each in listings if each.account_id],
-            "rows": len(frame),
-            "complete": cut_by is None,
-            "cut_by": cut_by,
-            "complete_until": self.at or min(known, default=None),
-        }
+        told["complete_until"] = self.at or min(known, default=None)
         return frame
 
     def _is_complete(self, listings: list[Listing]) -> bool:
         if self.at is None:
             return all(each.is_complete for each in listings)
         return all(self._store.was_complete(each, self.at) for each in listings)
-
-
-def _descriptions(accounts: Iterable[dict[str, Any]]) -> dict[int, str]:
-    return {each["id"]: str(each.get("description")) for each in accounts}
 
 
 def _every_day(part: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from bunqkit.books import ACTIONS, CARDS, PAYMENTS, REQUESTS, Books, Instant
+from bunqkit.books import Books
 from bunqkit.catalogue import Operation
 from bunqkit.catalogue import operation as operation_named
 from bunqkit.errors import BusyError, FieldError, Interrupted, StateError
@@ -31,7 +31,14 @@ from bunqkit.syncing import EVENTS, Progress, Sync, write_time
 if TYPE_CHECKING:
     from bunqkit.context import Context
 
-_DEFAULT = (PAYMENTS, ACTIONS, *REQUESTS, CARDS, EVENTS)
+_DEFAULT = (
+    "payment.list",
+    "mastercard-action.list",
+    "request-inquiry.list",
+    "request-response.list",
+    "card.list",
+    EVENTS,
+)
 _DAY = len("2026-01-31")
 
 
@@ -179,7 +186,7 @@ class Ledger(Books):
                 ) from error
         return self._report(tally, shown.pages, time.monotonic() - started)
 
-    def as_of(self, when: Instant) -> Books:
+    def as_of(self, when: str | date | datetime) -> Books:
         """Give the books as they were known then.
 
         Parameters
