@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from bunqkit.catalogue import operation as operation_named
+from bunqkit.envelopes import EnvelopeReader, Rows
 from bunqkit.errors import UnknownNameError
 from bunqkit.exports import Export, export_tables
 from bunqkit.frames import ATTRS, Gathered
@@ -21,12 +23,15 @@ from bunqkit.money import Money, to_cents
 from bunqkit.overview import Overview
 from bunqkit.paging import frame_of_pages
 from bunqkit.queries import run_query
+from bunqkit.segments import pack, unpack
 from bunqkit.shorthand import choose_account
 from bunqkit.store import Listing, Store
 from bunqkit.syncing import ACCOUNTS, is_of_account
 
 _ZONE = "Europe/Amsterdam"
 _PAGE = 1000
+# So many items and more are kept as columns, too.
+_SEGMENT = 20_000
 
 
 class Books(Overview):
@@ -84,7 +89,7 @@ class Books(Overview):
             given["account"] = choose_account(self._accounts(), account)["id"]
         listings = self._listings(known.name, **given)
         frame = frame_of_pages(
-            (page for listing in listings for page in self._bodies(listing)),
+            (part for listing in listings for part in self._parts(listing)),
             operation=known.name,
             money=money,
             max_rows=max_rows,
@@ -214,17 +219,39 @@ class Books(Overview):
 
     def _pages(
         self, operation: str, *_own_id: object, is_read: bool, **given: Any
-    ) -> Iterator[bytes]:
+    ) -> Iterator[bytes | Rows]:
         del is_read
         for listing in self._listings(operation, **given):
-            yield from self._bodies(listing)
+            yield from self._parts(listing)
 
-    def _bodies(self, listing: Listing) -> Iterator[bytes]:
-        """Give items as the bodies of answers, which is what tables are made of fastest."""
-        rows = self._store.items(listing, at=self.at)
-        while some := list(islice(rows, _PAGE)):
-            entries = (f"{{{json.dumps(row['type'])}:{row['raw']}}}" for row in some)
-            yield f'{{"Response":[{",".join(entries)}]}}'.encode()
+    def _parts(self, listing: Listing) -> Iterator[bytes | Rows]:
+        """Give the items of a list, newest first: as columns where these are kept, else read."""
+        below = None
+        for low, high in self._store.segments(listing) if self.at is None else ():
+            packed = self._store.segment(listing, low)
+            if packed is not None:
+                yield from self._read(listing, above=high, below=below)
+                yield unpack(packed)
+                below = low
+        yield from self._read(listing, above=None, below=below)
+
+    def _read(
+        self, listing: Listing, *, above: int | None, below: int | None
+    ) -> Iterator[bytes | Rows]:
+        """Read items, and keep the columns of many."""
+        reader = EnvelopeReader()
+        rows = self._store.items(listing, at=self.at, above=above, below=below)
+        while some := list(islice(rows, _SEGMENT)):
+            pages = [_body(some[at : at + _PAGE]) for at in range(0, len(some), _PAGE)]
+            if len(some) < _SEGMENT or self.at is not None:
+                yield from pages
+                continue
+            ids = (row["id"] for row in some)
+            for part in reader.read(pages):
+                own = list(islice(ids, len(part[0])))
+                if (packed := pack(part)) is not None:
+                    self._store.add_segment(listing, own[-1], own[0], packed)
+                yield part
 
     def _fetch(
         self,
@@ -249,6 +276,12 @@ class Books(Overview):
         if self.at is None:
             return all(each.is_complete for each in listings)
         return all(self._store.was_complete(each, self.at) for each in listings)
+
+
+def _body(rows: Sequence[sqlite3.Row]) -> bytes:
+    """Give items as the body of an answer, which is what columns are made of fastest."""
+    entries = (f"{{{json.dumps(row['type'])}:{row['raw']}}}" for row in rows)
+    return f'{{"Response":[{",".join(entries)}]}}'.encode()
 
 
 def _every_day(part: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:

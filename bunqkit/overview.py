@@ -17,6 +17,7 @@ from bunqkit.shorthand import choose_account, write_instant
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bunqkit.envelopes import Rows
     from bunqkit.frames import Gathered
     from bunqkit.paging import Page
 
@@ -36,7 +37,7 @@ class Overview(ABC):
     @abstractmethod
     def _pages(
         self, operation: str, *own_id: object, is_read: bool, **given: Any
-    ) -> Iterator[bytes | Page]:
+    ) -> Iterator[bytes | Page | Rows]:
         """Give the pages of a list, newest first; whoever takes them unread reads them himself."""
 
     @abstractmethod

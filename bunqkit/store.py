@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bunqkit import __version__
 from bunqkit.errors import StateError
 
 _VERSION = 1
@@ -28,7 +29,8 @@ CREATE TABLE IF NOT EXISTS followed (
 CREATE TABLE IF NOT EXISTS listing (
     number INTEGER PRIMARY KEY, operation TEXT NOT NULL, account_id INTEGER NOT NULL,
     given TEXT NOT NULL, top INTEGER, walk_top INTEGER, walk_at INTEGER, walk_began TEXT,
-    turn INTEGER, complete_until TEXT, refused TEXT, UNIQUE (operation, account_id, given));
+    turn INTEGER, complete_until TEXT, refused TEXT, changes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (operation, account_id, given));
 CREATE TABLE IF NOT EXISTS item (
     listing INTEGER NOT NULL REFERENCES listing, id INTEGER NOT NULL, type TEXT NOT NULL,
     created TEXT, updated TEXT, object TEXT, open_until TEXT, seen TEXT NOT NULL,
@@ -45,7 +47,7 @@ CREATE TABLE IF NOT EXISTS pass (
 CREATE INDEX IF NOT EXISTS pass_by_time ON pass (listing, ended);
 CREATE TABLE IF NOT EXISTS segment (
     listing INTEGER NOT NULL REFERENCES listing, low INTEGER NOT NULL, high INTEGER NOT NULL,
-    rows INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (listing, low));
+    bytes BLOB NOT NULL, PRIMARY KEY (listing, low));
 """
 # Every version that was known at an instant: the present one, or one that was true until later.
 _THEN = """
@@ -76,6 +78,8 @@ class Listing:
         When the last reading that found everything began.
     refused
         The bank's words, if it does not give this list.
+    changes
+        How many pages have changed something in it.
     """
 
     number: int
@@ -89,6 +93,7 @@ class Listing:
     turn: int | None = None
     complete_until: str | None = None
     refused: str | None = None
+    changes: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -280,12 +285,13 @@ class Store:
                     "DELETE FROM item WHERE listing = :listing AND id = :id", listing, id=number
                 )
             tally += Tally(gone=len(known))
-            if cursor:
-                marks = ", ".join(f"{name} = :{name}" for name in cursor)
-                self._run(
-                    f"UPDATE listing SET {marks} WHERE number = :number",  # noqa: S608 (own names)
-                    {**cursor, "number": listing.number},
-                )
+            is_changed = bool(tally.new or tally.corrected or tally.gone)
+            marks = "".join(f", {name} = :{name}" for name in cursor)
+            self._run(
+                f"UPDATE listing SET changes = changes + :is_changed{marks} "  # noqa: S608 (own)
+                "WHERE number = :number",
+                {**cursor, "is_changed": is_changed, "number": listing.number},
+            )
             if ends_pass is not None:
                 self._change(
                     "INSERT INTO pass VALUES (:listing, :began, :ended)",
@@ -326,9 +332,7 @@ class Store:
         listing: Listing,
         *,
         at: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        limit: int | None = None,
+        above: int | None = None,
         below: int | None = None,
     ) -> Iterator[sqlite3.Row]:
         """Give items of a list, newest first: ``id``, ``type``, ``raw``.
@@ -339,30 +343,53 @@ class Store:
             The list.
         at
             As they were known at an instant; as they are known now without it.
-        since, until
-            Bounds of ``created``, the first one included.
-        limit
-            At most so many.
-        below
-            Only those whose id is less.
+        above, below
+            Only those whose id is between, neither of the two included.
         """
         source = "item WHERE listing = :listing" if at is None else f"({_THEN}) WHERE TRUE"
-        for condition, bound in (("created >= :since", since), ("created < :until", until)):
-            source += f" AND {condition}" if bound is not None else ""
         query = (
-            f"SELECT id, type, raw FROM {source} AND id < :below "  # noqa: S608 (all of it is ours)
-            "ORDER BY id DESC LIMIT :limit"
+            f"SELECT id, type, raw FROM {source} AND id > :above "  # noqa: S608 (all of it is ours)
+            "AND id < :below ORDER BY id DESC LIMIT :limit"
         )
-        values = {"listing": listing.number, "at": at, "since": since, "until": until}
-        left = 2**63 - 1 if limit is None else limit
+        values = {"listing": listing.number, "at": at, "limit": _AT_ONCE}
+        above = -1 if above is None else above
         below = 2**63 - 1 if below is None else below
-        while left > 0:
+        while True:
             # Some at a time, so that others may write between, and memory holds few.
-            rows = self.rows(query, {**values, "below": below, "limit": min(left, _AT_ONCE)})
+            rows = self.rows(query, {**values, "above": above, "below": below})
             yield from rows
             if len(rows) < _AT_ONCE:
                 return
-            left, below = left - len(rows), rows[-1]["id"]
+            below = rows[-1]["id"]
+
+    def segments(self, listing: Listing) -> list[tuple[int, int]]:
+        """Give the spans of ids whose items are there as columns, too, the newest first."""
+        rows = self.rows(
+            "SELECT low, high FROM segment WHERE listing = :listing ORDER BY low DESC",
+            {"listing": listing.number},
+        )
+        return [(row["low"], row["high"]) for row in rows]
+
+    def segment(self, listing: Listing, low: int) -> bytes | None:
+        """Give the columns of a span; ``None`` if something in it has changed since."""
+        found = self.rows(
+            "SELECT bytes FROM segment WHERE listing = :listing AND low = :low",
+            {"listing": listing.number, "low": low},
+        )
+        return found[0]["bytes"] if found else None
+
+    def add_segment(self, listing: Listing, low: int, high: int, packed: bytes) -> None:
+        """Keep the columns of all items of a span, unless the list has changed since."""
+        with self.transaction():
+            self._change(
+                "INSERT OR REPLACE INTO segment SELECT number, :low, :high, :packed "
+                "FROM listing WHERE number = :listing AND changes = :changes",
+                listing,
+                low=low,
+                high=high,
+                packed=packed,
+                changes=listing.changes,
+            )
 
     def was_complete(self, listing: Listing, at: str) -> bool:
         """Whether at an instant the list had been read to its end."""
@@ -498,4 +525,9 @@ def _prepare(db: sqlite3.Connection) -> str | None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+    # Columns are as this version reads items; another may read them otherwise.
+    made_by = db.execute("SELECT text FROM fact WHERE name = 'segments'").fetchone()
+    if made_by is None or made_by[0] != __version__:
+        db.execute("DELETE FROM segment")
+        db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (__version__,))
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -166,6 +167,53 @@ def test_the_books_as_they_were_known(bank: Bank, tmp_path: Path) -> None:
     early = ledger.as_of("2026-03-31").payments()
     assert (len(early), early.attrs["bunqkit"]["complete"]) == (0, False)
     assert len(ledger.payments()) == len(first["payments"]) + 2
+
+
+def check_tables(ledger: Ledger, bunq: bunqkit.Context) -> None:
+    """Insist that tables are those of the bank, read for the first time and once more."""
+    for _ in range(2):
+        pd.testing.assert_frame_equal(ledger.payments(), bunq.payments())
+        pd.testing.assert_frame_equal(ledger.events(), bunq.events())
+        for operation in ("payment.list", "event.list", "mastercard-action.list"):
+            pd.testing.assert_frame_equal(ledger.frame(operation), bunq.frame(operation))
+        since = {"since": "2026-01-01", "until": "2026-03-01"}
+        pd.testing.assert_frame_equal(ledger.payments(**since), bunq.payments(**since))
+
+
+def test_columns_that_were_kept_are_as_good(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many items are read from columns the next time; what changes is read anew."""
+    monkeypatch.setattr("bunqkit.books._SEGMENT", 50)
+    monkeypatch.setattr("bunqkit.books._PAGE", 10)
+    bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+
+        def count() -> int:
+            return int(ledger._store.rows("SELECT COUNT(*) AS number FROM segment")[0]["number"])
+
+        ledger.sync(bunq)
+        check_tables(ledger, bunq)
+        before = count()
+        assert before > 20
+        bunq.pay("1.00", "bravo@bunq.com", "new")
+        bank.give_back(int(bunq.frame("mastercard-action.list")["id"].iloc[60]), reverse=True)
+        ledger.sync(bunq)
+        assert 0 < before - count() <= 2
+        check_tables(ledger, bunq)
+        bunq.call("user-person.update", bunq.user_id, public_nick_name="Somebody Else")
+        ledger.sync(bunq)
+        check_tables(ledger, bunq)
+
+
+def test_columns_are_not_kept_of_a_list_that_changed_meanwhile(
+    ledger: Ledger, bunq: bunqkit.Context
+) -> None:
+    """They would be of what is no longer so."""
+    listing = ledger._store.listing("event.list")
+    old = replace(listing, changes=listing.changes - 1)
+    ledger._store.add_segment(old, 1, 2, b"")
+    assert ledger._store.segments(listing) == []
 
 
 @pytest.fixture(params=["duckdb", "sqlite"])
