@@ -274,7 +274,9 @@ class Ledger(Books):
 
     def _until(self) -> str | None:
         """Tell up to when everything is there that the bank gives; ``None`` if a list has gaps."""
-        given = [each for each in self._store.listings() if not each.refused]
+        known = {0, *(account["id"] for account in self._accounts())}
+        listings = [each for each in self._store.listings() if each.account_id in known]
+        given = [each for each in listings if not each.refused]
         if not given or not all(each.is_complete for each in given):
             return None
         return min(str(each.complete_until) for each in given)

@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS followed (
 CREATE TABLE IF NOT EXISTS listing (
     number INTEGER PRIMARY KEY, operation TEXT NOT NULL, account_id INTEGER NOT NULL,
     given TEXT NOT NULL, top INTEGER, walk_top INTEGER, walk_at INTEGER, walk_began TEXT,
-    turn INTEGER, complete_until TEXT, refused TEXT, changes INTEGER NOT NULL DEFAULT 0,
+    turn INTEGER, complete_until TEXT, refused TEXT, suspect INTEGER,
+    changes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (operation, account_id, given));
 CREATE TABLE IF NOT EXISTS item (
     listing INTEGER NOT NULL REFERENCES listing, id INTEGER NOT NULL, type TEXT NOT NULL,
@@ -78,6 +79,8 @@ class Listing:
         When the last reading that found everything began.
     refused
         The bank's words, if it does not give this list.
+    suspect
+        The id below which something may be other than is known: the page above it was.
     changes
         How many pages have changed something in it.
     """
@@ -93,6 +96,7 @@ class Listing:
     turn: int | None = None
     complete_until: str | None = None
     refused: str | None = None
+    suspect: int | None = None
     changes: int = 0
 
     @property
@@ -137,6 +141,11 @@ class Tally:
     gone: int = 0
     known: int = 0
 
+    @property
+    def is_correcting(self) -> bool:
+        """Whether something that was known is no longer so."""
+        return self.corrected + self.gone > 0
+
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.new + other.new,
@@ -177,10 +186,12 @@ class Store:
             self._run("BEGIN IMMEDIATE")
             try:
                 yield
+                self._run("COMMIT")
             except BaseException:
-                self._run("ROLLBACK")
+                # A full disk has rolled it back already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._run("COMMIT")
 
     def rows(self, query: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """Read rows."""
@@ -244,6 +255,7 @@ class Store:
         seen: str,
         cursor: Mapping[str, object],
         ends_pass: str | None = None,
+        leads_to: int | None = None,
     ) -> Tally:
         """Keep a page and the place where the next one begins, as one transaction.
 
@@ -261,6 +273,8 @@ class Store:
             Columns of the list that change with it.
         ends_pass
             When the reading began that this page ends.
+        leads_to
+            The id below which the next page begins, to be looked at if this one corrects something.
         """
         with self.transaction():
             bounds = {
@@ -285,12 +299,16 @@ class Store:
                     "DELETE FROM item WHERE listing = :listing AND id = :id", listing, id=number
                 )
             tally += Tally(gone=len(known))
-            is_changed = bool(tally.new or tally.corrected or tally.gone)
-            marks = "".join(f", {name} = :{name}" for name in cursor)
+            told = {**cursor, "suspect": leads_to if tally.is_correcting else None}
+            marks = ", ".join(f"{name} = :{name}" for name in told)
             self._run(
-                f"UPDATE listing SET changes = changes + :is_changed{marks} "  # noqa: S608 (own)
+                f"UPDATE listing SET {marks}, changes = changes + :more "  # noqa: S608 (own names)
                 "WHERE number = :number",
-                {**cursor, "is_changed": is_changed, "number": listing.number},
+                {
+                    **told,
+                    "more": int(tally.new > 0 or tally.is_correcting),
+                    "number": listing.number,
+                },
             )
             if ends_pass is not None:
                 self._change(

@@ -2,8 +2,8 @@
 
 A list is read from its newest page down to what is known, and a window beyond it. Then come the
 pages of everything that may still change, and one page of the old, another each time, so that no
-correction stays unseen for ever. Where a page brings corrections, its neighbour is looked at too.
-What a sync costs does not depend on how much there is.
+correction stays unseen for ever. Where a page brings corrections, its older neighbour is looked at
+too, if need be by the next sync. What a sync costs does not depend on how much there is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -165,11 +165,13 @@ class Sync:
                 raise
             self._store.refuse(listing, "; ".join(error.messages))
             return Tally()
+        except _StoppedError:
+            return Tally()
 
-    def page(self, listing: Listing, below: int | None) -> _Page | None:
-        """Ask for a page, the newest or the one below an id; ``None`` if the run was stopped."""
+    def page(self, listing: Listing, below: int | None) -> _Page:
+        """Ask for a page, the newest or the one below an id."""
         if self._stopped.is_set():
-            return None
+            raise _StoppedError
         asked = self._now()
         paging: dict[str, int] = {}
         if operation_named(listing.operation).is_paged:
@@ -180,7 +182,13 @@ class Sync:
         return _Page(answer, asked, below, is_paged=bool(paging))
 
     def keep(
-        self, listing: Listing, page: _Page, cursor: Mapping[str, object], ends: str | None = None
+        self,
+        listing: Listing,
+        page: _Page,
+        cursor: Mapping[str, object],
+        *,
+        ends: str | None = None,
+        leads_on: bool = True,
     ) -> Tally:
         """Keep a page with its cursor, and tell of it."""
         tally = self._store.keep(
@@ -191,8 +199,9 @@ class Sync:
             seen=page.asked,
             cursor=cursor,
             ends_pass=ends,
+            leads_to=page.older if leads_on else None,
         )
-        left = 0.0 if ends or not cursor else self._estimate(listing, page)
+        left = self._estimate(listing, page) if "walk_at" in cursor and not ends else 0.0
         self._progress.add(listing, left)
         return tally
 
@@ -256,75 +265,74 @@ class _Walk:
         operation = operation_named(listing.operation)
         # Balances change with every payment, and what has no pages comes whole.
         self._is_whole = listing.operation == ACCOUNTS or not operation.is_paged
-        self._lowest: int | None = None
+        self._lowest = 0
         self._reached_end = False
 
     def go(self) -> Iterator[Tally]:
         """Read what is new and what may have changed, and tell what each page brought."""
         listing, floor = self._listing, self._listing.top
-        if listing.walk_at is not None and not self._is_whole:
+        if self._is_whole:
+            yield from self._descend(None, None)
+            return
+        if listing.suspect is not None:
+            # A page brought corrections, and its neighbour has not been looked at.
+            yield from self._look_on(listing.suspect)
+        if listing.walk_at is not None:
             # What was cut short is ended first: below it items may be missing.
             yield from self._descend(
-                listing.walk_at, floor, listing.walk_top, str(listing.walk_began)
+                listing.walk_at, floor, top=listing.walk_top, began=listing.walk_began
             )
-            if self._lowest is None:
-                return
             floor = max(listing.walk_top or 0, floor or 0)
-        if self._is_whole or self._sync.is_deep:
-            floor = None
-        yield from self._descend(None, floor, None, None)
-        lowest = self._lowest
-        if lowest is None or self._reached_end:
+        yield from self._descend(None, None if self._sync.is_deep else floor)
+        if self._reached_end:
             return
+        lowest = self._lowest
         while (newest := self._sync.newest_open(listing, lowest)) is not None:
             page = self._sync.page(listing, newest + 1)
-            if page is None:
-                return
-            yield self._sync.keep(listing, page, {})
+            yield self._sync.keep(listing, page, {}, leads_on=False)
             lowest = page.lowest if page.older is not None else -1
-        yield from self._look_at_old(self._lowest or 0)
+        yield from self._look_on(min(listing.turn or self._lowest, self._lowest))
 
     def _descend(
-        self, below: int | None, floor: int | None, top: int | None, began: str | None
+        self,
+        below: int | None,
+        floor: int | None,
+        *,
+        top: int | None = None,
+        began: str | None = None,
     ) -> Iterator[Tally]:
         """Read pages from the newest, or from below an id, down to what is known."""
-        known, number, is_known = 0, 0, False
-        while True:
+        known, is_known = 0, False
+        for number in count(1):
             page = self._sync.page(self._listing, below)
-            if page is None:
-                self._lowest = None
-                return
-            number += 1
             page.number = number
             began = began or page.asked
             top = page.highest if top is None else top
             known += sum(floor is not None and each.id <= floor for each in page.items)
-            self._reached_end = page.older is None
+            self._lowest, self._reached_end = page.lowest, page.older is None
             ends, cursor = None, {}
             if not is_known:
                 is_known = floor is not None and page.lowest <= floor and known >= _WINDOW
                 cursor = {"walk_top": top, "walk_at": page.older, "walk_began": began}
                 if self._reached_end or is_known:
                     ends, cursor = began, {"top": top, "complete_until": began, **_DONE}
-            tally = self._sync.keep(self._listing, page, cursor, ends)
+            tally = self._sync.keep(self._listing, page, cursor, ends=ends)
             yield tally
-            self._lowest = page.lowest
             below = page.older
-            if self._reached_end or (is_known and not tally.corrected + tally.gone):
+            if below is None or (is_known and not tally.is_correcting):
                 return
 
-    def _look_at_old(self, lowest: int) -> Iterator[Tally]:
+    def _look_on(self, below: int | None) -> Iterator[Tally]:
         """Read a page of what was final, and further ones for as long as they bring something."""
-        below: int | None = min(self._listing.turn or lowest, lowest)
-        while True:
+        while below is not None:
             page = self._sync.page(self._listing, below)
-            if page is None:
-                return
             tally = self._sync.keep(self._listing, page, {"turn": page.older})
             yield tally
-            below = page.older
-            if below is None or not tally.corrected + tally.gone:
-                return
+            below = page.older if tally.is_correcting else None
+
+
+class _StoppedError(Exception):
+    """Somebody stopped the run; what came is kept."""
 
 
 def is_of_account(operation: Operation) -> bool:

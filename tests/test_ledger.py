@@ -103,6 +103,17 @@ def test_the_status_of_every_list(bunq: bunqkit.Context, tmp_path: Path) -> None
     assert report.until == status["complete_until"].min().to_pydatetime()
 
 
+def test_a_full_disk_is_said(bunq: bunqkit.Context, tmp_path: Path) -> None:
+    """What was kept is kept, and when there is room the next sync goes on."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger._store._run("PRAGMA max_page_count = 200")
+        with pytest.raises(StateError, match=r"can't be read or written .*full.* Make room"):
+            ledger.sync(bunq)
+        ledger._store._run("PRAGMA max_page_count = 1000000")
+        assert ledger.sync(bunq).complete
+        pd.testing.assert_frame_equal(ledger.payments(), bunq.payments())
+
+
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     """What is no ledger is neither read nor changed."""
     other = tmp_path / "other.sqlite"

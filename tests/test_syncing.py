@@ -216,6 +216,30 @@ def test_a_correction_everywhere_is_followed(bunq: bunqkit.Context, ledger: Ledg
     assert report.corrected > 500
 
 
+def test_a_correction_everywhere_is_followed_by_the_next_sync(
+    bunq: bunqkit.Context, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync that is stopped between two pages of corrections leaves word of it."""
+    ledger.sync(bunq)
+    bunq.call("user-person.update", bunq.user_id, public_nick_name="Somebody Else")
+    call = bunq.call
+    pages = iter(range(99))
+
+    def stop(operation: str, *own_id: Any, **given: Any) -> Any:
+        # The newest page, which is corrected, and the one below it come.
+        if operation == "payment.list" and given["account"] == account and next(pages) == 2:
+            raise SignatureError("spoilt")
+        return call(operation, *own_id, **given)
+
+    account = main_account(bunq)
+    monkeypatch.setattr(bunq, "call", stop)
+    with pytest.raises(SignatureError, match="spoilt"):
+        ledger.sync(bunq)
+    monkeypatch.undo()
+    ledger.sync(bunq)
+    check_agreement(bunq, ledger)
+
+
 def test_what_the_bank_takes_away_is_gone(bunq: bunqkit.Context, ledger: Ledger) -> None:
     """It is not in the tables, and is kept among what was known."""
     ledger.follow("schedule-payment.list")
@@ -494,6 +518,7 @@ def changes(bunq: bunqkit.Context, bank: Bank, luck: random.Random) -> Callable[
         lambda: bunq.request_money("0.03", friend_email, "half of it"),
         lambda: bank.use_card(card_id, CardUse(luck.randrange(1, 99), "Buurtsuper")),
         lambda: bunq.call("card.update", card_id, second_line=f"Line {luck.randrange(999)}"),
+        lambda: bunq.call("user-person.update", bunq.user_id, public_nick_name=f"{luck.random()}"),
         reverse,
         answer,
     ]
