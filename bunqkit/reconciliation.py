@@ -87,11 +87,9 @@ class Reconciliation:
         return self.holds
 
     def __repr__(self) -> str:
-        rows = f"{int(self.accounts['payments'].sum()):,} payments on {len(self.accounts)} accounts"
         if self.holds:
-            return f"Holds: {rows} add up to their balances, to the cent."
-        lines = [f"Does not hold: {rows}, {len(self.gaps)} of them with a gap. The first:"]
-        return "\n".join([*lines, f"  {self.gaps[0].message}"])
+            return self._title()
+        return f"{self._title()} The first:\n  {self.gaps[0].message}"
 
     def _repr_html_(self) -> str:
         return card(

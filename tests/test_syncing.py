@@ -26,7 +26,7 @@ from bunqkit.ledger import Ledger
 from bunqkit.sandbox import Bank, Fault, doors
 from bunqkit.sandbox.refusal import Refusal
 from bunqkit.sandbox.resources.card_use import CardUse
-from bunqkit.syncing import PAGE
+from bunqkit.syncing import PAGE, Progress, Sync
 
 # How often a sync is killed; the benchmark's number is 300.
 KILLS = int(os.environ.get("BUNQKIT_KILLS", "10"))
@@ -416,6 +416,36 @@ def test_a_ledger_belongs_to_one_user(bunq: bunqkit.Context, bank: Bank, ledger:
     ledger.sync(bunq)
     with pytest.raises(StateError, match="Give each its own"):
         ledger.sync(bunqkit.connect(bank=bank))
+
+
+def test_accounts_are_read_in_parallel(bank: Bank, ledger: Ledger) -> None:
+    """The payments of all accounts are asked for before any has come."""
+    between = Between(bank)
+    bunq = bunqkit.connect(bank=between, api_key=bank.demo_key)  # type: ignore[arg-type]
+    together = threading.Barrier(len(bunq.accounts()), timeout=20)
+    asked: set[str] = set()
+
+    def meet(environ: dict[str, Any]) -> None:
+        path = environ["PATH_INFO"]
+        if path.endswith("/payment") and path not in asked:
+            asked.add(path)
+            together.wait()
+
+    between.wire.bend_request = meet
+    assert ledger.sync(bunq).complete
+    assert not together.broken
+
+
+def test_progress_comes_with_an_estimate(bunq: bunqkit.Context, ledger: Ledger) -> None:
+    """Pages are counted, and how many there may be is told from the dates; at the end it is so."""
+    told: list[tuple[int, int]] = []
+    progress = Progress(show=lambda pages, expected: told.append((pages, expected)))
+    sync = Sync(ledger._store, bunq.call, now=ledger._now, progress=progress, deep=False)
+    sync.run(ledger._followed())
+    assert [pages for pages, _ in told] == list(range(1, len(told) + 1))
+    assert told[-1][0] == told[-1][1]
+    assert all(pages <= expected < 3 * len(told) for pages, expected in told)
+    assert any(expected > pages for pages, expected in told)
 
 
 def test_two_kernels_sync_at_once(bunq: bunqkit.Context, bank: Bank, tmp_path: Path) -> None:
