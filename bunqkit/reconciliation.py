@@ -92,10 +92,14 @@ class Reconciliation:
         return f"{self._title()} The first:\n  {self.gaps[0].message}"
 
     def _repr_html_(self) -> str:
-        return card(
-            repr(self).partition("\n")[0],
-            key_values({each.account: each.message for each in self.gaps}),
-        )
+        messages = {each.account: each.message for each in self.gaps}
+        return card(self._title(), key_values(messages))
+
+    def _title(self) -> str:
+        rows = f"{int(self.accounts['payments'].sum()):,} payments on {len(self.accounts)} accounts"
+        if self.holds:
+            return f"Holds: {rows} add up to their balances, to the cent."
+        return f"Does not hold: {rows}, {len(self.gaps)} of them with a gap."
 
 
 def reconcile(
