@@ -33,9 +33,9 @@ PAGE = 200
 # So many items that are known are read again each time.
 _WINDOW = 100
 _THREADS = 8
-# How long after it was made an item may change without a status that says so: refunds and
-# chargebacks of cards (Mastercard: 120 days), refunds of direct debits (SEPA: 8 weeks).
-_CHANGES_FOR = {"MasterCardAction": timedelta(days=120), "RequestResponse": timedelta(days=56)}
+# How long after it was made an item may change without a status that says so. Source: Mastercard's
+# chargeback guide, 540 days at most; SEPA's direct debit scheme, eight weeks.
+_CHANGES_FOR = {"MasterCardAction": timedelta(days=540), "RequestResponse": timedelta(days=56)}
 _WAITING = re.compile(r"(?:^|_)(?:PENDING|AWAITING|WAITING|REQUESTED|PROGRESS|ACTIVE|OPEN)(?:_|$)")
 _REFUSALS = (400, 403, 404)
 _DONE = dict.fromkeys(("walk_top", "walk_at", "walk_began", "refused"))
