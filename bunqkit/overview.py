@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from bunqkit.errors import FieldError, Interrupted
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from bunqkit.envelopes import Rows
     from bunqkit.frames import Gathered
     from bunqkit.paging import Page
-
-# A card payment that is booked at once may bear a time a moment before the transaction's.
-_MOMENT = timedelta(minutes=1)
 
 Instant = str | date | datetime | None
 Accounts = Sequence[Mapping[str, Any]]
@@ -171,7 +168,7 @@ class Overview(ABC):
             ``payment_id`` is found by account, amount and time, and stands in one row at most.
         """
         from bunqkit.paging import interrupted  # noqa: PLC0415 (pandas when first used)
-        from bunqkit.tables import link_payments, tabulate_card_transactions  # noqa: PLC0415
+        from bunqkit.tables import MOMENT, link_payments, tabulate_card_transactions  # noqa: PLC0415
 
         frame = self._fetch_of_accounts(
             "card_transactions",
@@ -185,7 +182,7 @@ class Overview(ABC):
         if frame["created"].isna().all():
             return frame
         try:
-            payments = self.payments(since=frame["created"].min() - _MOMENT, account=account)
+            payments = self.payments(since=frame["created"].min() - MOMENT, account=account)
         except Interrupted as error:
             raise interrupted(link_payments(frame, error.frame)) from error
         return link_payments(frame, payments)

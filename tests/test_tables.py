@@ -26,6 +26,7 @@ SELF = {"type": "IBAN", "value": "NL02SELF"}
 ACCOUNTS = [
     {"id": 7, "description": "Main"},
     {"id": 8, "description": "Savings", "alias": [SELF]},
+    {"id": 9, "description": None},
 ]
 
 
@@ -94,6 +95,9 @@ def test_payments_know_account_direction_and_own_transfers() -> None:
         paid(2, "3.00", counterparty_alias=to_self),
         paid(3, "0.00", counterparty_alias=None),
     ]
+    nameless = tabulate_payments(gather([paid(4, "1.00", monetary_account_id=9)]), ACCOUNTS)
+    assert nameless["account"].isna().all()
+    assert nameless["account"].dtype == "str"
     frame = tabulate_payments(gather(payments), ACCOUNTS)
     assert frame["id"].tolist() == [3, 2, 1]
     assert frame["account"].tolist() == ["Main"] * 3
