@@ -139,8 +139,9 @@ class Books(Overview):
         ----------
         query
             The tables are ``accounts``, ``payments``, ``money_requests``, ``cards``,
-            ``card_transactions``, ``events``, and ``items``: every item of every list, ``raw`` as
-            JSON. In DuckDB amounts are DECIMAL and stay exact; SQLite has none, so there they are
+            ``card_transactions``, ``events``; ``items``: every item of every list, ``raw`` as
+            JSON; ``versions``: these and what was known before, ``seen`` from when ``until`` when.
+            In DuckDB amounts are DECIMAL and stay exact; SQLite has none, so there they are
             texts, and sums go by the columns of cents. Nothing that is written is kept.
 
         Raises
@@ -157,7 +158,8 @@ class Books(Overview):
                 "cards": self.cards,
                 "card_transactions": self.card_transactions,
                 "events": self.events,
-                "items": self._all_items,
+                "items": lambda: self._versions(is_all=False),
+                "versions": lambda: self._versions(is_all=True),
             },
         )
 
@@ -181,14 +183,14 @@ class Books(Overview):
         accounts = self.accounts()
         return export_tables(self.payments(), accounts, path, kind, owner=owner)
 
-    def _all_items(self) -> pd.DataFrame:
-        rows = [
-            (listing.operation, listing.account_id, row["id"], row["type"], row["raw"])
-            for listing in self._store.listings()
-            for row in self._store.items(listing, at=self.at)
-        ]
-        names = ["operation", "account_id", "id", "type", "raw"]
-        return pd.DataFrame(rows, columns=names)
+    def _versions(self, *, is_all: bool) -> pd.DataFrame:
+        """Give every item as it was at one time or another, or as it was known at the instant."""
+        rows = self._store.versions(at=self.at, is_all=is_all)
+        names = ["operation", "account_id", "id", "type", "seen", "until", "raw"]
+        frame = pd.DataFrame([tuple(row) for row in rows], columns=names)
+        for name in ("seen", "until"):
+            frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
+        return frame if is_all else frame.drop(columns="until")
 
     def _accounts(self) -> list[dict[str, Any]]:
         accounts = self._store.items(self._store.listing(ACCOUNTS), at=self.at)

@@ -137,7 +137,7 @@ def _ask_sqlite(query: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _refuse(error: Exception, tables: Mapping[str, pd.DataFrame]) -> FieldError:
-    known = ", ".join(sorted({*TABLES, "items"} - {"scheduled_payments"}))
+    known = ", ".join(sorted({*TABLES, "items", "versions"} - {"scheduled_payments"}))
     told = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     used = "".join(f" {name}: {', '.join(frame.columns)}." for name, frame in tables.items())
     return FieldError(f"The query can't be run: {told} The tables are {known}.{used}")

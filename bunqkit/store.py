@@ -380,6 +380,27 @@ class Store:
                 return
             below = rows[-1]["id"]
 
+    def versions(self, *, at: str | None = None, is_all: bool) -> list[sqlite3.Row]:
+        """Give what is known of every item of every list, or all that ever was.
+
+        Parameters
+        ----------
+        at
+            As it was known at an instant; as it is known now without it.
+        is_all
+            Whether what was no longer true by then is there, too.
+        """
+        return self.rows(
+            "SELECT operation, account_id, id, type, seen, "
+            "CASE WHEN until <= COALESCE(:at, '9') THEN until END AS until, raw FROM ("
+            "SELECT listing, id, type, seen, NULL AS until, raw FROM item UNION ALL "
+            "SELECT listing, id, type, seen, until, raw FROM earlier) "
+            "JOIN listing ON number = listing WHERE (:at IS NULL OR seen <= :at) "
+            "AND (:is_all OR until IS NULL OR until > :at) "
+            "ORDER BY operation, account_id, id DESC, seen",
+            {"at": at, "is_all": is_all},
+        )
+
     def segments(self, listing: Listing) -> list[tuple[int, int]]:
         """Give the spans of ids whose items are there as columns, too, the newest first."""
         rows = self.rows(

@@ -155,15 +155,24 @@ def test_the_books_as_they_were_known(bank: Bank, tmp_path: Path) -> None:
     bunq.pay("1.00", "bravo@bunq.com", "later")
     bank.give_back(int(actions["id"].iloc[0]), reverse=True)
     ledger.sync(bunq)
-    for then in ("2026-04-01", "2026-04-10T23:59:59", date(2026, 4, 10), now[0] - timedelta(1)):
-        books = ledger.as_of(then)
+    for day in ("2026-04-01", "2026-04-10T23:59:59", date(2026, 4, 10), now[0] - timedelta(1)):
+        books = ledger.as_of(day)
         pd.testing.assert_frame_equal(books.payments(), first["payments"])
         pd.testing.assert_frame_equal(books.balances(), first["balances"])
         pd.testing.assert_frame_equal(books.frame("mastercard-action.list"), actions)
         assert books.payments().attrs["bunqkit"]["complete"]
         assert bunqkit.reconcile(books.payments(), books.accounts())
-    for then in ("2026-04-11", now[0]):
-        pd.testing.assert_frame_equal(ledger.as_of(then).payments(), ledger.payments())
+    for day in ("2026-04-11", now[0]):
+        pd.testing.assert_frame_equal(ledger.as_of(day).payments(), ledger.payments())
+    number = int(actions["id"].iloc[0])
+    query = f"SELECT seen, until, raw FROM versions WHERE id = {number} AND type LIKE 'Master%'"
+    versions = ledger.sql(query)
+    assert versions["seen"].tolist() == [now[0] - timedelta(days=10), now[0]]
+    assert versions["until"].tolist() == [now[0], pd.NaT]
+    assert ["REVERSED" in raw for raw in versions["raw"]] == [False, True]
+    then = ledger.as_of("2026-04-05").sql(query)
+    assert then["until"].tolist() == [pd.NaT]
+    assert "REVERSED" not in then["raw"].iloc[0]
     early = ledger.as_of("2026-03-31").payments()
     assert (len(early), early.attrs["bunqkit"]["complete"]) == (0, False)
     assert len(ledger.payments()) == len(first["payments"]) + 2
