@@ -195,6 +195,8 @@ def _read_envelope(exchange: Exchange) -> dict[str, Any]:
     pagination = envelope.get("Pagination")
     if pagination is not None and not isinstance(pagination, dict):
         raise exchange.unusable('its "Pagination" is no object')
+    if any(url is not None and not isinstance(url, str) for url in (pagination or {}).values()):
+        raise exchange.unusable("the address of a page is no text")
     return envelope
 
 

@@ -9,12 +9,12 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit import handshake
 from bunqkit.caller import Caller
 from bunqkit.client import Client
-from bunqkit.errors import SettingsError
+from bunqkit.errors import SettingsError, StateError
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
 from bunqkit.overview import Overview
@@ -25,6 +25,7 @@ from bunqkit.settings import Settings, load_settings, write_api_key
 from bunqkit.state import StateFile
 
 if TYPE_CHECKING:
+    from bunqkit.picture import HandshakePicture
     from bunqkit.sandbox import Bank
 
 _SUGAR_DADDY = "sugardaddy@bunq.com"
@@ -88,6 +89,7 @@ def connect(
         environment=settings.environment,
         base_url=client.base_url,
         api_key=settings.api_key,
+        passphrase=settings.state_passphrase,
     )
     sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
     sessions.current()
@@ -141,9 +143,26 @@ class Context(Caller, Overview):
     def __init__(
         self, settings: Settings, client: Client, sessions: Sessions, *, bank: Bank | None = None
     ) -> None:
-        super().__init__(client, sessions, environment=settings.environment)
+        super().__init__(client, sessions, environment=settings.environment, cap=settings.total_cap)
         self.settings = settings
         self.bank = bank
+
+    @property
+    def handshake(self) -> HandshakePicture:
+        """The three steps that led here: who sent what, which token came back, when it ends."""
+        from bunqkit.picture import HandshakePicture  # noqa: PLC0415 (who only calls needs none)
+
+        state, api_key = self._sessions.state, self.settings.api_key
+        if state is None or api_key is None:
+            raise StateError("The three steps have not been made yet. Make a call first.")
+        return HandshakePicture(
+            state,
+            environment=self.settings.environment,
+            base_url=str(self.settings.base_url),
+            api_key=api_key,
+            kept_in=self._sessions.kept_in,
+            now=self._sessions.now(),
+        )
 
     @property
     def client(self) -> Client:
@@ -229,8 +248,19 @@ class Context(Caller, Overview):
         return self.request_money(amount, _SUGAR_DADDY, "Top up", name="Sugar Daddy")
 
     def close(self) -> None:
-        """Let go of the connections. The session stays, so that the next start can use it."""
+        """Log out: the session ends at the bank and is forgotten on disk. Harmless twice.
+
+        A script may as well leave it open: the next start then needs no call. Another kernel that
+        shares the session opens a new one at its next call. A call after ``close()`` does, too.
+        """
+        self._sessions.close()
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _create(self, resource: str, **given: Any) -> dict[str, Any]:
         account = self._account(given.pop("account"))["id"]
