@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import ApiError as ApiError
     from bunqkit.errors import BadAnswerError as BadAnswerError
     from bunqkit.errors import BunqkitError as BunqkitError
+    from bunqkit.errors import BusyError as BusyError
     from bunqkit.errors import CallError as CallError
     from bunqkit.errors import CatalogueError as CatalogueError
     from bunqkit.errors import FieldError as FieldError
@@ -41,8 +42,10 @@ if TYPE_CHECKING:
     from bunqkit.handshake import open_session as open_session
     from bunqkit.handshake import register_device as register_device
     from bunqkit.headings import describe_columns as describe_columns
+    from bunqkit.ledger import Ledger as Ledger
     from bunqkit.oauth import OAuthApp as OAuthApp
     from bunqkit.receiver import Receiver as Receiver
+    from bunqkit.reconciliation import reconcile as reconcile
     from bunqkit.related import to_frames as to_frames
     from bunqkit.settings import Settings as Settings
     from bunqkit.settings import load_settings as load_settings
@@ -59,6 +62,7 @@ _HOMES = {
         "ApiError",
         "BadAnswerError",
         "BunqkitError",
+        "BusyError",
         "CallError",
         "CatalogueError",
         "FieldError",
@@ -82,6 +86,8 @@ _HOMES = {
         "register_device",
     ),
     "headings": ("describe_columns",),
+    "ledger": ("Ledger",),
+    "reconciliation": ("reconcile",),
     "oauth": ("OAuthApp",),
     "receiver": ("Receiver",),
     "related": ("to_frames",),

@@ -1,4 +1,4 @@
-"""``bunqkit tour``, ``sandbox``, ``notebooks`` and ``lab``."""
+"""``bunqkit tour``, ``sandbox``, the course, and the ledger's chores."""
 
 from __future__ import annotations
 
@@ -26,8 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(f"{copied}\n")
             if chosen.command == "lab":
                 return open_lab(chosen.folder)
-        else:
+        elif chosen.command == "sandbox":
             _serve(chosen)
+        else:
+            from bunqkit.chores import run_chore  # noqa: PLC0415 (each command loads its own)
+
+            return run_chore(chosen)
     except BunqkitError as error:
         sys.stderr.write(f"bunqkit: {error}\n")
         return 1
@@ -65,7 +69,27 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument(
         "--people", default=0, type=int, metavar="N", help="add people with a year behind them"
     )
+    _add_chores(commands)
     return parser
+
+
+def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sync = commands.add_parser("sync", help="bring a ledger up to date with the bank")
+    export = commands.add_parser("export", help="write a ledger's payments for other programs")
+    prove = commands.add_parser("reconcile", help="prove that a ledger's payments add up")
+    for parser in (sync, export, prove):
+        parser.add_argument("ledger", help="the ledger's file")
+        parser.add_argument("--quiet", action="store_true", help="say nothing if all is well")
+        parser.add_argument("--log", metavar="FILE", help="add a line to this file")
+    sync.add_argument(
+        "--follow", action="append", default=[], metavar="OPERATION", help="read this list, too"
+    )
+    sync.add_argument("--deep", action="store_true", help="read everything again")
+    sync.add_argument(
+        "--wait", default=0.0, type=float, metavar="SECONDS", help="for another sync (%(default)s)"
+    )
+    export.add_argument("path", help="a folder; for beancount a file")
+    export.add_argument("--as", dest="kind", default="parquet", help="or csv, or beancount")
 
 
 def _serve(chosen: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit import handshake
+from bunqkit.caller import Caller
 from bunqkit.client import Client
 from bunqkit.errors import SettingsError, StateError
 from bunqkit.limits import Limiter
@@ -128,7 +129,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     return Context(settings, client, sessions, bank=own_bank)
 
 
-class Context(Overview):
+class Context(Caller, Overview):
     """One key at one bank, ready to call; made by ``connect()``.
 
     Attributes

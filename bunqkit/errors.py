@@ -3,6 +3,7 @@
 BunqkitError
  +-- SettingsError          a setting is missing or wrong
  +-- StateError             what is kept on disk can't be read or written
+ |    +-- BusyError         another process is at it, and did not end in time
  +-- KeyFormatError         a text is no RSA key that bunq accepts
  +-- SignatureError         bytes and their signature don't belong together
  +-- CatalogueError         a description of the API can't be read
@@ -40,6 +41,10 @@ class SettingsError(BunqkitError):
 
 class StateError(BunqkitError):
     """What is kept on disk can't be read or written."""
+
+
+class BusyError(StateError):
+    """Another process holds what is kept on disk, and did not let go of it in time."""
 
 
 class KeyFormatError(BunqkitError):

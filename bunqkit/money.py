@@ -58,6 +58,24 @@ def whole_cents(money: Mapping[str, Any]) -> int | None:
     return int(cents) if cents == cents.to_integral_value() else None
 
 
+def to_cents(values: pd.Series[Any], currencies: pd.Series[Any]) -> pd.Series[Any]:
+    """Give a column of amounts in the smallest units of their currencies.
+
+    Parameters
+    ----------
+    values
+        float64 amounts as tables have them, which stand for their texts exactly.
+    currencies
+        Of each row.
+
+    Returns
+    -------
+    Series of Int64
+    """
+    units = currencies.map({each: 10.0 ** minor_units(each) for each in currencies.unique()})
+    return (values.astype("float64") * units.astype("float64")).round().astype("Int64")
+
+
 def exact(text: str) -> Decimal | None:
     """Give the number of a text; ``None`` if it is none, or would print differently."""
     try:

@@ -1,29 +1,45 @@
-"""The tables of one user, fetched: accounts, payments, requests, cards, events.
+"""The tables of one user: accounts, payments, requests, cards, events.
 
-Each is one row a thing, newest first, in documented columns, and says whether it is complete.
+Each is one row a thing, newest first, in documented columns, and says whether it is complete. Where
+the pages come from is for others to say: a bank, or a ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from bunqkit.caller import Caller
 from bunqkit.errors import FieldError, Interrupted
 from bunqkit.shorthand import choose_account, write_instant
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bunqkit.envelopes import Rows
     from bunqkit.frames import Gathered
+    from bunqkit.paging import Page
 
 Instant = str | date | datetime | None
 Accounts = Sequence[Mapping[str, Any]]
 
 
-class Overview(Caller):
-    """A caller that has the curated tables at hand."""
+class Overview(ABC):
+    """Whoever has pages of lists has the curated tables at hand."""
+
+    # Whether a bar is shown, and a line said, when it takes long.
+    _is_watched = True
+
+    @abstractmethod
+    def _pages(
+        self, operation: str, *own_id: object, is_read: bool, **given: Any
+    ) -> Iterator[bytes | Page | Rows]:
+        """Give the pages of a list, newest first; whoever takes them unread reads them himself."""
+
+    @abstractmethod
+    def _accounts(self) -> list[dict[str, Any]]:
+        """Give the user's accounts, bare."""
 
     def accounts(self) -> pd.DataFrame:
         """One row an account, of whatever kind.
@@ -272,7 +288,14 @@ class Overview(Caller):
             "since": first,
             "until": end,
         }
-        return fetch(readings, Gathered(), tabulate, about=about, max_rows=max_rows)
+        return fetch(
+            readings,
+            Gathered(),
+            tabulate,
+            about=about,
+            max_rows=max_rows,
+            progress=self._is_watched,
+        )
 
     def _know_accounts(
         self, table: str, tabulate: Callable[[Gathered, Accounts], pd.DataFrame]

@@ -56,7 +56,7 @@ class Page(Protocol):
 
 
 def frame_of_pages(
-    pages: Iterable[bytes | Page],
+    pages: Iterable[bytes | Page | Rows],
     *,
     operation: str | None = None,
     type: str | None = None,  # noqa: A002 (the bank's word for it)
@@ -71,7 +71,8 @@ def frame_of_pages(
     Parameters
     ----------
     pages
-        Answers, or their bodies, each asked for when the one before was taken.
+        Answers, their bodies, or rows that were read before, each asked for when the one before
+        was taken.
     operation
         The name of the operation that gave them; it says of what type the items are.
     type
@@ -234,7 +235,7 @@ class Reading:
 
     def __init__(
         self,
-        pages: Iterable[bytes | Page],
+        pages: Iterable[bytes | Page | Rows],
         *,
         max_rows: int | None = None,
         since: str | None = None,
@@ -268,8 +269,12 @@ class Reading:
             with self._lock:
                 if self._is_stopped:
                     return
-                self._waiting.append(page)
                 self.pages += 1
+                if isinstance(page, tuple):
+                    self._read_waiting()
+                    self._add(page)
+                else:
+                    self._waiting.append(page)
                 if len(self._waiting) >= at_once:
                     self._read_waiting()
             if self._is_past:
@@ -293,7 +298,7 @@ class Reading:
         rows, self._read = self._read, []
         return rows
 
-    def _has_enough(self, page: bytes | Page) -> bool:
+    def _has_enough(self, page: bytes | Page | Rows) -> bool:
         """Whether there are more rows than are wanted, or as many and older ones are there."""
         if self._max_rows is None or self.rows < self._max_rows:
             return False
@@ -316,9 +321,12 @@ class Reading:
             if not isinstance(page, bytes) and (found := _ACCOUNT.search(page.exchange.path)):
                 self.accounts = [int(found[1])]
         for rows in read:
-            kept, self._is_past = between(rows, self._since, self._until, keep=self._keep)
-            self._read.append(kept)
-            self.rows += len(kept[0])
+            self._add(rows)
+
+    def _add(self, rows: Rows) -> None:
+        kept, self._is_past = between(rows, self._since, self._until, keep=self._keep)
+        self._read.append(kept)
+        self.rows += len(kept[0])
 
 
 def _read_all(readings: Sequence[Reading], *, progress: bool) -> None:
@@ -365,7 +373,10 @@ def _body(page: bytes | Page) -> bytes:
     return page if isinstance(page, bytes) else page.exchange.answer_body
 
 
-def _has_older(page: bytes | Page) -> bool:
+def _has_older(page: bytes | Page | Rows) -> bool:
+    if isinstance(page, tuple):
+        # Of rows nobody says; the next ones tell.
+        return False
     if not isinstance(page, bytes):
         return page.older_url is not None
     pagination = json.loads(page).get("Pagination") or {}

@@ -1,0 +1,95 @@
+"""``bunqkit sync``, ``export`` and ``reconcile``: the ledger's chores, fit for cron.
+
+Exit status: 0 if all is well, 1 if it failed, 3 if something is not complete or does not add up, 75
+(as ``sysexits.h`` has it, try again) if another sync is at it. With ``--quiet`` only what needs
+somebody is said, on the error stream.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bunqkit.context import connect
+from bunqkit.errors import BunqkitError, BusyError, Interrupted, StateError
+from bunqkit.ledger import Ledger
+from bunqkit.reconciliation import reconcile
+
+_FOUND = 3
+_BUSY = 75
+_INTERRUPTED = 130
+
+
+def run_chore(chosen: argparse.Namespace) -> int:
+    """Do one of the three; give the exit status.
+
+    Parameters
+    ----------
+    chosen
+        What stands on the command line.
+    """
+    chore = {"sync": _sync, "export": _export, "reconcile": _reconcile}[chosen.command]
+    try:
+        said, is_well = chore(chosen)
+    except BusyError as error:
+        said, status = str(error), _BUSY
+    except Interrupted as error:
+        said, status = str(error), _INTERRUPTED
+    except BunqkitError as error:
+        said, status = str(error), 1
+    else:
+        status = 0 if is_well else _FOUND
+    if chosen.log:
+        _log(Path(chosen.log), f"{chosen.command} {chosen.ledger}: status {status}: {said}")
+    if status:
+        sys.stderr.write(f"bunqkit: {said}\n")
+    elif not chosen.quiet:
+        sys.stdout.write(f"{said}\n")
+    return status
+
+
+def _sync(chosen: argparse.Namespace) -> tuple[str, bool]:
+    bunq = connect()
+    # What waits for the bank's limits says so on the error stream, which cron would mail.
+    aside = contextlib.redirect_stderr(io.StringIO()) if chosen.quiet else contextlib.nullcontext()
+    with Ledger(chosen.ledger) as ledger, contextlib.closing(bunq), aside:
+        for operation in chosen.follow:
+            ledger.follow(operation)
+        is_watched = not chosen.quiet and sys.stderr.isatty()
+        report = ledger.sync(bunq, deep=chosen.deep, progress=is_watched, wait_s=chosen.wait)
+    return repr(report), report.complete and not report.refused
+
+
+def _export(chosen: argparse.Namespace) -> tuple[str, bool]:
+    with _open(chosen.ledger) as ledger:
+        export = ledger.export(chosen.path, chosen.kind)
+    return repr(export), export.complete
+
+
+def _reconcile(chosen: argparse.Namespace) -> tuple[str, bool]:
+    with _open(chosen.ledger) as ledger:
+        found = reconcile(ledger.payments(), ledger.accounts())
+    return repr(found), found.holds
+
+
+def _open(path: str) -> Ledger:
+    """Open a ledger that is there: an empty one would prove nothing."""
+    if not Path(path).expanduser().is_file():
+        raise StateError(f"There is no ledger at {path}. Make one by: bunqkit sync {path}")
+    return Ledger(path)
+
+
+def _log(path: Path, line: str) -> None:
+    """Add a line to a file that only its owner can read."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "a", encoding="utf-8", errors="replace") as file:
+            file.write(f"{now} UTC {' '.join(line.split())}\n")
+    except OSError as error:
+        raise StateError(f"{path} can't be written ({error.strerror}). Name another.") from error

@@ -1,0 +1,135 @@
+"""The ledger as a thing: its file, what it follows, what it says of itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bunqkit
+from bunqkit.errors import FieldError, StateError, UnknownNameError
+from bunqkit.ledger import Ledger
+from bunqkit.sandbox import Bank
+
+
+@pytest.fixture
+def bunq(bank: Bank) -> bunqkit.Context:
+    """Give the demo person."""
+    return bunqkit.connect(bank=bank, api_key=bank.demo_key)
+
+
+def test_the_file_is_private(bunq: bunqkit.Context, tmp_path: Path) -> None:
+    """And so is everything beside it, also where it was open to others before."""
+    path = tmp_path / "new folder" / "ledger.sqlite"
+    with bunqkit.Ledger(path) as ledger:
+        ledger.sync(bunq)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    path.chmod(0o644)
+    Ledger(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_it_is_there_again(bunq: bunqkit.Context, tmp_path: Path) -> None:
+    """Closed and opened, it has the same tables, without the bank."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.follow("user.invoice.list")
+        ledger.sync(bunq)
+        before = ledger.payments()
+        said = repr(ledger)
+    with Ledger(str(tmp_path / "ledger.sqlite")) as again:
+        pd.testing.assert_frame_equal(again.payments(), before)
+        assert repr(again) == said
+        assert len(again.frame("user.invoice.list")) == 0
+    assert "711 of them payments; complete up to 20" in said
+
+
+def test_another_list_is_followed(bunq: bunqkit.Context, bank: Bank, tmp_path: Path) -> None:
+    """Of every account, as live."""
+    account = int(bunq.accounts()["id"].min())
+    bank.place(f"/user/{bunq.user_id}/monetary-account/{account}/invoice")
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.follow("invoice.list")
+        ledger.sync(bunq)
+        pd.testing.assert_frame_equal(ledger.frame("invoice.list"), bunq.frame("invoice.list"))
+        assert len(ledger.frame("invoice.list")) == 1
+
+
+@pytest.mark.parametrize("operation", ["limit.list", "legal-name.list", "user.list"])
+def test_a_list_without_pages_is_followed(
+    bunq: bunqkit.Context, tmp_path: Path, operation: str
+) -> None:
+    """Its items need no ids: it comes whole each time."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.follow(operation)
+        ledger.sync(bunq)
+        assert ledger.sync(bunq).gone == 0
+        pd.testing.assert_frame_equal(ledger.frame(operation), bunq.frame(operation))
+
+
+def test_a_list_below_another_thing_is_followed(bunq: bunqkit.Context, tmp_path: Path) -> None:
+    """With the ids of its path."""
+    payment = bunq.pay("1.00", "bravo@bunq.com", "tea")
+    bunq.call("payment.note-text.create", payment_id=payment["id"], content="hello")
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        card = int(bunq.frame("card.list")["id"].iloc[0])
+        ledger.follow("card.export-statement-card.list", card_id=card)
+        ledger.sync(bunq)
+        assert len(ledger.frame("card.export-statement-card.list", card_id=card)) == 0
+        with pytest.raises(UnknownNameError, match="does not follow"):
+            ledger.frame("card.export-statement-card.list", card_id=card + 1)
+
+
+def test_only_lists_are_followed(tmp_path: Path) -> None:
+    """A call that changes something is never repeated by a sync."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        with pytest.raises(FieldError, match=r"ends in \.list"):
+            ledger.follow("payment.create")
+        with pytest.raises(UnknownNameError):
+            ledger.follow("payments.list")
+
+
+def test_the_status_of_every_list(bunq: bunqkit.Context, tmp_path: Path) -> None:
+    """How many items, and up to when it is complete."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        report = ledger.sync(bunq)
+        status = ledger.status()
+    assert status["items"].sum() == report.new
+    assert status["complete"].all()
+    assert report.until == status["complete_until"].min().to_pydatetime()
+
+
+def test_a_full_disk_is_said(bunq: bunqkit.Context, tmp_path: Path) -> None:
+    """What was kept is kept, and when there is room the next sync goes on."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger._store._run("PRAGMA max_page_count = 200")
+        with pytest.raises(StateError, match=r"can't be read or written .*full.* Make room"):
+            ledger.sync(bunq)
+        ledger._store._run("PRAGMA max_page_count = 1000000")
+        assert ledger.sync(bunq).complete
+        pd.testing.assert_frame_equal(ledger.payments(), bunq.payments())
+
+
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    """What is no ledger is neither read nor changed."""
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE mine (x)")
+    db.close()
+    with pytest.raises(StateError, match="a database of something else"):
+        Ledger(other)
+    text = tmp_path / "notes.txt"
+    text.write_text("no database at all, but long enough to be taken for the head of one" * 40)
+    with pytest.raises(StateError, match="can't be opened as a ledger"):
+        Ledger(text)
+    with sqlite3.connect(tmp_path / "future.sqlite") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(StateError, match="another version"):
+        Ledger(tmp_path / "future.sqlite")
+    with pytest.raises(StateError, match="can't be opened"):
+        Ledger(tmp_path)
