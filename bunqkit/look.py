@@ -5,8 +5,10 @@ Colours come from the front end, with a fallback; every text is escaped here or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from typing import Any
 
 _STYLE = """
 .bunqkit{color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));max-width:100ch;
@@ -28,7 +30,19 @@ _STYLE = """
 .bunqkit .method{display:inline-block;width:8ch;font-family:var(--jp-code-font-family,monospace)}
 .bunqkit pre{font-family:var(--jp-code-font-family,monospace);margin:4px 0;white-space:pre-wrap;
  overflow-wrap:anywhere}
+.bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
+.bunqkit .copied{display:flex;flex-direction:row-reverse;align-items:flex-start;gap:8px}
+.bunqkit .copied pre{flex:1;user-select:all;-webkit-user-select:all}
+.bunqkit .json{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
+.bunqkit .json details,.bunqkit .json div{margin-left:16px}
+.bunqkit .json .key{opacity:.75}.bunqkit summary{cursor:pointer}
 """
+_OPEN_LEVELS = 3
+
+
+def stylesheet() -> str:
+    """Give the rules that all parts share, for a ``<style>`` element; a card brings its own."""
+    return _STYLE
 
 
 def badge(environment: str) -> str:
@@ -64,8 +78,52 @@ def code(text: str) -> str:
     return f"<pre>{escape(text)}</pre>"
 
 
+def code_to_copy(text: str) -> str:
+    """Give a piece of code with a button that copies it; one click into it selects it."""
+    return (
+        '<div class="copied"><button type="button" onclick="navigator.clipboard.writeText('
+        f'this.nextElementSibling.textContent)">Copy</button><pre tabindex="0">{escape(text)}'
+        "</pre></div>"
+    )
+
+
+def json_tree(value: Any, *, most: int = 2000) -> str:
+    """Give a JSON value as a tree that unfolds; the first levels are open.
+
+    Parameters
+    ----------
+    value
+        What ``json.loads`` gives; secrets have been taken out of it.
+    most
+        How many leaves are shown; the number of the others is told.
+    """
+    left = [most]
+    tree = "".join(_branch("", value, 0, left))
+    more = f"<p>{-left[0]:,} more values are not shown here.</p>" if left[0] < 0 else ""
+    return f'<div class="json">{tree}{more}</div>'
+
+
 def card(title_html: str, body_html: str, *, is_production: bool = False) -> str:
     """Give a framed part with a title; both are HTML that the other parts have made."""
     frame = "bunqkit production" if is_production else "bunqkit"
     title = f'<div class="title">{title_html}</div>' if title_html else ""
     return f'<div class="{frame}"><style>{_STYLE}</style>{title}{body_html}</div>'
+
+
+def _branch(name: str, value: Any, depth: int, left: list[int]) -> Iterator[str]:
+    key = f'<span class="key">{escape(name)}</span> ' if name else ""
+    if isinstance(value, dict):
+        inner: list[tuple[str, Any]] = [(str(each), value[each]) for each in value]
+        size = f"{{{len(inner)}}}"
+    elif isinstance(value, list):
+        inner = [(str(at), each) for at, each in enumerate(value)]
+        size = f"[{len(inner)}]"
+    else:
+        left[0] -= 1
+        if left[0] >= 0:
+            yield f"<div>{key}{escape(json.dumps(value, ensure_ascii=False))}</div>"
+        return
+    branches = "".join(part for each in inner for part in _branch(*each, depth + 1, left))
+    if branches or left[0] >= 0:
+        is_open = " open" if depth < _OPEN_LEVELS else ""
+        yield f"<details{is_open}><summary>{key}{size}</summary>{branches}</details>"

@@ -1,0 +1,19 @@
+"""Widgets that drive the API from a notebook; each is loaded, with ipywidgets, when first used."""
+
+from __future__ import annotations
+
+import importlib
+
+_HOMES: dict[str, str] = {}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605 (one list of names, not two)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"bunqkit.widgets.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
