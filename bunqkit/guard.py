@@ -137,9 +137,9 @@ class Guard:
             return
         if operation is not None and (operation.effect == "reads" or operation.name in _FREE):
             return
-        amounts = [] if not isinstance(body, Mapping) else list(_amounts(body))
+        amounts = amounts_in(body)
         total = sum((value for value, _ in amounts), Decimal(0))
-        payees = [] if not isinstance(body, Mapping) else list(_payees(body))
+        payees = payees_in(body)
         with self._lock:
             for permit in self._permits:
                 if operation is not None and _allows(permit, operation, total, payees):
@@ -148,6 +148,16 @@ class Guard:
                         permit.amount_left -= total
                     return
         raise LockedError(_refusal(method, path, operation, amounts, payees))
+
+
+def amounts_in(body: object) -> list[tuple[Decimal, str]]:
+    """Give every amount in a body with its currency, at any depth."""
+    return list(_amounts(body))
+
+
+def payees_in(body: object) -> list[str]:
+    """Give the value of every counterparty in a body, at any depth."""
+    return list(_payees(body))
 
 
 def _allows(permit: Permit, operation: Operation, total: Decimal, payees: list[str]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -317,6 +317,48 @@ class Progress(ipywidgets.HBox):
     def end(self) -> None:
         """Hide it."""
         self.layout.display = "none"
+
+
+class Fold(ipywidgets.VBox):
+    """Widgets under a button that opens and closes them.
+
+    Parameters
+    ----------
+    said
+        What the button says.
+    panel
+        Wraps its handler.
+    inside
+        The widgets; or a function that builds them when they are first opened.
+    """
+
+    def __init__(
+        self,
+        said: str,
+        panel: Panel,
+        inside: Sequence[ipywidgets.Widget] | Callable[[], Sequence[ipywidgets.Widget]],
+    ) -> None:
+        self._said = said
+        self._build = inside if callable(inside) else None
+        self._inside = ipywidgets.VBox(() if callable(inside) else tuple(inside))
+        self._inside.layout.display = "none"
+        self.toggle = ipywidgets.ToggleButton(layout={"width": "auto"})
+        self.toggle.observe(panel.handler(lambda _: self._turn()), "value")
+        super().__init__([self.toggle, self._inside])
+        self.add_class("bunqkit-fold")
+        self.say(said)
+
+    def say(self, said: str) -> None:
+        """Say on the button what is folded."""
+        self._said = said
+        self.toggle.description = f"{'▾' if self.toggle.value else '▸'} {said}"
+
+    def _turn(self) -> None:
+        if self.toggle.value and self._build is not None:
+            build, self._build = self._build, None
+            self._inside.children = tuple(build())
+        self._inside.layout.display = "" if self.toggle.value else "none"
+        self.say(self._said)
 
 
 def close_tree(widget: ipywidgets.Widget) -> None:
