@@ -79,6 +79,7 @@ def connect(
         language=settings.language,
         limiter=_limiter(settings),
         retries=Retries(),
+        may_reveal=settings.environment == "OFFLINE",
     )
     if settings.api_key is None:
         key = handshake.create_sandbox_user(client)
@@ -116,6 +117,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
         transport=doors.InProcess(own_bank),
         language=settings.language,
         retries=Retries(),
+        may_reveal=True,
     )
     if bank is None:
         key = own_bank.demo_key

@@ -296,7 +296,7 @@ def _state_from_json(kept: dict[str, Any]) -> State:
     return State(
         Installation(
             id=int(installation["id"]),
-            token=Secret(installation["token"]),
+            token=Secret(installation["token"], kind="installation"),
             key=KeyPair.from_pem(installation["private_key"]),
             bank_key=PublicKey.from_pem(installation["bank_key"]),
         ),
@@ -304,7 +304,7 @@ def _state_from_json(kept: dict[str, Any]) -> State:
         session
         and Session(
             id=int(session["id"]),
-            token=Secret(session["token"]),
+            token=Secret(session["token"], kind="session"),
             user_type=str(session["user_type"]),
             user={**session["user"], "id": int(session["user"]["id"])},
             opened_at=_aware(session["opened_at"]),
