@@ -156,30 +156,23 @@ class Client:
         Source: bunq docs, "Signing", "Headers", "Errors".
         """
         below = self._below(path)
-        content = _serialise(body)
-
+        prepare = self._preparing(method, below, body, token=token, params=params, headers=headers)
         pauses_s = [0.0]
         earlier: list[Exchange] = []
 
         def send_once() -> Exchange:
             wait = self.limiter.wait(method, below)
-            told = self._headers(method, content, is_json=not isinstance(body, bytes))
-            request = requests.Request(
-                method,
-                f"{self.base_url}{below}",
-                params=params,
-                headers={**told, **(headers or {})},
-                data=content,
-                auth=_Authentication(token),
-            )
+            prepared, asked = prepare()
             exchange = self._exchange(
-                self._http.prepare_request(request),
-                token=token.kind if token else "",
-                signed=content if told.get(_SIGNATURE) else None,
-                waited_s=wait.seconds,
-                budget=wait.limit,
-                paused_s=pauses_s[-1],
-                earlier=earlier,
+                prepared,
+                replace(
+                    asked,
+                    waited_s=wait.seconds,
+                    budget=wait.limit,
+                    paused_s=pauses_s[-1],
+                    earlier=tuple(earlier),
+                ),
+                earlier,
             )
             _judge(exchange)
             return exchange
@@ -198,6 +191,26 @@ class Client:
         if answer.is_json:
             _ = answer.envelope
         return answer
+
+    def preview(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        *,
+        token: Secret | None = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Exchange:
+        """Give what ``request`` would send, byte for byte, and send nothing.
+
+        The name of the request, a header, is new for every call; all else is what would be sent,
+        since both are made by the same function.
+        """
+        _, unsent = self._preparing(
+            method, self._below(path), body, token=token, params=params, headers=headers
+        )()
+        return unsent
 
     def close(self) -> None:
         """Close the connections."""
@@ -227,30 +240,58 @@ class Client:
             headers[_SIGNATURE] = self.key.sign(content)
         return headers
 
+    def _preparing(
+        self,
+        method: str,
+        below: str,
+        body: Mapping[str, Any] | bytes | None,
+        *,
+        token: Secret | None,
+        params: Mapping[str, str | int] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Callable[[], tuple[requests.PreparedRequest, Exchange]]:
+        """Serialise once; give what makes a request of it each time that it is sent."""
+        content = _serialise(body)
+
+        def prepare() -> tuple[requests.PreparedRequest, Exchange]:
+            told = self._headers(method, content, is_json=not isinstance(body, bytes))
+            prepared = self._http.prepare_request(
+                requests.Request(
+                    method,
+                    f"{self.base_url}{below}",
+                    params=params,
+                    headers={**told, **(headers or {})},
+                    data=content,
+                    auth=_Authentication(token),
+                )
+            )
+            url = str(prepared.url)
+            return prepared, Exchange(
+                method=str(prepared.method),
+                url=url,
+                path=url[len(self._origin) :],
+                request_headers=Headers(prepared.headers),
+                request_body=Body(_bytes_of(prepared)),
+                status=0,
+                answer_headers={},
+                answer_body=b"",
+                elapsed_s=0.0,
+                is_verified=False,
+                base_url=self.base_url,
+                token=token.kind if token else "",
+                signed=content if _SIGNATURE in told else None,
+                key=self.key.public if self.key else None,
+                bank_key=self.bank_key,
+                may_reveal=self._may_reveal,
+            )
+
+        return prepare
+
     def _exchange(
-        self, prepared: requests.PreparedRequest, *, earlier: list[Exchange], **told: Any
+        self, prepared: requests.PreparedRequest, asked: Exchange, earlier: list[Exchange]
     ) -> Exchange:
         """Send once, and keep what was seen of it, whatever becomes of it."""
-        url = str(prepared.url)
-        seen = Exchange(
-            method=str(prepared.method),
-            url=url,
-            path=url[len(self._origin) :],
-            request_headers=Headers(prepared.headers),
-            request_body=Body(_bytes_of(prepared)),
-            status=0,
-            answer_headers={},
-            answer_body=b"",
-            elapsed_s=0.0,
-            is_verified=False,
-            base_url=self.base_url,
-            key=self.key.public if self.key else None,
-            bank_key=self.bank_key,
-            sent_at=datetime.now(UTC),
-            may_reveal=self._may_reveal,
-            earlier=tuple(earlier),
-            **told,
-        )
+        seen = replace(asked, sent_at=datetime.now(UTC))
         started = time.monotonic()
         try:
             seen = self._send(prepared, seen)

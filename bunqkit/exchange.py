@@ -59,7 +59,7 @@ class Exchange:
     key, bank_key
         The public keys of both sides, as far as they were known.
     sent_at
-        When it was sent (UTC).
+        When it was sent (UTC); ``None`` if it was not, as in a preview.
     waited_s, budget
         How long the limiter kept it back, and by which limit: ``3 GET calls in 3 s``.
     paused_s, earlier
@@ -96,6 +96,8 @@ class Exchange:
     @property
     def outcome(self) -> str:
         """What became of it, in a few words: ``200, verified``."""
+        if self.sent_at is None:
+            return "not sent"
         if not self.status:
             return "no answer"
         if self.failure:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-_HOMES: dict[str, str] = {}
+if TYPE_CHECKING:
+    from bunqkit.widgets.explorer import Explorer as Explorer
+
+_HOMES = {
+    "Explorer": "explorer",
+}
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605 (one list of names, not two)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pprint
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bunqkit.catalogue import Operation
 from bunqkit.guard import amounts_in, payees_in
 from bunqkit.redaction import Secret
+from bunqkit.shorthand import read_upload
 
 if TYPE_CHECKING:
     from bunqkit.answer import Answer
@@ -30,6 +30,10 @@ class Upload:
     media_type: str
     description: str
 
+    def read(self) -> tuple[bytes, dict[str, str]]:
+        """Give the bytes, and the headers that say what they are."""
+        return read_upload(self.content, description=self.description, media_type=self.media_type)
+
 
 @dataclass(frozen=True)
 class Call:
@@ -45,12 +49,15 @@ class Call:
         The whole body, in which a ``Secret`` stands for its text; ``None`` if there is none.
     upload
         The file, where an operation sends one.
+    every_page
+        Whether all pages of a list are fetched, as one table.
     """
 
     operation: Operation
     given: Mapping[str, Any]
     body: Mapping[str, Any] | None = None
     upload: Upload | None = None
+    every_page: bool = False
 
     @property
     def is_write(self) -> bool:
@@ -86,50 +93,48 @@ class Call:
     def send(self, bunq: Context) -> Answer:
         """Send it; what ``judge`` says is not asked again."""
         if self.upload is not None:
-            return bunq.upload_file(
-                self.operation.name,
-                self.upload.content,
-                description=self.upload.description,
-                media_type=self.upload.media_type,
-                **self.given,
-            )
+            return bunq.send_bytes(self.operation.name, *self.upload.read(), **self.given)
         return bunq.call(self.operation.name, body=self.body, check=False, **self.given)
 
     def preview(self, bunq: Context) -> Exchange:
         """Give what would be sent, byte for byte, and send nothing."""
-        return bunq.preview(self.operation.name, body=self.body, check=False, **self.given)
+        body, headers = (self.body, None) if self.upload is None else self.upload.read()
+        return bunq.preview(
+            self.operation.name, body=body, check=False, headers=headers, **self.given
+        )
 
-    def as_code(self, environment: str = "OFFLINE", *, every_page: bool = False) -> str:
+    def as_code(self, environment: str = "OFFLINE") -> str:
         """Give the Python that sends it, for a cell below ``bunq = bunqkit.connect()``.
 
         A secret is read from the environment, under its own name; in production the call is
         unlocked for what it moves.
         """
-        name, verb = ("frame", "bunq.frame") if every_page else ("answer", "bunq.call")
-        lines = []
+        name, verb = ("frame", "frame") if self.every_page else ("answer", "call")
+        words = [_quoted(self.operation.name)]
         if self.upload is not None:
-            words = [repr(self.operation.name), repr(self.upload.name)]
-            given: dict[str, object] = {**self.given, "description": self.upload.description}
-            call = f"bunq.upload({', '.join([*words, *_keywords(given)])})"
-        else:
-            words = [repr(self.operation.name), *_keywords(self.given)]
-            if self.body is not None:
-                words.append(f"body={_written(self.body)}")
-            call = f"{verb}({', '.join(words)})"
-            if len(call) > _WIDTH or "\n" in call:
-                inner = "".join(f"    {_indented(word)},\n" for word in words)
-                call = f"{verb}(\n{inner})"
-        if "os.environ[" in call:
-            lines.append("import os\n")
-        call = f"{name} = {call}"
-        if environment == "PRODUCTION" and self.is_write:
-            lines.append(f"with {self.unlocking()}:")
-            call = "    " + call.replace("\n", "\n    ")
-        return "\n".join([*lines, call])
+            name, verb = "item", "upload"
+            words += [
+                _quoted(self.upload.name),
+                f"description={_quoted(self.upload.description)}",
+                f"media_type={_quoted(self.upload.media_type)}",
+            ]
+        words += [f"{each}={_python(value, each, 0)}" for each, value in self.given.items()]
+        is_locked = environment == "PRODUCTION" and self.is_write
+        indent = 4 * is_locked
+        if self.body is not None:
+            words.append(f"body={_python(self.body, 'body', indent + 4)}")
+        call = f"{name} = bunq.{verb}({', '.join(words)})"
+        if len(call) > _WIDTH or "\n" in call:
+            inner = "".join(f"{' ' * (indent + 4)}{word},\n" for word in words)
+            call = f"{name} = bunq.{verb}(\n{inner}{' ' * indent})"
+        lines = ["import os\n"] if "os.environ[" in call else []
+        lines += [f"with {self.unlocking()}:"] if is_locked else []
+        return "\n".join([*lines, " " * indent + call])
 
     def unlocking(self) -> str:
         """Give the code that unlocks it in production, for what it moves and no more."""
-        return f"bunq.unlock({', '.join([repr(self.operation.name), *_keywords(self.bounds())])})"
+        bounds = [f"{name}={_quoted(value)}" for name, value in self.bounds().items()]
+        return f"bunq.unlock({', '.join([_quoted(self.operation.name), *bounds])})"
 
     def bounds(self) -> dict[str, Any]:
         """Give what an unlock of it is bound to: ``up_to`` and ``to``."""
@@ -141,35 +146,30 @@ class Call:
         return bounds
 
 
-class _Environment:
-    """Stands for a secret in code."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return f'os.environ["{self._name.upper()}"]'
-
-
-def _keywords(given: Mapping[str, object]) -> list[str]:
-    return [f"{name}={value!r}" for name, value in given.items()]
-
-
-def _written(body: Mapping[str, Any]) -> str:
-    shown = _with_environment(body)
-    return pprint.pformat(shown, width=_WIDTH - 9, sort_dicts=False)
-
-
-def _indented(word: str) -> str:
-    return word.replace("\n", "\n    " + " " * (len("body=") if word.startswith("body=") else 0))
-
-
-def _with_environment(value: Any, name: str = "secret") -> Any:
+def _python(value: Any, name: str, indent: int) -> str:
+    """Write a JSON value as Python, on one line if it fits; a secret is read by its name."""
     if isinstance(value, Secret):
-        return _Environment(name)
+        return f"os.environ[{_quoted(name.upper())}]"
     if isinstance(value, Mapping):
-        return {each: _with_environment(inner, each) for each, inner in value.items()}
-    return [_with_environment(inner, name) for inner in value] if isinstance(value, list) else value
+        parts = [f"{_quoted(str(each))}: {_python(inner, each, indent + 4)}" for each, inner in
+                 value.items()]  # fmt: skip
+        return _enclosed("{", parts, "}", indent)
+    if isinstance(value, list):
+        return _enclosed("[", [_python(inner, name, indent + 4) for inner in value], "]", indent)
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _enclosed(start: str, parts: list[str], end: str, indent: int) -> str:
+    line = f"{start}{', '.join(parts)}{end}"
+    if len(line) + indent <= _WIDTH and "\n" not in line:
+        return line
+    inner = "".join(f"{' ' * (indent + 4)}{part},\n" for part in parts)
+    return f"{start}\n{inner}{' ' * indent}{end}"
+
+
+def _quoted(text: str) -> str:
+    """Write a text in double quotes, as the rest of the kit's code is."""
+    return repr(text) if '"' in text else '"' + repr(f"'{text}")[2:-1] + '"'
 
 
 def _revealed(value: Any) -> Any:

@@ -15,7 +15,8 @@ from bunqkit.catalogue import Operation, type_named
 from bunqkit.look import method_label
 from bunqkit.redaction import MASK, Secret, is_secret_field
 from bunqkit.widgets.calls import Call, Upload
-from bunqkit.widgets.inputs import Desk, Group, Line, masked
+from bunqkit.widgets.inputs import Group
+from bunqkit.widgets.leaves import Desk, Line, masked
 from bunqkit.widgets.parts import Fold
 
 _NUMBERS = ("count", "older_id", "newer_id", "account")
@@ -103,8 +104,15 @@ class Form:
             path = self.operation.fill(ids, self._defaults)
         return f"/v1{path}" + (f"?{urlencode(query)}" if query else "")
 
-    def fill(self, given: Mapping[str, object], body: Mapping[str, Any] | None) -> None:
+    def fill(
+        self,
+        given: Mapping[str, object],
+        body: Mapping[str, Any] | None,
+        upload: Upload | None = None,
+    ) -> None:
         """Put a call into the form, in place of what stands there."""
+        if self.upload is not None:
+            self.upload.held = upload
         for name, line in self.ids.items():
             line.write(given.get(name))
         self._hold(dict(body) if body else None)
@@ -267,9 +275,10 @@ class Form:
 
 
 class _UploadInput:
-    """A file to send, what it is called, and what it is."""
+    """A file to send, and what it is called; ``held`` is one that was sent before."""
 
     def __init__(self, desk: Desk, changed: Callable[[], None]) -> None:
+        self.held: Upload | None = None
         self._changed = changed
         self.control = ipywidgets.FileUpload(description="Choose a file", layout={"width": "auto"})
         self.description = ipywidgets.Text(
@@ -281,9 +290,9 @@ class _UploadInput:
 
     @property
     def value(self) -> Upload | None:
-        """The file that was chosen."""
+        """The file that was chosen, or else the one that is held."""
         if not self.control.value:
-            return None
+            return self.held
         (file,) = self.control.value
         description = self.description.value.strip() or file["name"]
         return Upload(file["name"], bytes(file["content"]), file["type"], description)
