@@ -16,7 +16,8 @@ from bunqkit import catalogue
 from bunqkit.catalogue import Operation
 from bunqkit.redaction import MASK, Secret
 from bunqkit.widgets.form import Form
-from bunqkit.widgets.inputs import Amount, Desk, Hidden, Line, Pointer, Several
+from bunqkit.widgets.inputs import Several
+from bunqkit.widgets.leaves import Amount, Desk, Hidden, Line, Pointer
 from bunqkit.widgets.parts import Panel, close_tree
 from bunqkit.widgets.pickers import Pickers
 

@@ -115,6 +115,8 @@ class Form:
             self.upload.held = upload
         for name, line in self.ids.items():
             line.write(given.get(name))
+            # An id may be given as text; it is what the line makes of it.
+            line.value = line.typed()
         self._hold(dict(body) if body else None)
         self._hear()
 

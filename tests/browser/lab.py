@@ -1,0 +1,213 @@
+"""JupyterLab and a real browser: fixtures that a module of tests imports by name."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "t0k"
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_CONTEXT = "window.jupyterapp.shell.currentWidget.context"
+LAB = (
+    "--no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port_retries=0 "
+    f"--IdentityProvider.token={TOKEN} --LabApp.news_url=None --LabApp.extension_manager=readonly "
+    "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate "
+    "--ServerApp.terminals_enabled=False --expose-app-in-browser"
+).split()
+
+
+def need(is_there: object, reason: str) -> None:
+    """Skip with a reason on somebody's machine; in CI a test that can't run has failed."""
+    if not is_there:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+def free_port() -> int:
+    """Give a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Start JupyterLab on copies of the notebooks, with settings of its own."""
+    program = Path(sys.executable).with_name("jupyter-lab")
+    need(program.exists(), "jupyterlab is not installed (extra: lab)")
+    root = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", root / "work")
+    settings = root / "settings/@jupyterlab/apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews":"false","checkForUpdates":false}'
+    )
+    folders = {
+        f"{name}_DIR": str(root / name.lower())
+        for name in ("JUPYTER_CONFIG", "JUPYTER_DATA", "JUPYTER_RUNTIME", "JUPYTERLAB_WORKSPACES")
+    }
+    environment = {
+        **os.environ,
+        **folders,
+        "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
+        "IPYTHONDIR": str(root / "ipython"),
+    }
+    port = free_port()
+    with (root / "lab.log").open("w") as log:
+        server = subprocess.Popen(
+            [str(program), *LAB, f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}/work"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            cwd=root / "work",
+        )
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(f"{url}/api/status?token={TOKEN}", timeout=5).ok:
+                    break
+            time.sleep(0.2)
+        else:
+            pytest.fail((root / "lab.log").read_text()[-2000:])
+        yield Lab(url, root / "work")
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start Debian's Chromium."""
+    need(CHROMIUM, "chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Lab:
+    """A JupyterLab that runs, and the folder that it shows."""
+
+    url: str
+    work: Path
+
+    def write(self, name: str, cells: list[str]) -> None:
+        """Write a notebook of code cells."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, self.work / name)
+
+
+class Notebook:
+    """A notebook that is open in the browser.
+
+    Parameters
+    ----------
+    page
+        The browser's page.
+    errors
+        What went wrong in the page, as it says it.
+    """
+
+    def __init__(self, page: Any, lab: Lab, name: str) -> None:
+        self.page = page
+        self.name = name
+        self.errors: list[str] = []
+        self._lab = lab
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.set_default_timeout(60_000)
+
+    def open(self, *, reset: bool = True) -> None:
+        """Show the notebook, and wait for its kernel."""
+        stem = Path(self.name).stem
+        url = f"{self._lab.url}/doc/workspaces/{stem}/tree/{self.name}?token={TOKEN}"
+        self.page.goto(url + ("&reset" if reset else ""))
+        self.page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady")
+        self.page.evaluate(f"async () => {{ await {_CONTEXT}.sessionContext.ready; }}")
+
+    def run(self) -> None:
+        """Run every cell."""
+        self.page.evaluate(
+            "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+        )
+
+    def ask(self, code: str) -> str:
+        """Run a piece of Python in the notebook's kernel, and give what it prints."""
+        answer: str = self.page.evaluate(
+            f"""async (code) => {{
+            const future = {_CONTEXT}.sessionContext.session.kernel.requestExecute({{code}});
+            let text = '';
+            future.onIOPub = (message) => {{
+                text += message.content.text ?? (message.content.traceback ?? []).join('\\n'); }};
+            await future.done;
+            return text; }}""",
+            code,
+        )
+        return answer.strip()
+
+    def save(self) -> dict[str, Any]:
+        """Save the notebook with the state of its widgets, and give what is on disk."""
+        self.page.evaluate(
+            """async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"""
+        )
+        saved: dict[str, Any] = json.loads((self._lab.work / self.name).read_text())
+        return saved
+
+    def close(self) -> None:
+        """End the kernel, and close the page."""
+        self.page.evaluate(f"async () => {_CONTEXT}.sessionContext.shutdown()")
+        self.page.context.close()
+
+
+@pytest.fixture
+def open_notebook(browser: Any, lab: Lab) -> Iterator[Callable[..., Notebook]]:
+    """Give what opens a notebook, of the folder or of some cells, and runs it."""
+    opened = []
+
+    def open_one(
+        name: str, cells: list[str] | None = None, *, width: int = 1280, dark: bool = False
+    ) -> Notebook:
+        if cells is not None:
+            lab.write(name, cells)
+        context = browser.new_context(
+            viewport={"width": width, "height": 2400},
+            color_scheme="dark" if dark else "light",
+        )
+        notebook = Notebook(context.new_page(), lab, name)
+        opened.append(notebook)
+        notebook.open()
+        if dark:
+            notebook.page.evaluate(
+                "async () => { await window.jupyterapp.commands.execute("
+                "'apputils:change-theme', {theme: 'JupyterLab Dark'}); }"
+            )
+        notebook.run()
+        return notebook
+
+    yield open_one
+    for notebook in opened:
+        notebook.close()
