@@ -248,7 +248,7 @@ def test_the_path_is_shown_as_it_will_be_sent(make: Make) -> None:
     listing.ids["count"].control.value = "20"
     assert listing.path == "/v1/user/7/monetary-account/42/payment?count=20"
     listing.ids["count"].control.value = "many"
-    assert listing.problems == ["count is a whole number."]
+    assert listing.problems == ["count is a whole number: pick one from the menu, or type it."]
 
 
 def test_a_picked_value_is_sent_without_what_explains_it(make: Make) -> None:

@@ -60,12 +60,12 @@ class Explorer(Panel):
         self.search = ipywidgets.Text(
             description="search",
             placeholder=f"words of a name, a path, a field: {len(operations())} operations",
-            layout={"width": "100%"},
+            layout={"width": "auto"},
         )
         self.search.observe(self.handler(lambda _: self._list()), "value")
         self.search.on_msg(self.handler(self._hear_key))
         self.matches = ipywidgets.Select(
-            rows=8, description="operations", layout={"width": "100%"}, options=[]
+            rows=8, description="operations", layout={"width": "auto"}, options=[]
         )
         self.matches.add_class("bunqkit-list")
         self.matches.observe(self.handler(lambda _: self._hear_match()), "value")
@@ -259,7 +259,7 @@ class Explorer(Panel):
         self._asked = call
         whom = f" to {', '.join(call.payees)}" if call.payees else ""
         self._read_back.value = (
-            '<div role="alert">'
+            '<div role="alert" class="question">'
             + empty_html(f"PRODUCTION: {_named(call)}{whom}, {self.form.path}.", "Is that right?")
             + "</div>"
         )

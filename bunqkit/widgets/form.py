@@ -162,7 +162,7 @@ class Form:
 
     def _make_json(self) -> ipywidgets.Textarea:
         made = ipywidgets.Textarea(
-            rows=10, layout={"width": "100%"}, placeholder="{}", description="body as JSON"
+            rows=10, layout={"width": "auto"}, placeholder="{}", description="body as JSON"
         )
         made.add_class("bunqkit-json")
         made.observe(self._desk.panel.handler(lambda _: self._hear_json()), "value")
@@ -172,12 +172,12 @@ class Form:
         needed = [name for name in self.operation.ids if name not in ("user_id", "account")]
         parts: list[ipywidgets.Widget] = [self._path]
         parts += [self._id_row(name) for name in needed]
-        if "account" in self.operation.ids:
-            parts.append(self._id_row("account"))
         if self.upload is not None:
             parts.append(self.upload.box)
         if self.body is not None:
             parts.append(self.body.box)
+        if "account" in self.operation.ids:
+            parts.append(self._id_row("account"))
         if self.operation.query:
             lines = [self._line(name).box for name in self.operation.query]
             parts.append(Fold("Paging and filters", self._desk.panel, lines))
@@ -268,8 +268,9 @@ class Form:
             leaf.note(objections.get(leaf.path) or " ".join(told))
         for name, line in self.ids.items():
             is_wrong = isinstance(line.value, str) and _is_number(name)
-            line.note(f"{name} is a whole number." if is_wrong else "")
-            wrong += [f"{name} is a whole number."] * is_wrong
+            said = f"{name} is a whole number: pick one from the menu, or type it."
+            line.note(said if is_wrong else "")
+            wrong += [said] * is_wrong
         self.problems = wrong
         inputs = [*(leaf.path for leaf in leaves), *self.ids]
         apart = [text for text in wrong if not any(_belongs(text, path) for path in inputs)]

@@ -84,7 +84,7 @@ class History:
         self.filter = ipywidgets.Text(description="filter", placeholder="words of name or call")
         self.filter.observe(panel.handler(lambda _: self._list()), "value")
         self.choice = ipywidgets.Select(
-            rows=6, description="calls", layout={"width": "100%"}, options=[]
+            rows=6, description="calls", layout={"width": "auto"}, options=[]
         )
         self.choice.add_class("bunqkit-list")
         self.choice.observe(panel.handler(lambda _: self._choose()), "value")

@@ -32,7 +32,7 @@ _PLACEHOLDERS = {
     "number": "a number",
     "decimal": "10.00",
 }
-_WIDE = {"width": "100%"}
+_WIDE = {"width": "auto"}
 _LABELLED = {"description_width": "200px"}
 
 

@@ -26,6 +26,26 @@ Handler = Callable[..., Any]
 _KEPT_ERRORS = 100
 _REDRAWN_EVERY_S = 0.1
 _ROWS = 50
+# What ipywidgets' own elements need beside the shared rules.
+_STYLE = """
+.bunqkit.jupyter-widgets{box-sizing:border-box;overflow:hidden auto}
+.bunqkit .bunqkit{border:0;padding:0;margin:0;background:none;max-width:none}
+.bunqkit .widget-html-content{line-height:1.5;min-width:0}
+.bunqkit .bunqkit-list select{font-family:var(--jp-code-font-family,monospace);white-space:pre}
+.bunqkit .bunqkit-list option{white-space:pre}
+.bunqkit .bunqkit-json textarea{font-family:var(--jp-code-font-family,monospace)}
+.bunqkit .bunqkit-fold>.widget-toggle-button{text-align:left;background:none;box-shadow:none;
+ color:inherit;padding:0 4px;font-weight:600}
+.bunqkit .bunqkit-group{border-left:2px solid var(--jp-border-color2,#9994);padding-left:8px;
+ margin:4px 0}
+.bunqkit .problem{color:var(--jp-error-color1,#b91c1c)}
+.bunqkit .problem::before{content:"\\2717\\00a0"}
+.bunqkit .question{border:2px solid #b91c1c;border-radius:4px;padding:4px 16px}
+.bunqkit code{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
+.bunqkit button:focus-visible,.bunqkit input:focus-visible,.bunqkit select:focus-visible,
+.bunqkit textarea:focus-visible,.bunqkit summary:focus-visible,.bunqkit [role=tab]:focus-visible,
+.bunqkit pre:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
+"""
 _AS_IT_CAME = "(as it came)"
 
 
@@ -74,7 +94,7 @@ class Panel(ipywidgets.VBox):
         self._environment = environment or self._environment
         (self.add_class if self._environment == "PRODUCTION" else self.remove_class)("production")
         self._head.value = (
-            f'<style>{stylesheet()}</style><div class="title">{badge(self._environment)}'
+            f'<style>{stylesheet()}{_STYLE}</style><div class="title">{badge(self._environment)}'
             f"{escape(self._title)} <small>{escape(beside)}</small></div>"
         )
 
