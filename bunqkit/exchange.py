@@ -94,12 +94,15 @@ class Exchange:
     may_reveal: bool = False
 
     @property
+    def is_sent(self) -> bool:
+        """Whether it was sent, and is no preview of what would be."""
+        return self.sent_at is not None or self.status != 0
+
+    @property
     def outcome(self) -> str:
         """What became of it, in a few words: ``200, verified``."""
-        if self.sent_at is None:
-            return "not sent"
         if not self.status:
-            return "no answer"
+            return "no answer" if self.is_sent else "not sent"
         if self.failure:
             return f"{self.status}, not to be believed"
         if self.is_verified:

@@ -17,7 +17,8 @@ _STYLE = """
 .bunqkit .title{font-weight:600;margin-bottom:8px}
 .bunqkit p{margin:8px 0;max-width:80ch;overflow-wrap:anywhere}
 .bunqkit dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:0}
-.bunqkit dt{opacity:.75;font-weight:400}.bunqkit dd{margin:0;overflow-wrap:anywhere}
+.bunqkit dt{opacity:.75;font-weight:400;float:none;width:auto;white-space:nowrap}
+.bunqkit dd{margin:0;padding:0;overflow-wrap:anywhere}
 .bunqkit .badge{border-radius:4px;padding:0 8px;margin-right:8px;font-weight:600;
  display:inline-block}
 .bunqkit .OFFLINE{background:#0f766e;color:#fff}.bunqkit .SANDBOX{background:#fbbf24;color:#1f1300}
@@ -40,12 +41,15 @@ _STYLE = """
  overflow-wrap:anywhere}
 .bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
 .bunqkit .copied{display:flex;flex-direction:row-reverse;align-items:flex-start;gap:8px}
+.bunqkit .copied button{font:inherit;color:inherit;background:none;border:1px solid
+ var(--jp-border-color1,#999);border-radius:4px;padding:0 8px;cursor:pointer}
 .bunqkit .copied pre{flex:1;user-select:all;-webkit-user-select:all}
 .bunqkit .json{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
 .bunqkit .json details,.bunqkit .json div{margin-left:16px}
 .bunqkit .json .key{opacity:.75}.bunqkit summary{cursor:pointer}
 """
 _OPEN_LEVELS = 3
+_SHORT_TREE = 4000
 
 
 def stylesheet() -> str:
@@ -96,7 +100,7 @@ def code_to_copy(text: str) -> str:
 
 
 def json_tree(value: Any, *, most: int = 2000) -> str:
-    """Give a JSON value as a tree that unfolds; the first levels are open.
+    """Give a JSON value as a tree that unfolds; the first levels are open, more if it is short.
 
     Parameters
     ----------
@@ -106,7 +110,8 @@ def json_tree(value: Any, *, most: int = 2000) -> str:
         How many leaves are shown; the number of the others is told.
     """
     left = [most]
-    tree = "".join(_branch("", value, 0, left))
+    is_short = len(json.dumps(value)) < _SHORT_TREE
+    tree = "".join(_branch("", value, -_OPEN_LEVELS if is_short else 0, left))
     more = f"<p>{-left[0]:,} more values are not shown here.</p>" if left[0] < 0 else ""
     return f'<div class="json">{tree}{more}</div>'
 

@@ -102,12 +102,14 @@ class Xray(Sheet):
     def _sections(self) -> list[Section]:
         exchange = self._exchange
         sections = [
-            Section("What was sent", self._sent()),
+            Section("What was sent" if exchange.is_sent else "What would be sent", self._sent()),
             Section("The token", [Words(line) for line in _explain_token(exchange)]),
             Section("The signature", self._signature()),
         ]
         if exchange.status:
             sections.append(Section("What came back", self._came()))
+        if not exchange.is_sent:
+            return sections
         sections += [
             Section("The check of the answer", self._check()),
             Section("Time, limits, attempts", self._time()),
