@@ -452,7 +452,7 @@ class Caller:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        def send(session: Session) -> Answer:
+        def send(session: Session, *earlier: Exchange) -> Answer:
             answer = self._client.request(
                 method,
                 path,
@@ -461,6 +461,7 @@ class Caller:
                 params=params,
                 headers=headers,
                 follow=lambda url: self._request("GET", url),
+                earlier=earlier,
             )
             if self.drift.is_on and answer.is_json:
                 self.drift.add(answer)
@@ -473,8 +474,9 @@ class Caller:
         except ApiError as error:
             if not session_ended(error):
                 raise
+            refused = error.exchange
         # Refused, so not carried out: with the next session it is sent again, once.
-        return send(self._sessions.current(but_not=session))
+        return send(self._sessions.current(but_not=session), refused)
 
     def _account_pages(self) -> Iterator[Answer]:
         return self.pages("monetary-account.list")

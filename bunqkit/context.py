@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bunqkit import handshake
 from bunqkit.caller import Caller
 from bunqkit.client import Client
-from bunqkit.errors import FieldError, SettingsError
+from bunqkit.errors import FieldError, SettingsError, StateError
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
 from bunqkit.redaction import Secret
@@ -29,6 +29,7 @@ from bunqkit.state import StateFile
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bunqkit.picture import HandshakePicture
     from bunqkit.sandbox import Bank
 
 _SUGAR_DADDY = "sugardaddy@bunq.com"
@@ -148,6 +149,23 @@ class Context(Caller):
         super().__init__(client, sessions, environment=settings.environment)
         self.settings = settings
         self.bank = bank
+
+    @property
+    def handshake(self) -> HandshakePicture:
+        """The three steps that led here: who sent what, which token came back, when it ends."""
+        from bunqkit.picture import HandshakePicture  # noqa: PLC0415 (who only calls needs none)
+
+        state, api_key = self._sessions.state, self.settings.api_key
+        if state is None or api_key is None:
+            raise StateError("The three steps have not been made yet. Make a call first.")
+        return HandshakePicture(
+            state,
+            environment=self.settings.environment,
+            base_url=str(self.settings.base_url),
+            api_key=api_key,
+            kept_in=self._sessions.kept_in,
+            now=self._sessions.now(),
+        )
 
     @property
     def client(self) -> Client:
