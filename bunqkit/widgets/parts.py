@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from bunqkit.errors import ApiError, Interrupted
-from bunqkit.look import badge, key_values, stylesheet
+from bunqkit.errors import BunqkitError
+from bunqkit.look import badge, error_card, stylesheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,7 @@ class Panel(ipywidgets.VBox):
     def show_error(self, error: BaseException) -> None:
         """Put an error on the screen, and keep it."""
         self.errors[:] = [*self.errors, error][-_KEPT_ERRORS:]
-        self._alert.value = f'<div role="alert">{error_html(error)}</div>'
+        self._alert.value = error_html(error)
 
     def clear_error(self) -> None:
         """Take the error from the screen; it stays in ``errors``."""
@@ -413,14 +413,9 @@ def empty_html(what: str, how: str) -> str:
 
 
 def error_html(error: BaseException) -> str:
-    """Give the card of an error: what happened, why, what to do, the response id."""
-    shown = getattr(error, "_repr_html_", None)
-    if shown is not None:
-        return str(shown())
-    if isinstance(error, KeyboardInterrupt | Interrupted):
-        told: Mapping[str, str] = {"Stopped": str(error) or "You stopped it."}
-    else:
-        told = {"What happened": str(error) or type(error).__name__}
-    if isinstance(error, ApiError) and error.response_id:
-        told = {**told, "Response id": error.response_id}
-    return f'<div class="error"><strong>{type(error).__name__}</strong>{key_values(told)}</div>'
+    """Give the card of an error, whoever raised it."""
+    if isinstance(error, BunqkitError):
+        return error._repr_html_()
+    if isinstance(error, KeyboardInterrupt):
+        return error_card("Stopped: you stopped it.", {})
+    return error_card(f"{type(error).__name__}: {error}", {})
