@@ -105,6 +105,17 @@ def test_enter_takes_the_first_match(explorer: Explorer) -> None:
     assert explorer.send_button.description == "Send payment.create"
 
 
+def test_letters_that_come_after_enter_count(explorer: Explorer) -> None:
+    """A front end holds letters back while the kernel is busy, and sends Enter at once."""
+    explorer.search.value = "pay"
+    explorer._hear_key(explorer.search, {"event": "submit"}, [])
+    explorer.search.value = "card list"
+    assert explorer.form.operation.name == "card.list"
+    explorer._entered_at -= 2
+    explorer.search.value = "payment list"
+    assert explorer.form.operation.name == "card.list"
+
+
 def test_enter_on_nothing_says_so(explorer: Explorer) -> None:
     """Words that fit nothing open no form."""
     explorer.search.value = "xyzzy plugh"

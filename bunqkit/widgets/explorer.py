@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from bunqkit.context import Context
 
 _LOOKED_UP = 200
+# While the kernel is busy a front end holds letters back, but not Enter: they come after it.
+_LATE_LETTERS_S = 1.0
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 
 
@@ -57,12 +60,13 @@ class Explorer(Panel):
         self._draft: Call | None = None
         self._asked: Call | None = None
         self._is_listing = False
+        self._entered_at = -_LATE_LETTERS_S
         self.search = ipywidgets.Text(
             description="search",
             placeholder=f"words of a name, a path, a field: {len(operations())} operations",
             layout={"width": "auto"},
         )
-        self.search.observe(self.handler(lambda _: self._list()), "value")
+        self.search.observe(self.handler(lambda _: self._hear_search()), "value")
         self.search.on_msg(self.handler(self._hear_key))
         self.matches = ipywidgets.Select(
             rows=8, description="operations", layout={"width": "auto"}, options=[]
@@ -161,8 +165,14 @@ class Explorer(Panel):
         self.matches.index = None
         self._is_listing = False
 
+    def _hear_search(self) -> None:
+        self._list()
+        if time.monotonic() - self._entered_at < _LATE_LETTERS_S:
+            self.enter()
+
     def _hear_key(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         if content.get("event") == "submit":
+            self._entered_at = time.monotonic()
             self.enter()
 
     def enter(self) -> None:
