@@ -176,12 +176,13 @@ class Caller:
         known = catalogue_operation(operation)
         fields = None if isinstance(body, bytes) else body
         arranged = self._arrange(known, own_id, given, fields)
-        if check and arranged.body is not None:
-            known.check(arranged.body)
+        sent = body if isinstance(body, bytes) else arranged.body
+        if check and sent is not None:
+            known.check(sent)
         return self._client.preview(
             known.method,
             arranged.path,
-            body if isinstance(body, bytes) else arranged.body,
+            sent,
             token=self.session.token,
             params=arranged.params,
             headers=headers,

@@ -107,13 +107,23 @@ def test_enter_takes_the_first_match(explorer: Explorer) -> None:
 
 def test_letters_that_come_after_enter_count(explorer: Explorer) -> None:
     """A front end holds letters back while the kernel is busy, and sends Enter at once."""
-    explorer.search.value = "pay"
-    explorer._hear_key(explorer.search, {"event": "submit"}, [])
+    submit = {"event": "submit"}
+    explorer._hear_key(explorer.search, submit, [])
+    explorer.search.value = "card"
+    explorer._hear_key(explorer.search, submit, [])
     explorer.search.value = "card list"
     assert explorer.form.operation.name == "card.list"
-    explorer._entered_at -= 2
     explorer.search.value = "payment list"
     assert explorer.form.operation.name == "card.list"
+
+
+def test_a_form_that_was_touched_stays(explorer: Explorer) -> None:
+    """Who types on in the search after filling something keeps what was filled in."""
+    explorer.search.value = "payment get"
+    explorer._hear_key(explorer.search, {"event": "submit"}, [])
+    explorer.form.ids["payment_id"].control.value = "5"
+    explorer.search.value = "payment get note"
+    assert explorer.form.call.given == {"payment_id": 5}
 
 
 def test_enter_on_nothing_says_so(explorer: Explorer) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from bunqkit.context import Context
 
 _LOOKED_UP = 200
-# While the kernel is busy a front end holds letters back, but not Enter: they come after it.
-_LATE_LETTERS_S = 1.0
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 
 
@@ -60,7 +57,7 @@ class Explorer(Panel):
         self._draft: Call | None = None
         self._asked: Call | None = None
         self._is_listing = False
-        self._entered_at = -_LATE_LETTERS_S
+        self._entered: str | None = None
         self.search = ipywidgets.Text(
             description="search",
             placeholder=f"words of a name, a path, a field: {len(operations())} operations",
@@ -167,13 +164,18 @@ class Explorer(Panel):
 
     def _hear_search(self) -> None:
         self._list()
-        if time.monotonic() - self._entered_at < _LATE_LETTERS_S:
+        if self._entered is not None and self.search.value.startswith(self._entered):
             self.enter()
+        else:
+            self._entered = None
 
     def _hear_key(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         if content.get("event") == "submit":
-            self._entered_at = time.monotonic()
-            self.enter()
+            # While the kernel is busy a front end holds letters back, but not Enter: what is
+            # typed on, until the form is touched, may be such letters.
+            self._entered = self.search.value
+            if self._entered:
+                self.enter()
 
     def enter(self) -> None:
         """Take the first match, as Enter in the search does."""
@@ -186,6 +188,7 @@ class Explorer(Panel):
 
     def _hear_match(self) -> None:
         if not self._is_listing and self.matches.value:
+            self._entered = None
             self._open(operation_named(self.matches.value))
 
     def _open(self, operation: Operation) -> None:
@@ -212,7 +215,7 @@ class Explorer(Panel):
     # The form and its buttons.
 
     def _hear_form(self) -> None:
-        self._draft = None
+        self._draft = self._entered = None
         self._withdraw()
         self._refresh()
 
