@@ -88,6 +88,8 @@ def test_the_search_shows_everything_and_narrows_as_one_types(explorer: Explorer
     labels = [label for label, _ in explorer.matches.options]
     assert labels[0] == "notification-filter-url"
     assert labels[1].split() == ["GET", "notification-filter-url.list"]
+    explorer.search.value = "payment get"
+    assert names(explorer)[0] == "payment.get"
     explorer.search.value = "q"
     assert all("q" in name for name in names(explorer))
 

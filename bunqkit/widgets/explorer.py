@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -368,11 +369,18 @@ def _followed(pages: Iterator[Answer], last: list[Answer], progress: Progress) -
         progress.advance(f"{rows:,} rows of {number} pages")
 
 
-def _ranked(words: str) -> list[Operation]:
-    """Operations that fit what was typed; of a word that has only begun, those that hold it."""
-    found = find(words)
-    text = "-".join(words.split()).casefold()
-    return found or [each for each in operations() if text in each.name]
+def _ranked(typed: str) -> list[Operation]:
+    """Operations that fit what was typed; of a word that has only begun, those that hold it.
+
+    Who types a whole name means it, even where one of its words is everywhere, as in payment.get.
+    """
+    text = _plain(typed)
+    found = find(typed) or [each for each in operations() if text in _plain(each.name)]
+    return sorted(found, key=lambda each: _plain(each.name) != text)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s._-]+", " ", name).strip().casefold()
 
 
 def _grouped(found: list[Operation]) -> Iterator[tuple[str, str]]:
