@@ -113,10 +113,10 @@ def test_letters_that_come_after_enter_count(explorer: Explorer) -> None:
     explorer._hear_key(explorer.search, submit, [])
     explorer.search.value = "card"
     explorer._hear_key(explorer.search, submit, [])
-    explorer.search.value = "card list"
-    assert explorer.form.operation.name == "card.list"
+    explorer.search.value = "card get"
+    assert explorer.form.operation.name == "card.get"
     explorer.search.value = "payment list"
-    assert explorer.form.operation.name == "card.list"
+    assert explorer.form.operation.name == "card.get"
 
 
 def test_a_form_that_was_touched_stays(explorer: Explorer) -> None:
