@@ -140,7 +140,8 @@ class Call:
         """Give what an unlock of it is bound to: ``up_to`` and ``to``."""
         bounds: dict[str, Any] = {}
         if self.operation.effect == "moves money":
-            bounds["up_to"] = f"{self.total:.2f}"
+            # A body that names no amount, such as the acceptance of a draft, can't be bounded.
+            bounds["up_to"] = f"{self.total:.2f}" if self.money else "any"
         if len(set(self.payees)) == 1:
             bounds["to"] = self.payees[0]
         return bounds
