@@ -66,9 +66,9 @@ class Call:
 
     @property
     def money(self) -> str:
-        """What it moves, as one reads it: ``EUR 10.00``; nothing if there is no amount."""
+        """What it moves, as one reads it: ``EUR 1,000.00``; nothing if there is no amount."""
         found = amounts_in(self.body)
-        return " and ".join(f"{currency} {value:.2f}" for value, currency in found)
+        return " and ".join(f"{currency} {value:,.2f}" for value, currency in found)
 
     @property
     def total(self) -> Decimal:

@@ -13,7 +13,8 @@ import ipywidgets
 from bunqkit.answer import Answer
 from bunqkit.catalogue import Operation, find, operations
 from bunqkit.catalogue import operation as operation_named
-from bunqkit.errors import ApiError, BunqkitError, FieldError, Interrupted
+from bunqkit.errors import ApiError, BunqkitError, CallError, FieldError, Interrupted
+from bunqkit.exchange import Exchange
 from bunqkit.outcome import add_reference
 from bunqkit.paging import frame_of_pages, say_completeness
 from bunqkit.widgets.calls import Call
@@ -95,8 +96,9 @@ class Explorer(Panel):
         fold = Fold("History", self, [self.history.box])
         self.body.children = [
             self.search, self.matches, self._place, self._actions, self._question,
-            self.results.box, fold,
+            self.outcome, self.results.box, fold,
         ]  # fmt: skip
+        self.children = (self._head, self.body)
         self._tell()
         self._list()
         self._withdraw()
@@ -312,13 +314,20 @@ class Explorer(Panel):
             entry.error = str(error) or "stopped"
             self._draft = None
             self.results.clear("Not done.")
-            if isinstance(error, ApiError) and error.exchange is not None:
-                entry.status = error.status
-                code = call.as_code(self._environment_name)
-                self.results.show_exchange(error.exchange, code, f"Refused, {error.status}")
+            exchange = self._exchange_of(error)
+            if exchange is not None:
+                entry.status = exchange.status or None
+                said = f"Refused, {error.status}" if isinstance(error, ApiError) else "Not done."
+                self.results.show_exchange(exchange, call.as_code(self._environment_name), said)
             raise
         finally:
             self.history.refresh()
+
+    def _exchange_of(self, error: BaseException) -> Exchange | None:
+        """Give what was sent when an error came, if anything was."""
+        last = self._bunq.exchanges[-1:]
+        is_last = isinstance(error, CallError) and bool(last) and last[0].path == error.path
+        return last[0] if is_last else None
 
     def _fetch(self) -> None:
         call = replace(self.form.call, every_page=True)

@@ -72,6 +72,8 @@ class Panel(ipywidgets.VBox):
         What handlers have raised, oldest first.
     progress
         Shown while something long runs.
+    outcome
+        Where errors and the progress are seen: at the end, or wherever a panel puts it in its body.
     """
 
     def __init__(self, title: str, environment: str, *, strict: bool = False) -> None:
@@ -85,7 +87,8 @@ class Panel(ipywidgets.VBox):
         self.body = ipywidgets.VBox()
         self._thread: threading.Thread | None = None
         self._raised: BaseException | None = None
-        super().__init__([self._head, self.body, self.progress, self._alert])
+        self.outcome = ipywidgets.VBox([self.progress, self._alert])
+        super().__init__([self._head, self.body, self.outcome])
         self.add_class("bunqkit")
         self.say()
 
@@ -214,7 +217,9 @@ class DataTable(ipywidgets.VBox):
         self._rows = ipywidgets.HTML()
         self._place = ipywidgets.HTML()
         self.sort_by = ipywidgets.Dropdown(description="Sort by", options=[_AS_IT_CAME])
-        self.descending = ipywidgets.Checkbox(description="descending", indent=False)
+        self.descending = ipywidgets.Checkbox(
+            description="descending", indent=False, layout={"width": "auto"}
+        )
         self.previous_button = panel.button("Previous rows", lambda: self._move(-_ROWS))
         self.next_button = panel.button("Next rows", lambda: self._move(_ROWS))
         for control in (self.sort_by, self.descending):

@@ -151,7 +151,7 @@ def test_what_goes_wrong_is_a_card(open_notebook: Open, tmp_path: Path) -> None:
     """A refused payment, and a connection that is cut: what, why, what to do."""
     notebook = start(open_notebook, "wrong")
     fill_payment(notebook, amount="900000.00")
-    press(notebook, "Send payment of EUR 900000.00")
+    press(notebook, "Send payment of EUR 900,000.00")
     card = notebook.page.locator(".bunqkit [role=alert]")
     card.wait_for()
     state(notebook, "Refused, 400")
