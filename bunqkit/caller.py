@@ -162,6 +162,54 @@ class Caller:
             known = catalogue_operation(operation.strip())
         return self._call_operation(known, *own_id, body=body, params=params, check=check, **given)
 
+    def preview(
+        self,
+        operation: str,
+        *own_id: object,
+        body: Mapping[str, Any] | bytes | None = None,
+        check: bool = True,
+        headers: Mapping[str, str] | None = None,
+        **given: Any,
+    ) -> Exchange:
+        """Give what ``call`` would send with the same arguments, byte for byte, and send nothing.
+
+        Parameters
+        ----------
+        operation, own_id, check, given
+            As for ``call``; the operation is one of the catalogue's.
+        body
+            The whole body, sent as it is, in place of its fields; of an upload, the file's bytes.
+        headers
+            Further headers, such as an upload's.
+
+        Returns
+        -------
+        Exchange
+            With neither an answer nor a time of sending: look at ``xray()``, ``as_curl()``.
+        """
+        given, body = conceal(given), conceal(body)
+        known = catalogue_operation(operation)
+        fields = None if isinstance(body, bytes) else body
+        arranged = self._arrange(known, own_id, given, fields)
+        sent = body if isinstance(body, bytes) else arranged.body
+        if check and sent is not None:
+            known.check(sent)
+        return self._client.preview(
+            known.method,
+            arranged.path,
+            sent,
+            token=self.session.token,
+            params=arranged.params,
+            headers=headers,
+        )
+
+    def find_account(self, named: int | str | None = None) -> Mapping[str, Any]:
+        """Give an account by id, IBAN or description; without a name the main one.
+
+        The main one is the oldest that is open; it is looked up once.
+        """
+        return self._account(named)
+
     def pages(self, operation: str, *own_id: object, **given: Any) -> Iterator[Answer]:
         """Give the pages of a list, newest first, each fetched when it is asked for.
 
@@ -266,13 +314,26 @@ class Caller:
 
         Source: bunq docs, "Attachments": PNG, JPEG and GIF; PDF works in practice.
         """
+        content, headers = read_upload(file, description=description, media_type=media_type)
+        return self.send_bytes(operation, content, headers, **given).first()
+
+    def send_bytes(
+        self, operation: str, content: bytes, headers: Mapping[str, str], **given: Any
+    ) -> Answer:
+        """Send bytes, which are what is signed, with the headers that say what they are.
+
+        Parameters
+        ----------
+        operation, given
+            As for ``upload``.
+        content, headers
+            As ``read_upload`` gives them.
+        """
         known = catalogue_operation(operation)
         if not known.sends_bytes:
             raise FieldError(f"{operation} takes no file. Use bunq.call({operation!r}).")
         arranged = self._arrange(known, (), given, None)
-        content, headers = read_upload(file, description=description, media_type=media_type)
-        answer = self._request("POST", arranged.path, content, known, headers=headers)
-        return answer.first()
+        return self._request("POST", arranged.path, content, known, headers=headers)
 
     def unlock(
         self,

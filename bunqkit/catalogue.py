@@ -183,6 +183,15 @@ class Operation:
         named = zip(self.ids, values, strict=True)
         return {name: unquote(value) for name, value in named if not _is_id(value)}
 
+    def lister(self, id_name: str) -> str | None:
+        """Give the name of the operation that lists what an id of the path may be, if there is one.
+
+        ``operation("payment.get").lister("payment_id")`` is ``payment.list``.
+        """
+        calls = _by_call()
+        prefixes = {name: prefix for prefix, name in self._ids()}
+        return calls.get(("GET", prefixes[id_name])) if id_name in prefixes else None
+
     def check(self, body: object) -> None:
         """Refuse a body that lacks a field, has one too many, or one of the wrong kind.
 
@@ -200,24 +209,28 @@ class Operation:
         CatalogueWarning
             For a value that is none of the known ones. Sets of values are open.
         """
-        wrong: list[str] = []
-        unusual: list[str] = []
-        if self.sends_bytes:
-            if not isinstance(body, (bytes, bytearray, memoryview)):
-                wrong = ["the body is a file's bytes, it has no fields"]
-        elif self.body is not None:
-            wrong, unusual = problems(
-                {} if body is None else body,
-                type_named(self.body),
-                type_named,
-                complete=self.method == "POST",
-            )
-        elif body and self.method != "PUT":
-            wrong = ["it has no fields"]
+        wrong, unusual = self.judge(body)
         if wrong:
             raise FieldError(f"{self.name}: {'; '.join(wrong)}", tuple(wrong))
         for each in unusual:
             warnings.warn(f"{self.name}: {each}", CatalogueWarning, stacklevel=2)
+
+    def judge(self, body: object) -> tuple[list[str], list[str]]:
+        """Say what :meth:`check` refuses in a body, and what it warns of; raise nothing.
+
+        Returns
+        -------
+        tuple of two lists of str
+            Sentences that begin with the path of their field: problems, then unknown values.
+        """
+        if self.sends_bytes:
+            is_file = isinstance(body, (bytes, bytearray, memoryview))
+            return ([] if is_file else ["the body is a file's bytes, it has no fields"]), []
+        if self.body is not None:
+            complete = self.method == "POST"
+            told = {} if body is None else body
+            return problems(told, type_named(self.body), type_named, complete=complete)
+        return (["it has no fields"] if body and self.method != "PUT" else []), []
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.method} {self.path}>"
@@ -384,6 +397,12 @@ def _by_any_name() -> dict[str, Operation]:
 
 
 @cache
+def _by_call() -> dict[tuple[str, str], str]:
+    """Names by method and path."""
+    return {(each.method, each.path): each.name for each in operations()}
+
+
+@cache
 def _by_shape() -> dict[tuple[str, int], list[tuple[list[str], Operation]]]:
     """Give the parts of each path with its operation, by method and length."""
     shapes: dict[tuple[str, int], list[tuple[list[str], Operation]]] = {}
@@ -503,7 +522,7 @@ def _id_text(value: Any) -> str:
 
 def _lister(method: str, prefix: str) -> str:
     """Where ids of a missing kind come from: what lists them, or else what makes them."""
-    calls = {(each.method, each.path): each.name for each in operations()}
+    calls = _by_call()
     if ("GET", prefix) in calls:
         return f"; {calls['GET', prefix]} lists them"
     if ("POST", prefix) in calls and method != "POST":

@@ -180,10 +180,7 @@ class Client:
                 f"{method} {below} was not sent: PRODUCTION is read-only. If you mean it, call it "
                 "by a context of bunqkit.connect(), inside bunq.unlock(...)."
             )
-        content = self._serialise(body)
-        if token is not None:
-            self._secrets |= {token}
-
+        prepare = self._preparing(method, below, body, token=token, params=params, headers=headers)
         pauses_s = [0.0]
         attempts = list(earlier)
         has_left = False
@@ -191,28 +188,19 @@ class Client:
         def send_once() -> Exchange:
             nonlocal has_left
             wait = self.limiter.wait(method, below)
-            ours = self._headers(method, content, is_json=not isinstance(body, bytes))
-            told = {**ours, **(headers or {})}
-            # Prepared without the session: no cookie of an answer is ever sent back.
-            prepared = requests.PreparedRequest()
-            prepared.prepare(
-                method,
-                f"{self.base_url}{below}",
-                params=params,
-                headers=told,
-                data=content,
-                auth=_Authentication(token),
-            )
+            prepared, asked = prepare()
             has_left = True
             try:
                 exchange = self._exchange(
                     prepared,
-                    token=token.kind if token else "",
-                    signed=content if told.get(_SIGNATURE, "") is ours.get(_SIGNATURE) else None,
-                    waited_s=wait.seconds,
-                    budget=wait.limit,
-                    paused_s=pauses_s[-1],
-                    earlier=attempts,
+                    replace(
+                        asked,
+                        waited_s=wait.seconds,
+                        budget=wait.limit,
+                        paused_s=pauses_s[-1],
+                        earlier=tuple(attempts),
+                    ),
+                    attempts,
                 )
                 _judge(exchange)
             except (ApiError, NoAnswerError):
@@ -240,6 +228,26 @@ class Client:
         if answer.is_json and is_enveloped:
             _ = answer.envelope
         return answer
+
+    def preview(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        *,
+        token: Secret | None = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Exchange:
+        """Give what ``request`` would send, byte for byte, and send nothing.
+
+        The name of the request, a header, is new for every call; all else is what would be sent,
+        since both are made by the same function.
+        """
+        _, unsent = self._preparing(
+            method, self._below(path), body, token=token, params=params, headers=headers
+        )()
+        return unsent
 
     def fresh(self) -> Client:
         """Give a client of the same bank, over the same connections, that has no keys yet."""
@@ -311,32 +319,63 @@ class Client:
             headers[_SIGNATURE] = self.key.sign(content)
         return headers
 
+    def _preparing(
+        self,
+        method: str,
+        below: str,
+        body: Mapping[str, Any] | bytes | None,
+        *,
+        token: Secret | None,
+        params: Mapping[str, str | int] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Callable[[], tuple[requests.PreparedRequest, Exchange]]:
+        """Serialise once; give what makes a request of it each time that it is sent."""
+        content = self._serialise(body)
+        if token is not None:
+            self._secrets |= {token}
+
+        def prepare() -> tuple[requests.PreparedRequest, Exchange]:
+            ours = self._headers(method, content, is_json=not isinstance(body, bytes))
+            told = {**ours, **(headers or {})}
+            # Prepared without the session: no cookie of an answer is ever sent back.
+            prepared = requests.PreparedRequest()
+            prepared.prepare(
+                method,
+                f"{self.base_url}{below}",
+                params=params,
+                headers=told,
+                data=content,
+                auth=_Authentication(token),
+            )
+            # OAuth has secrets in its query, and a URL is shown wherever a call is.
+            url = redact_query(str(prepared.url))
+            return prepared, Exchange(
+                method=str(prepared.method),
+                url=url,
+                path=url[len(self._origin) :],
+                request_headers=Headers(prepared.headers),
+                request_body=Body(_bytes_of(prepared)),
+                status=0,
+                answer_headers={},
+                answer_body=b"",
+                elapsed_s=0.0,
+                is_verified=False,
+                base_url=self.base_url,
+                token=token.kind if token else "",
+                signed=content if told.get(_SIGNATURE, "") is ours.get(_SIGNATURE) else None,
+                key=self.key.public if self.key else None,
+                bank_key=self.bank_key,
+                secrets=self._secrets,
+                may_reveal=self._may_reveal,
+            )
+
+        return prepare
+
     def _exchange(
-        self, prepared: requests.PreparedRequest, *, earlier: list[Exchange], **told: Any
+        self, prepared: requests.PreparedRequest, asked: Exchange, earlier: list[Exchange]
     ) -> Exchange:
         """Send once, and keep what was seen of it, whatever becomes of it."""
-        # OAuth has secrets in its query, and a URL is shown wherever a call is.
-        url = redact_query(str(prepared.url))
-        seen = Exchange(
-            method=str(prepared.method),
-            url=url,
-            path=url[len(self._origin) :],
-            request_headers=Headers(prepared.headers),
-            request_body=Body(_bytes_of(prepared)),
-            status=0,
-            answer_headers={},
-            answer_body=b"",
-            elapsed_s=0.0,
-            is_verified=False,
-            base_url=self.base_url,
-            key=self.key.public if self.key else None,
-            bank_key=self.bank_key,
-            sent_at=datetime.now(UTC),
-            secrets=self._secrets,
-            may_reveal=self._may_reveal,
-            earlier=tuple(earlier),
-            **told,
-        )
+        seen = replace(asked, sent_at=datetime.now(UTC))
         started = time.monotonic()
         try:
             seen = self._send(prepared, seen)

@@ -34,6 +34,11 @@ from bunqkit.advice import advise
 class BunqkitError(Exception):
     """The root: never raised itself, caught to catch all."""
 
+    def _repr_html_(self) -> str:
+        from bunqkit.look import error_card  # noqa: PLC0415 (front ends only)
+
+        return error_card(str(self) or type(self).__name__, {})
+
 
 class SettingsError(BunqkitError):
     """A setting is missing or wrong; the message names it, its place and the remedy."""

@@ -60,7 +60,7 @@ class Exchange:
     key, bank_key
         The public keys of both sides, as far as they were known.
     sent_at
-        When it was sent (UTC).
+        When it was sent (UTC); ``None`` if it was not, as in a preview.
     waited_s, budget
         How long the limiter kept it back, and by which limit: ``3 GET calls in 3 s``.
     paused_s, earlier
@@ -98,10 +98,15 @@ class Exchange:
     may_reveal: bool = False
 
     @property
+    def is_sent(self) -> bool:
+        """Whether it was sent, and is no preview of what would be."""
+        return self.sent_at is not None or self.status != 0
+
+    @property
     def outcome(self) -> str:
         """What became of it, in a few words: ``200, verified``."""
         if not self.status:
-            return "no answer"
+            return "no answer" if self.is_sent else "not sent"
         if self.failure:
             return f"{self.status}, not to be believed"
         if self.is_verified:
@@ -207,6 +212,17 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.path} -> {self.outcome}, {1000 * self.elapsed_s:.0f} ms>"
+
+    def _repr_html_(self) -> str:
+        from bunqkit.look import card, key_values, method_label  # noqa: PLC0415 (front ends only)
+
+        told = {
+            "answer": f"{self.outcome}, in {1000 * self.elapsed_s:.0f} ms",
+            "sent": f"{len(self.request_body):,} bytes",
+            "came": f"{len(self.answer_body):,} bytes",
+            "look inside": ".xray(), .as_curl(), .as_python(), .as_openssl()",
+        }
+        return card(f"{method_label(self.method)}{escape(self.path)}", key_values(told))
 
 
 class Exchanges(Sequence[Exchange]):

@@ -179,13 +179,23 @@ class Guard:
         return next((each for each in self._permits if told.is_covered_by(each)), None)
 
 
+def amounts_in(body: object) -> list[tuple[Decimal, str]]:
+    """Give every amount in a body with its currency, at any depth."""
+    return list(_amounts(body))
+
+
+def payees_in(body: object) -> list[str]:
+    """Give the value of every counterparty in a body, at any depth."""
+    return list(_payees(body))
+
+
 class _Told:
     """What a call says that it would do: its operation, its amounts, its payees."""
 
     def __init__(self, operation: Operation | None, body: object) -> None:
         self.operation = operation
-        self.amounts = list(_amounts(body))
-        self.payees = list(_payees(body))
+        self.amounts = amounts_in(body)
+        self.payees = payees_in(body)
         self.total = sum((value for value, _ in self.amounts), Decimal(0))
         self.moves_money = operation is not None and operation.effect == "moves money"
 

@@ -5,8 +5,10 @@ Colours come from the front end, with a fallback; every text is escaped here or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from typing import Any
 
 _STYLE = """
 .bunqkit{color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));max-width:100ch;
@@ -15,7 +17,8 @@ _STYLE = """
 .bunqkit .title{font-weight:600;margin-bottom:8px}
 .bunqkit p{margin:8px 0;max-width:80ch;overflow-wrap:anywhere}
 .bunqkit dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:0}
-.bunqkit dt{opacity:.75;font-weight:400}.bunqkit dd{margin:0;overflow-wrap:anywhere}
+.bunqkit dt{opacity:.75;font-weight:400;float:none;width:auto;white-space:nowrap}
+.bunqkit dd{margin:0;padding:0;overflow-wrap:anywhere}
 .bunqkit .badge{border-radius:4px;padding:0 8px;margin-right:8px;font-weight:600;
  display:inline-block}
 .bunqkit .OFFLINE{background:#0f766e;color:#fff}.bunqkit .SANDBOX{background:#fbbf24;color:#1f1300}
@@ -39,7 +42,22 @@ _STYLE = """
  outline:2px solid #d55e00;border-radius:2px}
 .bunqkit pre{font-family:var(--jp-code-font-family,monospace);margin:4px 0;white-space:pre-wrap;
  overflow-wrap:anywhere}
+.bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
+.bunqkit .copied{display:flex;flex-direction:row-reverse;align-items:flex-start;gap:8px}
+.bunqkit .copied button{font:inherit;color:inherit;background:none;border:1px solid
+ var(--jp-border-color1,#999);border-radius:4px;padding:0 8px;cursor:pointer}
+.bunqkit .copied pre{flex:1;user-select:all;-webkit-user-select:all}
+.bunqkit .json{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
+.bunqkit .json details,.bunqkit .json div{margin-left:16px}
+.bunqkit .json .key{opacity:.75}.bunqkit summary{cursor:pointer}
 """
+_OPEN_LEVELS = 3
+_SHORT_TREE = 4000
+
+
+def stylesheet() -> str:
+    """Give the rules that all parts share, for a ``<style>`` element; a card brings its own."""
+    return _STYLE
 
 
 def badge(environment: str) -> str:
@@ -73,6 +91,32 @@ def table(header: Sequence[str], rows_html: Sequence[Sequence[str]]) -> str:
 def code(text: str) -> str:
     """Give a piece of code."""
     return f"<pre>{escape(text)}</pre>"
+
+
+def code_to_copy(text: str) -> str:
+    """Give a piece of code with a button that copies it; one click into it selects it."""
+    return (
+        '<div class="copied"><button type="button" onclick="navigator.clipboard.writeText('
+        f'this.nextElementSibling.textContent)">Copy</button><pre tabindex="0">{escape(text)}'
+        "</pre></div>"
+    )
+
+
+def json_tree(value: Any, *, most: int = 2000) -> str:
+    """Give a JSON value as a tree that unfolds; the first levels are open, more if it is short.
+
+    Parameters
+    ----------
+    value
+        What ``json.loads`` gives; secrets have been taken out of it.
+    most
+        How many leaves are shown; the number of the others is told.
+    """
+    left = [most]
+    is_short = len(json.dumps(value)) < _SHORT_TREE
+    tree = "".join(_branch("", value, -_OPEN_LEVELS if is_short else 0, left))
+    more = f"<p>{-left[0]:,} more values are not shown here.</p>" if left[0] < 0 else ""
+    return f'<div class="json">{tree}{more}</div>'
 
 
 def paragraph(text: str) -> str:
@@ -139,7 +183,7 @@ def error_card(what: str, told: Mapping[str, str], *, response_id: str | None = 
     Parameters
     ----------
     what
-        What happened, and to which thing.
+        What happened, and to which thing; its first sentence stands out.
     told
         Names and sentences, in the order of reading.
     response_id
@@ -150,7 +194,9 @@ def error_card(what: str, told: Mapping[str, str], *, response_id: str | None = 
         if response_id
         else ""
     )
-    body = f"<p><strong>{escape(what)}</strong></p>{key_values(told)}{trace}"
+    first, stop, rest = what.partition(". ")
+    head = f"<p><strong>{escape(first + stop.strip())}</strong> {escape(rest)}</p>"
+    body = f"{head}{key_values(told)}{trace}"
     return card("", f'<div class="error" role="alert">{body}</div>')
 
 
@@ -165,3 +211,22 @@ def fold(title: str, body_html: str, *, is_open: bool = False) -> str:
     """Give a part that opens when its title is chosen; the body is HTML of other parts."""
     opened = " open" if is_open else ""
     return f"<details{opened}><summary>{escape(title)}</summary>{body_html}</details>"
+
+
+def _branch(name: str, value: Any, depth: int, left: list[int]) -> Iterator[str]:
+    key = f'<span class="key">{escape(name)}</span> ' if name else ""
+    if isinstance(value, dict):
+        inner: list[tuple[str, Any]] = [(str(each), value[each]) for each in value]
+        size = f"{{{len(inner)}}}"
+    elif isinstance(value, list):
+        inner = [(str(at), each) for at, each in enumerate(value)]
+        size = f"[{len(inner)}]"
+    else:
+        left[0] -= 1
+        if left[0] >= 0:
+            yield f"<div>{key}{escape(json.dumps(value, ensure_ascii=False))}</div>"
+        return
+    branches = "".join(part for each in inner for part in _branch(*each, depth + 1, left))
+    if branches or left[0] >= 0:
+        is_open = " open" if depth < _OPEN_LEVELS else ""
+        yield f"<details{is_open}><summary>{key}{size}</summary>{branches}</details>"

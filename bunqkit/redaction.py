@@ -122,6 +122,11 @@ def shorten(text: str) -> str:
     return prefix + text[len(prefix) : len(prefix) + shown] + MASK
 
 
+def is_secret_field(name: str) -> bool:
+    """Whether the value of a field of this name opens something."""
+    return name in _SECRET_FIELDS
+
+
 def redact(json_value: Any) -> Any:
     """Give a copy of a JSON value in which every secret field is shortened.
 
@@ -130,7 +135,7 @@ def redact(json_value: Any) -> Any:
     """
     if isinstance(json_value, dict):
         return {
-            name: _masked(inner) if name in _SECRET_FIELDS else redact(inner)
+            name: _masked(inner) if is_secret_field(name) else redact(inner)
             for name, inner in json_value.items()
         }
     if isinstance(json_value, list):

@@ -16,6 +16,7 @@ from bunqkit.headings import CENTS, describe_columns
 from bunqkit.look import card
 from bunqkit.money import minor_units
 from bunqkit.paging import say_completeness
+from bunqkit.redaction import redact
 
 _LONGEST = 40
 _STYLE = """
@@ -28,7 +29,12 @@ _STYLE = """
 
 
 def show(
-    frame: pd.DataFrame, *, rows: int = 200, zone: str = "UTC", searchable: bool = False
+    frame: pd.DataFrame,
+    *,
+    rows: int = 200,
+    zone: str = "UTC",
+    searchable: bool = False,
+    said: str = "",
 ) -> View:
     """Give a view of a table that reads like a bank statement.
 
@@ -42,13 +48,15 @@ def show(
         The zone in which times are shown, such as ``Europe/Amsterdam``.
     searchable
         Whether it can be sorted and searched in a notebook, by itables.
+    said
+        What the line below says; by default how many rows there are, and whether that is all.
 
     Returns
     -------
     View
         Shows itself: amounts with sign and the decimals of their currency, long texts cut (the
-        whole stands in the title), columns that hold nothing left out, and how many of how many
-        rows there are.
+        whole stands in the title), columns that hold nothing left out, secrets masked, and how
+        many of how many rows there are.
 
     Raises
     ------
@@ -63,13 +71,23 @@ def show(
         raise FrameError(f"There is no zone {zone!r}. Write one as Europe/Amsterdam.") from error
     if searchable:
         _itables()
-    return View(frame, rows=rows, zone=zone, searchable=searchable)
+    return View(frame, rows=rows, zone=zone, searchable=searchable, said=said)
+
+
+def sort_rows(frame: pd.DataFrame, column: str, *, descending: bool = False) -> pd.DataFrame:
+    """Give the rows sorted by one column, missing values last; unlike values sort as texts."""
+    try:
+        return frame.sort_values(column, ascending=not descending, kind="stable")
+    except TypeError:
+        return frame.sort_values(column, ascending=not descending, kind="stable", key=_as_texts)
 
 
 class View:
     """What :func:`show` gives; show it in a notebook, or print it."""
 
-    def __init__(self, frame: pd.DataFrame, *, rows: int, zone: str, searchable: bool) -> None:
+    def __init__(
+        self, frame: pd.DataFrame, *, rows: int, zone: str, searchable: bool, said: str = ""
+    ) -> None:
         part = frame.head(rows)
         told = describe_columns(frame).set_index("column")
         self._searchable = searchable
@@ -80,7 +98,7 @@ class View:
             # Whole cents say again what the amount beside them says.
             if not part[name].isna().all() and unit != CENTS:
                 self._add(str(name), part, unit, zone)
-        self._said = say_completeness(frame, has_pages=False)
+        self._said = said or say_completeness(frame, has_pages=False)
         if len(part) < len(frame):
             self._said = f"{len(part):,} of {self._said}"
 
@@ -103,7 +121,7 @@ class View:
                 for value, currency in zip(values, currencies, strict=True)
             ]
         else:
-            texts = ["" if _is_missing(value) else str(value) for value in values]
+            texts = [_text(name, value) for value in values]
         if unit not in ("UTC", "") or pd.api.types.is_numeric_dtype(values.dtype):
             self._numbers.add(title)
         self._texts[title] = texts
@@ -118,11 +136,15 @@ class View:
             lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)] + lines
         return "\n".join(lines)
 
+    def html(self) -> str:
+        """Give the table and the line below it, for a place that has a frame already."""
+        return f"<style>{_STYLE}</style>{self._table()}<p>{escape(self._said)}</p>"
+
     def _repr_html_(self) -> str:
-        said = f"<p>{escape(self._said)}</p>"
         if self._searchable:
-            return card("", str(_itables().to_html_datatable(self.texts)) + said)
-        return card("", f"<style>{_STYLE}</style>{self._table()}{said}")
+            table = str(_itables().to_html_datatable(self.texts))
+            return card("", f"{table}<p>{escape(self._said)}</p>")
+        return card("", self.html())
 
     def _table(self) -> str:
         kinds = {title: ' class="number"' * (title in self._numbers) for title in self._texts}
@@ -179,6 +201,18 @@ def _amount(value: Any, currency: Any, *, is_cents: bool) -> str:
     number = Decimal(str(value)).scaleb(-decimals) if is_cents else value
     # A view rounds to what the currency has; the table still holds all of it.
     return f"{number:+,.{decimals}f}"
+
+
+def _text(name: str, value: Any) -> str:
+    if _is_missing(value):
+        return ""
+    # A list or an object may hold a secret deep inside; a column is one by its last segment.
+    shown = redact({name.rpartition(".")[2]: value})
+    return str(next(iter(shown.values())))
+
+
+def _as_texts(values: pd.Series[Any]) -> pd.Series[Any]:
+    return values.map(str, na_action="ignore")
 
 
 def _is_missing(value: Any) -> bool:

@@ -95,21 +95,23 @@ class Xray(Sheet):
         self._exchange = exchange
         self._reveal = reveal
         self._given = signed
+        took = f", {_time(exchange.elapsed_s)}" if exchange.is_sent else ""
         super().__init__(
-            f"{exchange.method} {exchange.path} -> {exchange.outcome}, {_time(exchange.elapsed_s)}",
-            self._sections(),
+            f"{exchange.method} {exchange.path} -> {exchange.outcome}{took}", self._sections()
         )
 
     def _sections(self) -> list[Section]:
         exchange = self._exchange
         sections = [
             *self._refusal(),
-            Section("What was sent", self._sent()),
+            Section("What was sent" if exchange.is_sent else "What would be sent", self._sent()),
             Section("The token", [Words(line) for line in _explain_token(exchange)]),
             Section("The signature", self._signature()),
         ]
         if exchange.status:
             sections.append(Section("What came back", self._came()))
+        if not exchange.is_sent:
+            return sections
         sections += [
             Section("The check of the answer", self._check()),
             Section("Time, limits, attempts", self._time()),
