@@ -1,4 +1,4 @@
-"""``bunqkit tour`` and ``bunqkit sandbox``."""
+"""``bunqkit tour``, ``sandbox``, ``notebooks`` and ``lab``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
 
             show_tour(chosen.environment)
+        elif chosen.command in ("notebooks", "lab"):
+            from bunqkit.course import copy_notebooks, open_lab  # noqa: PLC0415 (as above)
+
+            copied = copy_notebooks(chosen.folder)
+            sys.stdout.write(f"{copied}\n")
+            if chosen.command == "lab":
+                return open_lab(chosen.folder)
         else:
             _serve(chosen)
     except BunqkitError as error:
@@ -43,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     tour.add_argument(
         "--environment", default="OFFLINE", type=str.upper, choices=("OFFLINE", "SANDBOX")
     )
+    for name, told in (
+        ("notebooks", "copy the course into a folder; what you have changed there stays"),
+        ("lab", "copy the course, and open it in JupyterLab"),
+    ):
+        course = commands.add_parser(name, help=told)
+        course.add_argument("folder", nargs="?", default="bunqkit-course", help="(%(default)s)")
     sandbox = commands.add_parser("sandbox", help="serve the offline bank until interrupted")
     sandbox.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     sandbox.add_argument("--port", default=8080, type=int, help="0 takes a free one (%(default)s)")

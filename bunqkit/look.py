@@ -182,3 +182,9 @@ def _branch(name: str, value: Any, depth: int, left: list[int]) -> Iterator[str]
     if branches or left[0] >= 0:
         is_open = " open" if depth < _OPEN_LEVELS else ""
         yield f"<details{is_open}><summary>{key}{size}</summary>{branches}</details>"
+
+
+def fold(title: str, body_html: str, *, is_open: bool = False) -> str:
+    """Give a part that opens when its title is chosen; the body is HTML of other parts."""
+    opened = " open" if is_open else ""
+    return f"<details{opened}><summary>{escape(title)}</summary>{body_html}</details>"

@@ -45,7 +45,7 @@ class Notification:
 
 
 class Receiver:
-    """Listens on this machine from ``with`` on, and verifies whatever comes.
+    """Listens on this machine from ``open()`` or ``with`` on, and verifies whatever comes.
 
     Parameters
     ----------
@@ -79,15 +79,21 @@ class Receiver:
         self._server.daemon_threads = True
         self.url = f"http://{host}:{self._server.server_port}/"
 
-    def __enter__(self) -> Self:
-        """Begin to listen."""
+    def open(self) -> Self:
+        """Begin to listen; ``with`` does it too."""
         threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True).start()
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def close(self) -> None:
         """Listen no more; what was received stays."""
         self._server.shutdown()
         self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def filters(self, *categories: str) -> list[dict[str, str]]:
         """Give the ``notification_filters`` that have these categories sent here."""

@@ -1,0 +1,73 @@
+"""Lesson 8: files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bunqkit.errors import ApiError
+from bunqkit.exercises.exercise import Exercise, equals
+
+if TYPE_CHECKING:
+    from bunqkit.context import Context
+
+
+def _sum_of_statement(bunq: Context) -> int:
+    made = bunq.call("customer-statement.list").items[0]
+    account = int(bunq.accounts()["id"].min())
+    payments = bunq.payments(since=made["date_start"], account=account)
+    return int(payments["amount_cents"].sum())
+
+
+def _judge_upload(answer: object, bunq: Context) -> str | None:
+    try:
+        found = bunq.call("attachment-public.get", answer).item
+    except ApiError:
+        return f"There is no public attachment {answer!r}."
+    name = found["attachment"]["description"]
+    return None if name == "my square" else f"It is called {name!r}."
+
+
+def _judge_note(answer: object, bunq: Context) -> str | None:
+    for payment in bunq.call("payment.list").items:
+        for note in bunq.call("payment.note-text.list", payment_id=payment["id"]).items:
+            if note["content"] == answer:
+                return None
+    return "None of the last payments has this text."
+
+
+EXERCISES = (
+    Exercise(
+        "8.1",
+        hint="Take the points away, make the comma a point, and use Decimal; then times 100.",
+        solution=(
+            "from decimal import Decimal\n"
+            'texts = statement["Amount"].str.replace(".", "").str.replace(",", ".")\n'
+            "answer = int(100 * sum(Decimal(text) for text in texts))"
+        ),
+        wrong="answer = 0.5",
+        judge=equals(_sum_of_statement),
+    ),
+    Exercise(
+        "8.2",
+        hint="bunq.upload(...) stands above; the answer's uuid is the one.",
+        solution=(
+            "made = bunq.upload(\n"
+            '    "attachment-public.create", picture, description="my square",'
+            ' media_type="image/png"\n'
+            ")\n"
+            'answer = made["uuid"]'
+        ),
+        wrong='answer = avatar["uuid"]',
+        judge=_judge_upload,
+    ),
+    Exercise(
+        "8.3",
+        hint="payment.note-text.create takes payment_id and content.",
+        solution=(
+            'answer = "It was green"\n'
+            'bunq.call("payment.note-text.create", payment_id=payment["id"], content=answer)'
+        ),
+        wrong='answer = "never written"',
+        judge=_judge_note,
+    ),
+)

@@ -1,0 +1,70 @@
+"""The course is in the package, and a copy of it never costs a reader their work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bunqkit import SettingsError
+from bunqkit.cli import main
+from bunqkit.course import copy_notebooks, open_lab
+
+NAMES = sorted(path.name for path in (Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+def test_all_lessons_are_copied(tmp_path: Path) -> None:
+    """Into a folder that need not be there."""
+    copied = copy_notebooks(tmp_path / "a" / "course")
+    assert sorted(path.name for path in copied.folder.iterdir()) == NAMES == list(copied.written)
+
+
+def test_a_readers_work_stays(tmp_path: Path) -> None:
+    """What is there is left as it is, and named if it differs."""
+    copy_notebooks(tmp_path)
+    mine = tmp_path / NAMES[0]
+    mine.write_text("my answers")
+    (tmp_path / NAMES[-1]).unlink()
+    copied = copy_notebooks(tmp_path)
+    assert mine.read_text() == "my answers"
+    assert (copied.written, copied.kept) == ((NAMES[-1],), (NAMES[0],))
+    assert f"1 of yours left as they are ({NAMES[0]})" in str(copied)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """One line that says which."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="file/course"):
+        copy_notebooks(tmp_path / "file" / "course")
+
+
+def test_the_command_copies(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """``bunqkit notebooks FOLDER`` says where they are."""
+    assert main(["notebooks", str(tmp_path)]) == 0
+    assert f"The course is in {tmp_path}: {len(NAMES)} notebooks copied" in capsys.readouterr().out
+
+
+def test_lab_is_missed_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without JupyterLab the extra is named."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"bunqkit\[lab\]"):
+        open_lab(tmp_path)
+
+
+def test_the_wheel_has_the_course(tmp_path: Path) -> None:
+    """Who installs the package has the lessons."""
+    pytest.importorskip("hatchling", reason="hatchling builds the wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=Path(__file__).parent.parent,
+        env={**os.environ},
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {f"bunqkit/notebooks/{name}" for name in NAMES} <= set(names)
