@@ -208,17 +208,7 @@ class Caller:
         BadAnswerError
             If the bank leads back to a page that came before.
         """
-        known = _find_known(operation)
-        if known is not None and known.is_paged:
-            given.setdefault("count", _PAGE)
-        page: Answer | None = self.call(operation, *own_id, **given)
-        seen = set()
-        while page is not None:
-            if page.exchange.path in seen:
-                raise page.exchange.unusable("its page of older items is one that came before")
-            seen.add(page.exchange.path)
-            yield page
-            page = page.older()
+        return self._pages(operation, *own_id, is_read=True, **given)
 
     def frame(
         self,
@@ -242,7 +232,8 @@ class Caller:
         Returns
         -------
         DataFrame
-            As ``to_frame`` gives it; ``attrs["bunqkit"]`` says whether it is complete.
+            As ``to_frame`` gives it; ``attrs["bunqkit"]`` says whether it is complete, and so does
+            a line, which goes to the screen when all is there.
 
         Raises
         ------
@@ -252,9 +243,14 @@ class Caller:
         from bunqkit.paging import frame_of_pages  # noqa: PLC0415 (pandas when first used)
 
         known = _find_known(operation)
-        pages = self.pages(operation, *own_id, **given)
-        name = None if known is None else known.name
-        return frame_of_pages(pages, operation=name, money=money, max_rows=max_rows)
+        pages = self._pages(operation, *own_id, is_read=False, **given)
+        return frame_of_pages(
+            pages,
+            operation=None if known is None else known.name,
+            money=money,
+            max_rows=max_rows,
+            is_said=True,
+        )
 
     def download(self, operation: str, *own_id: object, **given: Any) -> Content:
         """Get a file's bytes, which show themselves: ``download("attachment.content", 7)``.
@@ -451,6 +447,7 @@ class Caller:
         *,
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
+        is_read: bool = True,
     ) -> Answer:
         def send(session: Session) -> Answer:
             answer = self._client.request(
@@ -461,6 +458,7 @@ class Caller:
                 params=params,
                 headers=headers,
                 follow=lambda url: self._request("GET", url),
+                is_enveloped=is_read,
             )
             if self.drift.is_on and answer.is_json:
                 self.drift.add(answer)
@@ -476,11 +474,27 @@ class Caller:
         # Refused, so not carried out: with the next session it is sent again, once.
         return send(self._sessions.current(but_not=session))
 
-    def _account_pages(self) -> Iterator[Answer]:
-        return self.pages("monetary-account.list")
+    def _pages(
+        self, operation: str, *own_id: object, is_read: bool, **given: Any
+    ) -> Iterator[Answer]:
+        """Give the pages of a list; whoever takes them unread reads them himself."""
+        known = _find_known(operation)
+        if known is not None and known.is_paged:
+            given.setdefault("count", _PAGE)
+        # The first is read in any case: its ids are noted.
+        page: Answer | None = self.call(operation, *own_id, **given)
+        seen = set()
+        while page is not None:
+            if page.exchange.path in seen:
+                raise page.exchange.unusable("its page of older items is one that came before")
+            seen.add(page.exchange.path)
+            yield page
+            url = page.older_url
+            page = self._request("GET", url, is_read=is_read) if url else None
 
     def _accounts(self) -> list[dict[str, Any]]:
-        self._known_accounts = [account for page in self._account_pages() for account in page.items]
+        pages = self.pages("monetary-account.list")
+        self._known_accounts = [account for page in pages for account in page.items]
         return self._known_accounts
 
     def _account(self, named: object) -> Mapping[str, Any]:

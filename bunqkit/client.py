@@ -141,7 +141,8 @@ class Client:
         follow
             Fetches the pages beside this one; this client with the same token by default.
         is_enveloped
-            Whether JSON must come in the API's envelope; OAuth's token does not.
+            Whether JSON must come in the API's envelope. OAuth's token does not; and of a page that
+            is given on to a quicker reader, that one will find out.
 
         Raises
         ------
