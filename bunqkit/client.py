@@ -217,6 +217,54 @@ class Client:
         )()
         return unsent
 
+    def replay(self, exchange: Exchange, body: bytes) -> Exchange:
+        """Send a captured call once more, with another body under the same token and signature.
+
+        Parameters
+        ----------
+        exchange
+            A call of this client.
+        body
+            What is sent in place of its body.
+
+        Returns
+        -------
+        Exchange
+            What came back, whatever it is; nothing is tried a second time.
+
+        Raises
+        ------
+        NoAnswerError, SignatureError
+            As for ``request``.
+        """
+        self.limiter.wait(exchange.method, self._below(exchange.path.partition("?")[0]))
+        headers = {**exchange.request_headers, "X-Bunq-Client-Request-Id": str(uuid.uuid4())}
+        headers.pop("Content-Length", None)
+        prepared = self._http.prepare_request(
+            requests.Request(
+                exchange.method,
+                f"{self._origin}{exchange.path}",
+                headers=headers,
+                data=body,
+                auth=_Authentication(None),
+            )
+        )
+        asked = replace(
+            exchange,
+            request_headers=Headers(prepared.headers),
+            request_body=Body(body),
+            status=0,
+            answer_headers={},
+            answer_body=b"",
+            elapsed_s=0.0,
+            is_verified=False,
+            waited_s=0.0,
+            paused_s=0.0,
+            earlier=(),
+            failure="",
+        )
+        return self._exchange(prepared, asked, [])
+
     def without_keys(self, base_url: str) -> Client:
         """Give a client of another address, by the same way, that knows no keys of either side.
 

@@ -69,13 +69,7 @@ def connect(
     )
     if bank is not None or settings.base_url is None:
         return _connect_here(settings, bank, api_key)
-    client = Client(
-        settings.base_url,
-        language=settings.language,
-        limiter=_limiter(settings),
-        retries=Retries(),
-        may_reveal=settings.environment == "OFFLINE",
-    )
+    client = make_client(settings)
     if settings.api_key is None:
         key = handshake.create_sandbox_user(client)
         path = write_api_key(key, settings.env_file)
@@ -93,6 +87,35 @@ def connect(
     return Context(settings, client, sessions)
 
 
+def make_client(settings: Settings, bank: Bank | None = None) -> Client:
+    """Give a client of the bank that the settings name, or of one in this process; no keys yet.
+
+    Parameters
+    ----------
+    settings
+        Environment, address and language.
+    bank
+        An offline bank in this process, in place of the address.
+    """
+    if bank is None:
+        return Client(
+            str(settings.base_url),
+            language=settings.language,
+            limiter=_limiter(settings),
+            retries=Retries(),
+            may_reveal=settings.environment == "OFFLINE",
+        )
+    from bunqkit.sandbox import doors  # noqa: PLC0415 (a key at bunq needs no bank)
+
+    return Client(
+        doors.BASE_URL,
+        transport=doors.InProcess(bank),
+        language=settings.language,
+        retries=Retries(),
+        may_reveal=True,
+    )
+
+
 def _limiter(settings: Settings) -> Limiter:
     """Give bunq's limits for bunq; an offline bank that somebody serves says its own."""
     if settings.environment == "OFFLINE":
@@ -104,23 +127,17 @@ def _limiter(settings: Settings) -> Limiter:
 
 def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret | None) -> Context:
     """Open an account at a bank in this process; no state is read or written."""
-    from bunqkit.sandbox import Bank, doors  # noqa: PLC0415 (a key at bunq needs no bank)
+    from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)
 
     own_bank = bank or Bank()
-    client = Client(
-        doors.BASE_URL,
-        transport=doors.InProcess(own_bank),
-        language=settings.language,
-        retries=Retries(),
-        may_reveal=True,
-    )
+    client = make_client(settings, own_bank)
     if bank is None:
         key = own_bank.demo_key
     elif api_key is None:
         key = handshake.create_sandbox_user(client)
     else:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
-    settings = replace(settings, api_key=key, base_url=doors.BASE_URL)
+    settings = replace(settings, api_key=key, base_url=client.base_url)
     sessions = Sessions(settings, client, None, clock=own_bank.clock.now)
     sessions.current()
     return Context(settings, client, sessions, bank=own_bank)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
@@ -190,9 +190,15 @@ class Exchanges(Sequence[Exchange]):
         self._kept: deque[Exchange] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
+        self._watchers: list[Callable[[Exchange], object]] = []
+
+    def watch(self, watcher: Callable[[Exchange], object]) -> Callable[[], None]:
+        """Have something told of every call from now on; give what ends that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
 
     def add(self, exchange: Exchange) -> None:
-        """Keep one more, and let go of the oldest."""
+        """Keep one more, let go of the oldest, and tell who watches."""
         with self._lock:
             self._kept.append(exchange)
             self._bytes += _size(exchange)
@@ -200,6 +206,8 @@ class Exchanges(Sequence[Exchange]):
                 len(self._kept) > self._most or self._bytes > self._most_bytes
             ):
                 self._bytes -= _size(self._kept.popleft())
+        for watcher in list(self._watchers):
+            watcher(exchange)
 
     @overload
     def __getitem__(self, at: int) -> Exchange: ...

@@ -54,16 +54,21 @@ class Guard:
     ----------
     environment
         Only ``PRODUCTION`` is locked: elsewhere money is play money.
+
+    Attributes
+    ----------
+    is_locked
+        Whether writes need an unlock.
     """
 
     def __init__(self, environment: str) -> None:
-        self._is_locked = environment == "PRODUCTION"
+        self.is_locked = environment == "PRODUCTION"
         self._permits: list[Permit] = []
         self._lock = threading.Lock()
 
     def describe(self) -> str:
         """Tell what may be written: ``""`` where everything may."""
-        if not self._is_locked:
+        if not self.is_locked:
             return ""
         opened = [str(permit) for permit in self._permits if permit.left]
         return f"unlocked: {'; '.join(opened)}" if opened else "read-only"
@@ -133,7 +138,7 @@ class Guard:
         LockedError
             If it may not; the message reads back amount and payee, and says how to unlock.
         """
-        if not self._is_locked or method == "GET":
+        if not self.is_locked or method == "GET":
             return
         if operation is not None and (operation.effect == "reads" or operation.name in _FREE):
             return

@@ -47,6 +47,7 @@ class Overview(Caller):
         until: Instant = None,
         account: int | str | None = None,
         max_rows: int | None = None,
+        watch: Callable[[int, int], object] | None = None,
     ) -> pd.DataFrame:
         """One row a payment, newest first, of all accounts or one.
 
@@ -58,6 +59,9 @@ class Overview(Caller):
             Id, IBAN or description of one account.
         max_rows
             At most so many, the newest.
+        watch
+            Is told several times a second how many pages and rows have come, in place of a
+            progress bar; a ``KeyboardInterrupt`` that it raises stops the fetch.
 
         Returns
         -------
@@ -83,6 +87,7 @@ class Overview(Caller):
             since=since,
             until=until,
             max_rows=max_rows,
+            watch=watch,
         )
 
     def money_requests(
@@ -249,6 +254,7 @@ class Overview(Caller):
         since: Instant = None,
         until: Instant = None,
         max_rows: int | None = None,
+        watch: Callable[[int, int], object] | None = None,
     ) -> pd.DataFrame:
         """Fetch lists, several at once, and make one table of them."""
         from bunqkit.frames import Gathered  # noqa: PLC0415 (pandas when first used)
@@ -275,7 +281,7 @@ class Overview(Caller):
             "since": first,
             "until": end,
         }
-        return fetch(readings, Gathered(), tabulate, about=about, max_rows=max_rows)
+        return fetch(readings, Gathered(), tabulate, about=about, max_rows=max_rows, watch=watch)
 
     def _know_accounts(
         self, table: str, tabulate: Callable[[Gathered, Accounts], pd.DataFrame]
