@@ -484,7 +484,7 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         is_read: bool = True,
     ) -> Answer:
-        def send(session: Session) -> Answer:
+        def send(session: Session, *earlier: Exchange) -> Answer:
             answer = self._client.request(
                 method,
                 path,
@@ -494,6 +494,7 @@ class Caller:
                 headers=headers,
                 follow=lambda url: self._request("GET", url),
                 is_enveloped=is_read,
+                earlier=earlier,
             )
             if self.drift.is_on and answer.is_json:
                 self.drift.add(answer)
@@ -506,8 +507,9 @@ class Caller:
         except ApiError as error:
             if not session_ended(error):
                 raise
+            refused = error.exchange
         # Refused, so not carried out: with the next session it is sent again, once.
-        return send(self._sessions.current(but_not=session))
+        return send(self._sessions.current(but_not=session), refused)
 
     def _pages(
         self, operation: str, *own_id: object, is_read: bool, **given: Any

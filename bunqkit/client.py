@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,18 +35,6 @@ _TIMEOUT_S = 30.0
 _CHUNK = 1 << 16
 _OK = 200
 _SIGNATURE = "X-Bunq-Client-Signature"
-
-_ADVICE = {
-    "User credentials are incorrect. Incorrect API key or IP address.": (
-        "One text for three causes: the key is wrong or expired unused, it belongs to the other "
-        "environment, or this machine's address is not permitted to it."
-    ),
-    "Insufficient authentication.": "The token is unknown or expired here: open a new session.",
-    "Insufficient authorisation.": "The token is unknown or expired here: open a new session.",
-    "The request signature is invalid.": (
-        "The signed bytes are not the sent bytes, or the key is not the installation's."
-    ),
-}
 
 
 class Client:
@@ -101,6 +88,7 @@ class Client:
         self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
         self._may_reveal = may_reveal
+        self._secrets: frozenset[Secret] = frozenset()
         self._transport = transport
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
@@ -122,6 +110,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
         is_enveloped: bool = True,
+        earlier: Sequence[Exchange] = (),
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -143,6 +132,8 @@ class Client:
         is_enveloped
             Whether JSON must come in the API's envelope. OAuth's token does not; and of a page that
             is given on to a quicker reader, that one will find out.
+        earlier
+            Attempts at the same call that came before, for who looks at its exchange.
 
         Raises
         ------
@@ -163,7 +154,7 @@ class Client:
         below = self._below(path)
         prepare = self._preparing(method, below, body, token=token, params=params, headers=headers)
         pauses_s = [0.0]
-        earlier: list[Exchange] = []
+        attempts = list(earlier)
 
         def send_once() -> Exchange:
             wait = self.limiter.wait(method, below)
@@ -175,9 +166,9 @@ class Client:
                     waited_s=wait.seconds,
                     budget=wait.limit,
                     paused_s=pauses_s[-1],
-                    earlier=tuple(earlier),
+                    earlier=tuple(attempts),
                 ),
-                earlier,
+                attempts,
             )
             _judge(exchange)
             return exchange
@@ -295,6 +286,25 @@ class Client:
             )
         return path
 
+    def _serialise(self, body: Mapping[str, Any] | bytes | None) -> Body:
+        """Write a body, once: these bytes are signed, and sent."""
+        if body is None or isinstance(body, bytes):
+            return Body(body or b"")
+        try:
+            text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=self._reveal)
+            return Body(text.encode())
+        except (TypeError, ValueError, RecursionError) as error:
+            raise FieldError(
+                f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
+                "times texts such as '2026-01-31 09:00:00.000000'."
+            ) from error
+
+    def _reveal(self, value: object) -> str:
+        if not isinstance(value, Secret):
+            raise TypeError(f"a {value.__class__.__name__} is no JSON")
+        self._secrets |= {value}
+        return value.reveal()
+
     def _headers(self, method: str, content: bytes, *, is_json: bool) -> dict[str, str]:
         headers = {
             "User-Agent": f"bunqkit/{__version__}",
@@ -319,16 +329,19 @@ class Client:
         headers: Mapping[str, str] | None,
     ) -> Callable[[], tuple[requests.PreparedRequest, Exchange]]:
         """Serialise once; give what makes a request of it each time that it is sent."""
-        content = _serialise(body)
+        content = self._serialise(body)
+        if token is not None:
+            self._secrets |= {token}
 
         def prepare() -> tuple[requests.PreparedRequest, Exchange]:
-            told = self._headers(method, content, is_json=not isinstance(body, bytes))
+            ours = self._headers(method, content, is_json=not isinstance(body, bytes))
+            told = {**ours, **(headers or {})}
             prepared = self._http.prepare_request(
                 requests.Request(
                     method,
                     f"{self.base_url}{below}",
                     params=params,
-                    headers={**told, **(headers or {})},
+                    headers=told,
                     data=content,
                     auth=_Authentication(token),
                 )
@@ -348,9 +361,10 @@ class Client:
                 is_verified=False,
                 base_url=self.base_url,
                 token=token.kind if token else "",
-                signed=content if _SIGNATURE in told else None,
+                signed=content if told.get(_SIGNATURE, "") is ours.get(_SIGNATURE) else None,
                 key=self.key.public if self.key else None,
                 bank_key=self.bank_key,
+                secrets=self._secrets,
                 may_reveal=self._may_reveal,
             )
 
@@ -445,26 +459,6 @@ def _bytes_of(prepared: requests.PreparedRequest) -> bytes:
     return body
 
 
-def _serialise(body: Mapping[str, Any] | bytes | None) -> bytes:
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return Body(body)
-    try:
-        return Body(json.dumps(body, ensure_ascii=False, allow_nan=False, default=_reveal).encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise FieldError(
-            f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
-            "times texts such as '2026-01-31 09:00:00.000000'."
-        ) from error
-
-
-def _reveal(value: object) -> str:
-    if isinstance(value, Secret):
-        return value.reveal()
-    raise TypeError(f"a {value.__class__.__name__} is no JSON")
-
-
 def _read(response: requests.Response, deadline: float) -> bytes:
     """Read the body, and give up when the whole of it takes too long."""
     parts = []
@@ -479,42 +473,15 @@ def _read(response: requests.Response, deadline: float) -> bytes:
 def _judge(exchange: Exchange) -> None:
     if exchange.status == _OK:
         return
-    messages = _messages(exchange)
     raise ApiError(
-        messages,
+        exchange.refusal,
         status=exchange.status,
         method=exchange.method,
         path=exchange.path,
         response_id=exchange.answer_headers.get("X-Bunq-Client-Response-Id"),
         signed=exchange.is_verified,
         exchange=exchange,
-        advice=" ".join(_ADVICE[message] for message in messages if message in _ADVICE),
     )
-
-
-def _messages(exchange: Exchange) -> tuple[str, ...]:
-    """Give the bank's words; of a page that is not the bank's, what it is."""
-    try:
-        told = json.loads(exchange.answer_body)
-        # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
-        told = [told] if "error_description" in told else told["Error"]
-        return tuple(_clean(str(entry["error_description"])) for entry in told)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        media_type = _media_type(exchange) or "no media type"
-        return (
-            f"(none: {len(exchange.answer_body)} bytes of {media_type}, not in the bank's form.)",
-        )
-
-
-def _clean(text: str) -> str:
-    """Take out control characters, which could rewrite a terminal, and bound the length."""
-    limit = 500
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit]
-
-
-def _media_type(exchange: Exchange) -> str:
-    media_type = exchange.answer_headers.get("Content-Type", "")
-    return _clean(media_type.partition(";")[0].strip().lower())
 
 
 def _let_go_of_frames(error: BaseException) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bunqkit import handshake
 from bunqkit.client import Client
-from bunqkit.errors import SettingsError
+from bunqkit.errors import SettingsError, StateError
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
 from bunqkit.overview import Overview
@@ -24,6 +24,7 @@ from bunqkit.settings import Settings, load_settings, write_api_key
 from bunqkit.state import StateFile
 
 if TYPE_CHECKING:
+    from bunqkit.picture import HandshakePicture
     from bunqkit.sandbox import Bank
 
 _SUGAR_DADDY = "sugardaddy@bunq.com"
@@ -160,6 +161,23 @@ class Context(Overview):
         super().__init__(client, sessions, environment=settings.environment)
         self.settings = settings
         self.bank = bank
+
+    @property
+    def handshake(self) -> HandshakePicture:
+        """The three steps that led here: who sent what, which token came back, when it ends."""
+        from bunqkit.picture import HandshakePicture  # noqa: PLC0415 (who only calls needs none)
+
+        state, api_key = self._sessions.state, self.settings.api_key
+        if state is None or api_key is None:
+            raise StateError("The three steps have not been made yet. Make a call first.")
+        return HandshakePicture(
+            state,
+            environment=self.settings.environment,
+            base_url=str(self.settings.base_url),
+            api_key=api_key,
+            kept_in=self._sessions.kept_in,
+            now=self._sessions.now(),
+        )
 
     @property
     def client(self) -> Client:

@@ -17,7 +17,8 @@ _STYLE = """
 .bunqkit .title{font-weight:600;margin-bottom:8px}
 .bunqkit p{margin:8px 0;max-width:80ch;overflow-wrap:anywhere}
 .bunqkit dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:0}
-.bunqkit dt{opacity:.75;font-weight:400}.bunqkit dd{margin:0;overflow-wrap:anywhere}
+.bunqkit dt{opacity:.75;font-weight:400;float:none;width:auto;white-space:nowrap}
+.bunqkit dd{margin:0;padding:0;overflow-wrap:anywhere}
 .bunqkit .badge{border-radius:4px;padding:0 8px;margin-right:8px;font-weight:600;
  display:inline-block}
 .bunqkit .OFFLINE{background:#0f766e;color:#fff}.bunqkit .SANDBOX{background:#fbbf24;color:#1f1300}
@@ -28,9 +29,12 @@ _STYLE = """
  border-bottom:1px solid var(--jp-border-color2,#9994);font-weight:400}
 .bunqkit th{opacity:.75}
 .bunqkit .method{display:inline-block;width:8ch;font-family:var(--jp-code-font-family,monospace)}
+.bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
+.bunqkit .error dl{grid-template-columns:16ch 1fr;margin:4px 0}
+.bunqkit .error code{user-select:all;-webkit-user-select:all}
 .bunqkit h4{font-size:inherit;font-weight:600;margin:16px 0 4px}
-.bunqkit .notes td:nth-child(2){overflow-wrap:anywhere;font-family:var(--jp-code-font-family,
- monospace)}.bunqkit .notes td:first-child{white-space:nowrap}
+.bunqkit .notes td{overflow-wrap:anywhere;width:50%}
+.bunqkit code{font-family:var(--jp-code-font-family,monospace)}
 .bunqkit .bytes{margin:8px 0}.bunqkit .bytes pre{white-space:pre;overflow-x:auto;font-size:12px;
  line-height:1.5}
 .bunqkit .bytes i{opacity:.6;font-style:normal}
@@ -40,12 +44,15 @@ _STYLE = """
  overflow-wrap:anywhere}
 .bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
 .bunqkit .copied{display:flex;flex-direction:row-reverse;align-items:flex-start;gap:8px}
+.bunqkit .copied button{font:inherit;color:inherit;background:none;border:1px solid
+ var(--jp-border-color1,#999);border-radius:4px;padding:0 8px;cursor:pointer}
 .bunqkit .copied pre{flex:1;user-select:all;-webkit-user-select:all}
 .bunqkit .json{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
 .bunqkit .json details,.bunqkit .json div{margin-left:16px}
 .bunqkit .json .key{opacity:.75}.bunqkit summary{cursor:pointer}
 """
 _OPEN_LEVELS = 3
+_SHORT_TREE = 4000
 
 
 def stylesheet() -> str:
@@ -96,7 +103,7 @@ def code_to_copy(text: str) -> str:
 
 
 def json_tree(value: Any, *, most: int = 2000) -> str:
-    """Give a JSON value as a tree that unfolds; the first levels are open.
+    """Give a JSON value as a tree that unfolds; the first levels are open, more if it is short.
 
     Parameters
     ----------
@@ -106,7 +113,8 @@ def json_tree(value: Any, *, most: int = 2000) -> str:
         How many leaves are shown; the number of the others is told.
     """
     left = [most]
-    tree = "".join(_branch("", value, 0, left))
+    is_short = len(json.dumps(value)) < _SHORT_TREE
+    tree = "".join(_branch("", value, -_OPEN_LEVELS if is_short else 0, left))
     more = f"<p>{-left[0]:,} more values are not shown here.</p>" if left[0] < 0 else ""
     return f'<div class="json">{tree}{more}</div>'
 
@@ -122,9 +130,20 @@ def section(heading: str, body_html: str) -> str:
 
 
 def notes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give a table whose last column is a remark on the others; long values break anywhere."""
-    cells = [[escape(text) for text in row] for row in rows]
-    return f'<div class="notes">{table(header, cells)}</div>'
+    """Give a table of names with their values, and a remark on each.
+
+    Parameters
+    ----------
+    header
+        What the three are called; the first two share a column.
+    rows
+        Name, value, remark.
+    """
+    cells = [
+        [f"{escape(name)}<br><code>{escape(value)}</code>", escape(remark)]
+        for name, value, remark in rows
+    ]
+    return f'<div class="notes">{table([f"{header[0]}, {header[1]}", header[2]], cells)}</div>'
 
 
 def byte_view(
@@ -156,6 +175,27 @@ def byte_view(
     told = f" Byte {framed} is framed." if framed is not None else ""
     caption = f"<figcaption>{escape(label)}{told}</figcaption>"
     return f'<figure class="bytes">{caption}<pre tabindex="0">{chr(10).join(lines)}</pre></figure>'
+
+
+def error_card(what: str, told: Mapping[str, str], *, response_id: str | None = None) -> str:
+    """Give what went wrong: what happened, why, what to do, and the bank's words.
+
+    Parameters
+    ----------
+    what
+        What happened, and to which thing.
+    told
+        Names and sentences, in the order of reading.
+    response_id
+        What the bank's support asks for; one click selects it.
+    """
+    trace = (
+        f"<dl><dt>Response id</dt><dd><code>{escape(response_id)}</code></dd></dl>"
+        if response_id
+        else ""
+    )
+    body = f"<p><strong>{escape(what)}</strong></p>{key_values(told)}{trace}"
+    return card("", f'<div class="error" role="alert">{body}</div>')
 
 
 def card(title_html: str, body_html: str, *, is_production: bool = False) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from bunqkit import handshake
 from bunqkit.client import Client
@@ -62,6 +63,15 @@ class Sessions:
     def state(self) -> State | None:
         """What has been reached; asks nobody."""
         return self._state
+
+    @property
+    def kept_in(self) -> Path | None:
+        """The file of the state; ``None`` if it is kept in memory."""
+        return self._file.path if self._file else None
+
+    def now(self) -> datetime:
+        """Give the present, by the clock that sessions end by."""
+        return self._clock()
 
     def current(self, *, but_not: Session | None = None) -> Session:
         """Give a session that lives, by the least that is needed.

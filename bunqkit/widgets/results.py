@@ -54,8 +54,8 @@ class Results:
         self.newer_button = panel.button("Newer items", lambda: turn("newer"))
         self._pages = ipywidgets.HBox([self.newer_button, self.older_button])
         self.tabs = ipywidgets.Tab()
-        self.tabs.observe(panel.handler(lambda _: self._build()), "selected_index")
-        self.box = ipywidgets.VBox([self.state, self._pages, self.tabs])
+        self._place = ipywidgets.VBox([self.tabs])
+        self.box = ipywidgets.VBox([self.state, self._pages, self._place])
         self.clear()
 
     def clear(self, said: str = "") -> None:
@@ -103,10 +103,18 @@ class Results:
         self.state.value = status_html(said)
         self._pages.layout.display = "none"
         self._builds = [build for _, build in tabs]
-        self.tabs.layout.display = "" if tabs else "none"
-        swap(self.tabs, [ipywidgets.VBox() for _ in tabs])
-        self.tabs.titles = [title for title, _ in tabs]
-        self.tabs.selected_index = 0 if tabs else None
+        titles = [title for title, _ in tabs]
+        at = self.tabs.selected_index
+        held = self.tabs.titles[at] if at is not None else ""
+        # Anew each time: the front end does not follow a change of children and choice at once.
+        self.tabs = ipywidgets.Tab(
+            [ipywidgets.VBox() for _ in tabs],
+            titles=titles,
+            selected_index=titles.index(held) if held in titles else (0 if tabs else None),
+            layout={"display": "" if tabs else "none"},
+        )
+        self.tabs.observe(self._panel.handler(lambda _: self._build()), "selected_index")
+        swap(self._place, [self.tabs])
         self._build()
 
     def _build(self) -> None:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import requests
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "t0k"
+AXE = "axe-core@4.14.1"
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
     "--no-sandbox",
@@ -169,6 +171,69 @@ class Notebook:
         )
         return answer.strip()
 
+    def measure(self, start: str | int, selector: str) -> float:
+        """Give the seconds from a start until something new of a selector is shown.
+
+        Parameters
+        ----------
+        start
+            Python for the kernel, or the number of a cell that is run.
+        selector
+            What shall appear.
+        """
+        seconds: float = self.page.evaluate(
+            """async ([start, selector]) => {
+            const widget = window.jupyterapp.shell.currentWidget;
+            const old = new Set(document.querySelectorAll(selector));
+            const began = performance.now();
+            if (typeof start === 'number') {
+                widget.content.activeCellIndex = start;
+                window.jupyterapp.commands.execute('notebook:run-cell');
+            } else {
+                widget.context.sessionContext.session.kernel.requestExecute({code: start});
+            }
+            while (![...document.querySelectorAll(selector)].some(
+                (each) => !old.has(each) && each.offsetParent)) {
+                if (performance.now() - began > 30000) throw new Error(`no ${selector}`);
+                await new Promise(requestAnimationFrame);
+            }
+            return (performance.now() - began) / 1000; }""",
+            [start, selector],
+        )
+        return seconds
+
+    def keystroke(self, letter: str, selector: str) -> float:
+        """Press a key, and give the seconds until what a selector names has changed."""
+        self.page.evaluate(
+            """(selector) => {
+            window.answered = null;
+            document.addEventListener('keydown', () => { window.began = performance.now(); },
+                {once: true, capture: true});
+            new MutationObserver((_, observer) => {
+                window.answered = (performance.now() - window.began) / 1000;
+                observer.disconnect();
+            }).observe(document.querySelector(selector), {childList: true, subtree: true}); }""",
+            selector,
+        )
+        self.page.keyboard.press(letter)
+        self.page.wait_for_function("window.answered !== null")
+        seconds: float = self.page.evaluate("window.answered")
+        return seconds
+
+    def axe(self, selector: str) -> list[str]:
+        """Give what an accessibility checker finds serious, or worse, in elements of the page."""
+        found: list[str] = self.page.evaluate(
+            """async (selector) => {
+            const told = await window.axe.run(document.querySelector(selector),
+                {resultTypes: ['violations']});
+            return told.violations
+                .filter((each) => ['serious', 'critical'].includes(each.impact))
+                .flatMap((each) => each.nodes.map((node) =>
+                    `${each.id}: ${node.html.slice(0, 200)} (${node.failureSummary})`)); }""",
+            selector,
+        )
+        return found
+
     def save(self) -> dict[str, Any]:
         """Save the notebook with the state of its widgets, and give what is on disk."""
         self.page.evaluate(
@@ -181,6 +246,20 @@ class Notebook:
         """End the kernel, and close the page."""
         self.page.evaluate(f"async () => {_CONTEXT}.sessionContext.shutdown()")
         self.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """Give the accessibility checker, installed once and kept between runs."""
+    need(shutil.which("npm"), "npm is not installed")
+    folder = Path(tempfile.gettempdir()) / f"bunqkit-axe-{os.getuid()}-{AXE.partition('@')[2]}"
+    script = folder / "node_modules/axe-core/axe.min.js"
+    if not script.exists():
+        folder.mkdir(exist_ok=True)
+        install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, AXE]
+        done = subprocess.run(install, check=False, capture_output=True, timeout=300)
+        need(done.returncode == 0, f"{AXE} can't be installed")
+    return script.read_text()
 
 
 @pytest.fixture
