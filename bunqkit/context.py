@@ -21,7 +21,7 @@ from bunqkit.redaction import Secret
 from bunqkit.retries import Retries
 from bunqkit.sessions import Sessions
 from bunqkit.settings import Settings, load_settings, write_api_key
-from bunqkit.state import StateFile
+from bunqkit.state import State, StateFile
 
 if TYPE_CHECKING:
     from bunqkit.picture import HandshakePicture
@@ -76,16 +76,7 @@ def connect(
         path = write_api_key(key, settings.env_file)
         print(f"A sandbox user was made. Its key is in {path}.")  # noqa: T201 (README promises it)
         settings = replace(settings, api_key=key, env_file=path)
-    assert settings.api_key is not None
-    file = StateFile(
-        settings.state_folder,
-        environment=settings.environment,
-        base_url=client.base_url,
-        api_key=settings.api_key,
-    )
-    sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
-    sessions.current()
-    return Context(settings, client, sessions)
+    return make_context(settings, client)
 
 
 def make_client(settings: Settings, bank: Bank | None = None) -> Client:
@@ -117,6 +108,39 @@ def make_client(settings: Settings, bank: Bank | None = None) -> Client:
     )
 
 
+def make_context(
+    settings: Settings, client: Client, *, bank: Bank | None = None, state: State | None = None
+) -> Context:
+    """Give a context with an open session: the one that is kept, or by the steps that are missing.
+
+    Parameters
+    ----------
+    settings
+        With the API key.
+    client
+        As ``make_client`` gives it.
+    bank
+        The offline bank in this process: its clock counts, and nothing is kept on disk.
+    state
+        What was reached by single steps; it is kept in place of what was.
+    """
+    assert settings.api_key is not None
+    file = None
+    if bank is None:
+        file = StateFile(
+            settings.state_folder,
+            environment=settings.environment,
+            base_url=client.base_url,
+            api_key=settings.api_key,
+        )
+        if state is not None:
+            file.save(state)
+    clock = bank.clock.now if bank is not None else lambda: datetime.now(UTC)
+    sessions = Sessions(settings, client, file, clock=clock, state=state)
+    sessions.current()
+    return Context(settings, client, sessions, bank=bank)
+
+
 def _limiter(settings: Settings) -> Limiter:
     """Give bunq's limits for bunq; an offline bank that somebody serves says its own."""
     if settings.environment == "OFFLINE":
@@ -139,9 +163,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     else:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
     settings = replace(settings, api_key=key, base_url=client.base_url)
-    sessions = Sessions(settings, client, None, clock=own_bank.clock.now)
-    sessions.current()
-    return Context(settings, client, sessions, bank=own_bank)
+    return make_context(settings, client, bank=own_bank)
 
 
 class Context(Overview):
@@ -171,7 +193,9 @@ class Context(Overview):
         if state is None or api_key is None:
             raise StateError("The three steps have not been made yet. Make a call first.")
         return HandshakePicture(
-            state,
+            state.installation,
+            state.device,
+            state.session,
             environment=self.settings.environment,
             base_url=str(self.settings.base_url),
             api_key=api_key,

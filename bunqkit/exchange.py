@@ -229,12 +229,12 @@ class Exchanges(Sequence[Exchange]):
         self._kept: deque[Exchange] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
-        self._watchers: list[Callable[[Exchange], object]] = []
+        self._watchers: set[Callable[[Exchange], object]] = set()
 
     def watch(self, watcher: Callable[[Exchange], object]) -> Callable[[], None]:
-        """Have something told of every call from now on; give what ends that."""
-        self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher)
+        """Have something told of every call from now on; give what ends that, harmless twice."""
+        self._watchers.add(watcher)
+        return lambda: self._watchers.discard(watcher)
 
     def add(self, exchange: Exchange) -> None:
         """Keep one more, let go of the oldest, and tell who watches."""

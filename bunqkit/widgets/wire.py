@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import ipywidgets
 
 from bunqkit.errors import FieldError
 from bunqkit.exchange import Exchange
-from bunqkit.widgets.parts import Fold, Panel, empty_html, status_html
+from bunqkit.sheet import Bytes
+from bunqkit.widgets.parts import Panel, empty_html, status_html
 
 if TYPE_CHECKING:
     from bunqkit.context import Context
 
-_LISTED = 200
+_LISTED = 100
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
-_AROUND = 24
+_ROW_BYTES = 16
+_DIGIT = re.compile(rb"[0-9]")
 
 
 class WirePanel(Panel):
@@ -42,7 +47,10 @@ class WirePanel(Panel):
         environment = bunq.settings.environment
         super().__init__("Wire", environment, strict=strict)
         self.shown: Exchange | None = None
+        self._listed: list[Exchange] = []
         self._is_listing = False
+        # Calls come from whatever thread has made them.
+        self._lock = threading.RLock()
         self.choice = ipywidgets.Select(
             rows=8, description="calls", layout={"width": "auto"}, options=[]
         )
@@ -51,18 +59,17 @@ class WirePanel(Panel):
         self.follows = ipywidgets.Checkbox(
             value=True, description="open each as it comes", indent=False
         )
-        self._xray = ipywidgets.HTML()
         self.place = ipywidgets.BoundedIntText(description="byte", min=0, max=0)
-        self.letter = ipywidgets.Text(description="becomes", value="9", layout={"width": "160px"})
+        self.letter = ipywidgets.Text(description="becomes", layout={"width": "160px"})
         self._around = ipywidgets.HTML()
         self.replay_button = self.button("Send with this byte changed", self._replay)
         for control in (self.place, self.letter):
             control.observe(self.handler(lambda _: self._look()), "value")
-        change = ipywidgets.HBox([self.place, self.letter, self.replay_button], layout=_ROW)
-        self._change = Fold("Change a byte", self, [self._around, change])
+        row = ipywidgets.HBox([self.place, self.letter, self.replay_button], layout=_ROW)
+        self._change = ipywidgets.VBox([row, self._around])
+        self._may_change = environment != "PRODUCTION"
         self.said = ipywidgets.HTML()
-        is_real = environment == "PRODUCTION"
-        self._change.layout.display = "none" if is_real else ""
+        self._xray = ipywidgets.HTML()
         self.body.children = [self.choice, self.follows, self._change, self.said, self._xray]
         self._open(None)
         self._list()
@@ -78,18 +85,18 @@ class WirePanel(Panel):
         super().close()
 
     def _come(self, exchange: Exchange) -> None:
-        """Take in a call that has just been made, in whatever thread."""
-        self._list()
-        if self.follows.value:
-            self._open(exchange)
+        """Take in a call that has just been made."""
+        with self._lock:
+            self._list()
+            if self.follows.value:
+                self._open(exchange)
 
     def _list(self) -> None:
-        newest = self._bunq.exchanges[:][::-1][:_LISTED]
+        self._listed = self._bunq.exchanges[:][::-1][:_LISTED]
         self._is_listing = True
-        self.choice.options = [(_told(each), at) for at, each in enumerate(newest)]
+        self.choice.options = [(_told(each), at) for at, each in enumerate(self._listed)]
         self.choice.index = None
         self._is_listing = False
-        self._listed = newest
 
     def _hear(self) -> None:
         if not self._is_listing and self.choice.value is not None:
@@ -98,33 +105,45 @@ class WirePanel(Panel):
     def _open(self, exchange: Exchange | None) -> None:
         self.shown = exchange
         self.said.value = ""
-        if exchange is None:
-            self._xray.value = empty_html(
-                "No call is open.", "Call something in another cell, or choose one in the list."
+        self._xray.value = (
+            exchange.xray()._repr_html_()
+            if exchange is not None
+            else empty_html(
+                "Here will be the X-ray of a call.", "Call something, or choose one in the list."
             )
-        else:
-            self._xray.value = exchange.xray()._repr_html_()
-        self.place.max = max(len(exchange.request_body) - 1, 0) if exchange else 0
+        )
+        body = b"" if exchange is None else exchange.request_body
+        is_signed = exchange is not None and exchange.signed is not None
+        can_change = self._may_change and bool(body) and is_signed
+        self._change.layout.display = "" if can_change else "none"
+        if can_change:
+            self._suggest(body)
+
+    def _suggest(self, body: bytes) -> None:
+        """Begin with the first digit, which is the amount's in most calls that move money."""
+        found = _DIGIT.search(body)
+        at = found.start() if found else 0
+        # The bound first: a place beyond it is cut.
+        self.place.max = len(body) - 1
+        self.place.value = at
+        self.letter.value = "8" if body[at : at + 1] == b"9" else "9"
         self._look()
 
     def _look(self) -> None:
-        """Show where the byte stands."""
-        body = self.shown.request_body if self.shown else b""
-        is_signed = self.shown is not None and self.shown.signed is not None
-        self.replay_button.disabled = not (body and is_signed)
-        if not body:
-            self._around.value = empty_html(
-                "This call has no body, so nothing of it was signed.",
-                "Choose one with POST or PUT.",
-            )
+        """Show the byte among those around it; secrets are masked here too."""
+        if self.shown is None:
             return
-        at = self.place.value
-        before = body[max(at - _AROUND, 0) : at].decode("utf-8", "replace")
-        after = body[at + 1 : at + 1 + _AROUND].decode("utf-8", "replace")
-        now = body[at : at + 1].decode("utf-8", "replace")
-        self._around.value = status_html(
-            f"Byte {at} of {len(body)}: …{before} [{now} → {self.letter.value}] {after}…"
+        body, at = self.shown.request_body, self.place.value
+        row = at - at % _ROW_BYTES
+        around = Bytes(
+            body,
+            f"Byte {at} of {len(body)} becomes {self.letter.value!r}, under the signature of this:",
+            self.shown.secret_spans(body),
+            framed=at,
+            first=max(row - _ROW_BYTES, 0),
+            end=row + 2 * _ROW_BYTES,
         )
+        self._around.value = around.html()
 
     def _replay(self) -> None:
         captured = self.shown
@@ -141,8 +160,11 @@ class WirePanel(Panel):
             )
         came = self._bunq.replay(captured, body[:at] + byte + body[at + 1 :])
         self._open(came)
-        verdict = "The bank refused it" if came.status != 200 else "The bank took it"  # noqa: PLR2004 (HTTP's word for yes)
-        self.said.value = status_html(f"{verdict}: {came.outcome}.")
+        if came.status == HTTPStatus.OK:
+            said = "The bank took it: it did not look at the signature."
+        else:
+            said = f"The bank refused it, {came.status}: {' '.join(came.refusal)}"
+        self.said.value = status_html(said)
 
 
 def _told(exchange: Exchange) -> str:
