@@ -110,6 +110,6 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Give a notebook the magic ``%bunq``; called by ``%load_ext bunqkit``."""
-    from bunqkit.magics import load  # noqa: PLC0415 (when first used)
+    from bunqkit import magics  # noqa: PLC0415 (when first used)
 
-    load(shell)
+    magics.load(shell)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bunqkit.api import argument_names
-from bunqkit.catalogue import find, operation, operations
+from bunqkit.catalogue import operation, operations
 from bunqkit.context import Context, connect
 from bunqkit.errors import FieldError, UnknownNameError
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _SWITCHES = ("--frame", "--raw", "--xray")
 _NAME = "bunq"
-_MOST = 50
 
 
 class Magic:
@@ -39,12 +39,13 @@ class Magic:
 
     def __call__(self, line: str, cell: str | None = None) -> object:
         """Carry out a line, and the body below it."""
-        words = shlex.split(line)
-        switches = [word for word in words if word in _SWITCHES]
-        unknown = [word for word in words if word.startswith("--") and word not in _SWITCHES]
-        if unknown:
-            raise FieldError(f"{unknown[0]} is no switch. There are {', '.join(_SWITCHES)}.")
-        name, own_id, given = _read_call([word for word in words if word not in _SWITCHES])
+        words = _split(line)
+        switches = [word for word in words if word.startswith("--")]
+        unknown = [word for word in switches if word not in _SWITCHES]
+        if unknown or len(switches) > 1:
+            wrong = unknown[0] if unknown else " and ".join(switches)
+            raise FieldError(f"{wrong} is no switch. Use one of {', '.join(_SWITCHES)}, or none.")
+        name, own_id, given = _read_call([word for word in words if word not in switches])
         if cell is not None:
             given["body"] = _read_body(cell)
         bunq = self._context()
@@ -58,22 +59,14 @@ class Magic:
         return answer
 
     def complete(self, _shell: object, event: Any) -> list[str]:
-        """Give what may follow: operations, then their ids and fields."""
-        words = event.line.split()[1:]
-        if event.line.endswith(" "):
-            words.append("")
-        if len(words) <= 1:
-            begun = words[0] if words else ""
-            return [name for name in (*_METHODS, *_all_names()) if name.startswith(begun)]
-        if words[0].upper() in _METHODS and len(words) == 2:  # noqa: PLR2004 (method and path)
-            paths = {each.path for each in operations() if each.method == words[0].upper()}
-            return sorted(path for path in paths if path.startswith(words[1]))[:_MOST]
-        try:
-            known = operation(words[0])
-        except UnknownNameError:
-            return []
-        names = [f"{each}=" for each in argument_names(known)]
-        return [name for name in (*names, *_SWITCHES) if name.startswith(words[-1])]
+        """Give what may follow: operations or methods, then paths, ids, fields, switches."""
+        before = event.text_until_cursor.split()[1:]
+        if event.text_until_cursor[-1:].isspace():
+            before.append("")
+        begun = before[-1] if before else ""
+        # The shell asks for the end of a word that holds a brace or the like.
+        cut = len(begun) - len(event.symbol)
+        return [each[cut:] for each in _following(before[:-1]) if each.startswith(begun)]
 
     def _context(self) -> Context:
         known = self._shell.user_ns.get(_NAME)
@@ -87,36 +80,52 @@ def load(shell: InteractiveShell) -> None:
     """Give a shell the magic and its completion."""
     magic = Magic(shell)
     shell.magics_manager.register_function(magic, "line_cell", _NAME)
-    shell.set_hook(  # type: ignore[no-untyped-call]
-        "complete_command", magic.complete, re_key=r"%%?bunq\b"
-    )
+    for written in (f"%{_NAME}", f"%%{_NAME}"):
+        shell.set_hook("complete_command", magic.complete, str_key=written)  # type: ignore[no-untyped-call]
 
 
-def _read_call(words: list[str]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise FieldError(f"{line!r} can't be read: {str(error).lower()}.") from error
+
+
+def _read_call(words: list[str]) -> tuple[str, list[str], dict[str, Any]]:
     """Read ``payment.get 5 account=Savings`` or ``GET user count=5``."""
     if not words:
-        raise FieldError("Say what to call: %bunq payment.list count=20, or %bunq GET /user.")
-    if words[0].upper() in _METHODS:
-        if len(words) == 1:
-            raise FieldError(f"{words[0]} needs a path: %bunq GET /user.")
-        path = words[1] if words[1].startswith("/") else f"/{words[1]}"
-        name, rest = f"{words[0].upper()} {path}", words[2:]
-    else:
-        name, rest = words[0], words[1:]
-    own_id = tuple(word for word in rest if "=" not in word)
-    given = dict(word.split("=", 1) for word in rest if "=" in word)
-    return name, own_id, {key.replace("-", "_"): value for key, value in given.items()}
+        raise FieldError("Say what to call: %bunq payment.list count=20, or %bunq GET user.")
+    name, *rest = words
+    if name.upper() in _METHODS:
+        if not rest:
+            raise FieldError(f"{name} needs a path: %bunq GET user.")
+        path, *rest = rest
+        name = f"{name.upper()} /{path.removeprefix('/')}"
+    own_id = [word for word in rest if "=" not in word]
+    pairs = (word.split("=", 1) for word in rest if "=" in word)
+    return name, own_id, {key.replace("-", "_"): value for key, value in pairs}
 
 
 def _read_body(cell: str) -> dict[str, Any]:
     try:
-        body = json.loads(cell or "{}")
+        body = json.loads(cell)
     except ValueError as error:
-        raise FieldError(f"The cell below is no JSON: {error}.") from error
+        raise FieldError(f"The cell below the line is no JSON: {error}.") from error
     if not isinstance(body, dict):
-        raise FieldError("The cell below is no JSON object. Write {...}.")
+        raise FieldError("The cell below the line is no JSON object. Write {...}.")
     return body
 
 
-def _all_names() -> list[str]:
-    return [each.name for each in find("")]
+def _following(words: list[str]) -> Iterable[str]:
+    """Give what may follow these words."""
+    if not words:
+        return [*_METHODS, *sorted(each.name for each in operations())]
+    first = words[0].upper()
+    if first in _METHODS and len(words) == 1:
+        return sorted({each.path for each in operations() if each.method == first})
+    name = f"{first} {words[1]}" if first in _METHODS else words[0]
+    try:
+        known = operation(name)
+    except UnknownNameError:
+        return _SWITCHES
+    return [*(f"{each}=" for each in argument_names(known)), *_SWITCHES]

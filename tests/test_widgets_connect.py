@@ -47,15 +47,18 @@ def everything_in(widget: ipywidgets.Widget) -> str:
 
 
 def test_step_by_step(panel: ConnectPanel) -> None:
-    """Each press does one step, and says what it gave."""
-    for name in ("API key", "Installation", "Device", "Session"):
+    """Each press does one step, fills in the picture, and shows what went over the wire."""
+    for done, name in enumerate(("API key", "Installation", "Device", "Session", "First call")):
         assert name in panel.step_button.description
-        assert panel.bunq is None
+        assert (panel.bunq is None) == (done < 4)
         panel.step_button.click()
+        assert panel._list.value.count("(done)") == done + 1
+        assert panel._picture.value.count("(to do)") == 3 - min(done, 3)
+        assert panel._calls.value.count("<details><summary>") == done
     assert panel.bunq is not None
     assert panel.step_button.disabled
     assert len(panel.bunq.payments(max_rows=5)) == 5
-    assert "opens every other call" in everything_in(panel)
+    assert "18,311.77" in everything_in(panel)
 
 
 def test_all_at_once(panel: ConnectPanel) -> None:
@@ -76,8 +79,6 @@ def test_a_new_person(panel: ConnectPanel) -> None:
 def test_a_typed_key_stays_nowhere(panel: ConnectPanel, served: Bank) -> None:
     """It is out of its field before it is used, and in no widget after."""
     secret = served.demo_key.reveal()
-    panel._begin_anew()
-    panel.key.disabled = False
     panel.key.value = secret
     panel.all_button.click()
     assert panel.bunq is not None
@@ -91,7 +92,6 @@ def test_a_typed_key_stays_nowhere(panel: ConnectPanel, served: Bank) -> None:
 
 def test_a_wrong_key_fails_at_its_step(panel: ConnectPanel, served: Bank) -> None:
     """The third step (1 and 2 done, the device refused) is marked; the field is empty again."""
-    panel.key.disabled = False
     panel.key.value = "sandbox_" + "0" * 64
     panel.step_button.click()
     panel.step_button.click()
@@ -103,10 +103,21 @@ def test_a_wrong_key_fails_at_its_step(panel: ConnectPanel, served: Bank) -> Non
     assert "(failed)" not in panel._list.value
 
 
-def test_no_key_at_a_served_bank_is_said(panel: ConnectPanel, served: Bank) -> None:
-    """What is missing and what to do."""
-    with pytest.raises(FieldError, match="no API key"):
+def test_without_a_key_somebody_new_is_made(panel: ConnectPanel, served: Bank) -> None:
+    """As ``connect()`` does; production makes nobody, and says what to do."""
+    panel.all_button.click()
+    assert panel.bunq is not None
+    assert panel.bunq.accounts()["balance_cents"].tolist() == [0]
+    assert "of somebody new" in panel._picture.value
+
+
+def test_production_makes_nobody(panel: ConnectPanel) -> None:
+    """What is missing and what to do; nothing was sent."""
+    panel.environment.value = "PRODUCTION"
+    with pytest.raises(FieldError, match="Make one in the bunq app"):
         panel.step_button.click()
+    assert "(failed)" in panel._list.value
+    assert panel._calls.value == ""
 
 
 def test_the_session_is_renewed_and_ended(panel: ConnectPanel) -> None:
@@ -133,7 +144,9 @@ def test_the_key_is_written_privately(served: Bank, tmp_path: Path) -> None:
     assert panel.bunq is not None
     key = panel.bunq.settings.api_key
     assert key is not None
-    assert f"BUNQ_API_KEY={key.reveal()}" in env_file.read_text()
+    assert (
+        env_file.read_text() == f"# mine\nBUNQ_ENVIRONMENT=OFFLINE\nBUNQ_API_KEY={key.reveal()}\n"
+    )
     assert bunqkit.connect(env_file=env_file).user_id == panel.bunq.user_id
     panel.close()
 

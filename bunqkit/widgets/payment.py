@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-from html import escape
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from bunqkit.errors import ApiError
-from bunqkit.look import json_tree, key_values
+from bunqkit.look import fold, json_tree, key_values, paragraph, section
 from bunqkit.redaction import redact
 from bunqkit.widgets.parts import empty_html
+from bunqkit.widgets.results import file_html
 
 if TYPE_CHECKING:
     from bunqkit.context import Context
-
-_IMAGES = ("image/png", "image/jpeg", "image/gif")
 
 
 class PaymentView:
@@ -48,50 +46,47 @@ class PaymentView:
 
     def show(self, account_id: int, payment_id: int) -> None:
         """Fetch a payment with what hangs on it, and show it."""
-        self.payment = payment = self._bunq.call("payment.get", payment_id, account=account_id).item
-        amount = payment.get("amount") or {}
-        whom = (payment.get("counterparty_alias") or {}).get("display_name") or ""
-        notes = [
-            f"<p>{escape(str(note.get('content') or ''))}</p>"
-            for note in self._notes("text", account_id, payment_id)
+        of_it: dict[str, Any] = {"account": account_id, "payment_id": payment_id}
+        payment = self._bunq.call("payment.get", payment_id, account=account_id).item
+        notes = self._bunq.call("payment.note-text.list", **of_it).items
+        files = self._bunq.call("payment.note-attachment.list", **of_it).items
+        attached = [("attachment", each) for each in payment.get("attachment") or []]
+        attached += [
+            (str(note.get("description") or "attachment"), each)
+            for note in files
+            for each in note.get("attachment") or []
         ]
-        files = [
-            self._attachment(account_id, note)
-            for note in self._notes("attachment", account_id, payment_id)
+        hung = [
+            *(section("Note", paragraph(str(each.get("content") or ""))) for each in notes),
+            *self._files(account_id, attached),
         ]
-        told = {
-            "amount": f"{amount.get('currency', '')} {amount.get('value', '')}",
-            "other side": str(whom),
-            "description": str(payment.get("description") or ""),
-            "created": f"{payment.get('created')} UTC",
-        }
-        hung = "".join([*notes, *files]) or empty_html("No notes.", "note-text.create adds one.")
-        self.box.value = (
-            f"{key_values(told)}{hung}<details><summary>The whole item</summary>"
-            f"{json_tree(redact(payment))}</details>"
-        )
+        none = empty_html("No notes, nothing attached.", "payment.note-text.create adds a note.")
+        whole = fold("The whole item", json_tree(redact(payment)))
+        self.payment = payment
+        self.box.value = f"{key_values(_tell(payment))}{''.join(hung) or none}{whole}"
 
-    def _notes(self, kind: str, account_id: int, payment_id: int) -> list[dict[str, Any]]:
-        name = f"payment.note-{kind}.list"
-        return self._bunq.call(name, account=account_id, payment_id=payment_id).items
-
-    def _attachment(self, account_id: int, note: dict[str, Any]) -> str:
-        name = escape(str(note.get("description") or "attachment"))
-        shown = ""
-        for attachment in note.get("attachment") or []:
+    def _files(self, account_id: int, attached: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+        for name, each in attached:
+            account = each.get("monetary_account_id") or account_id
             try:
                 content = self._bunq.download(
-                    "attachment.content", attachment_id=attachment["id"], account=account_id
+                    "attachment.content", attachment_id=each.get("id"), account=account
                 )
             except ApiError as error:
-                shown += f"<p>{escape(str(error))}</p>"
-                continue
-            if content.media_type in _IMAGES:
-                data = base64.b64encode(content).decode()
-                shown += (
-                    f'<img alt="{name}" style="max-width:320px" '
-                    f'src="data:{content.media_type};base64,{data}">'
-                )
+                yield section(name, paragraph(str(error)))
             else:
-                shown += f"<p>{len(content):,} bytes of {escape(content.media_type)}</p>"
-        return f"<p>{name}</p>{shown}"
+                yield section(name, file_html(content, content.media_type))
+
+
+def _tell(payment: dict[str, Any]) -> dict[str, str]:
+    amount = payment.get("amount") or {}
+    other = payment.get("counterparty_alias") or {}
+    told = {
+        "amount": f"{amount.get('currency', '')} {amount.get('value', '')}",
+        "other side": other.get("display_name"),
+        "their IBAN": other.get("iban"),
+        "description": payment.get("description"),
+        "created": f"{payment.get('created')} UTC",
+        "type": payment.get("type"),
+    }
+    return {name: str(text) for name, text in told.items() if text}

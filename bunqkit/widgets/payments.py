@@ -11,7 +11,15 @@ from bunqkit.errors import FieldError, Interrupted
 from bunqkit.money import exact
 from bunqkit.paging import say_completeness
 from bunqkit.view import show
-from bunqkit.widgets.parts import DataTable, Fold, Panel, Progress, empty_html, swap
+from bunqkit.widgets.parts import (
+    DataTable,
+    Fold,
+    Panel,
+    Progress,
+    empty_html,
+    status_html,
+    swap,
+)
 from bunqkit.widgets.payment import PaymentView
 from bunqkit.widgets.pictures import Pictures
 from bunqkit.widgets.transfers import Transfers
@@ -49,9 +57,13 @@ class PaymentsPanel(Panel):
         self._bunq = bunq
         environment = bunq.settings.environment
         super().__init__("Payments", environment, strict=strict)
-        self.say(str(bunq.user.get("display_name") or ""))
+        writes = "read-only until a call is unlocked" if environment == "PRODUCTION" else ""
+        self.say(", ".join(filter(None, (str(bunq.user.get("display_name") or ""), writes))))
         self.payments: pd.DataFrame | None = None
         self.frame: pd.DataFrame | None = None
+        self._is_stale = False
+        self._is_listing = False
+        self._opened: tuple[int, int] | None = None
         self._balances = ipywidgets.HTML()
         self.account = ipywidgets.Dropdown(description="account", options=[("all accounts", None)])
         self.since = ipywidgets.DatePicker(description="from", layout=_NARROW)
@@ -76,7 +88,9 @@ class PaymentsPanel(Panel):
             rows=6, description="payment", layout={"width": "auto"}, options=[]
         )
         self.choice.add_class("bunqkit-list")
-        self.choice.observe(self.handler(lambda _: self._open()), "value")
+        self._cut = ipywidgets.HTML()
+        self._problem = ipywidgets.HTML()
+        self.choice.observe(self.handler(lambda _: self._hear_choice()), "value")
         self.view = PaymentView(bunq)
         self.pictures = Pictures(self)
         self.transfers = Transfers(self, bunq, done=self.refresh)
@@ -85,12 +99,13 @@ class PaymentsPanel(Panel):
             [ipywidgets.HTML(empty_html("No payments yet.", "They are being fetched."))]
         )
         self._found = ipywidgets.VBox(
-            [self.table, self.choice, self.view.box, Fold("Plots", self, [self.pictures.box])]
+            [self.table, self.choice, self._cut, self.view.box, self.pictures.fold]
         )
         self.body.children = [
             self._balances,
             Fold("Move money", self, [self.transfers.box]),
             ipywidgets.HBox(list(self.filters), layout=_ROW),
+            self._problem,
             self.refresh_button,
             self._place,
         ]
@@ -98,22 +113,34 @@ class PaymentsPanel(Panel):
 
     def refresh(self) -> None:
         """Fetch accounts and payments anew, in a thread: ``wait()`` returns when they are there."""
-        self.start(self._fetch, "Fetching payments")
+        self._is_stale = True
+        self.start(self._catch_up, "Fetching payments")
 
-    def close(self) -> None:
-        """Free everything; the connection stays as it is."""
-        super().close()
+    def _hear_choice(self) -> None:
+        if not self._is_listing:
+            self.start(self._catch_up, "Opening the payment")
+
+    def _catch_up(self, progress: Progress) -> None:
+        """Do what was asked for, also what is asked for meanwhile."""
+        while not progress.is_cancelled:
+            if self._is_stale:
+                self._is_stale = False
+                self._fetch(progress)
+            elif self.choice.value != self._opened:
+                self._opened = self.choice.value
+                self._open()
+            else:
+                return
 
     def _fetch(self, progress: Progress) -> None:
         accounts = self._bunq.accounts()
         self._balances.value = show(
             accounts[["description", "type", "iban", "balance", "currency", "status"]]
         ).html()
-        chosen = self.account.value
-        options = zip(accounts["description"].fillna(""), accounts["id"], strict=True)
-        self.account.options = [("all accounts", None), *((str(n), int(i)) for n, i in options)]
-        if chosen in list(accounts["id"]):
-            self.account.value = chosen
+        names = zip(accounts["description"].fillna(""), accounts["id"], strict=True)
+        options = (("all accounts", None), *((str(name), int(number)) for name, number in names))
+        if self.account.options != options:
+            self.account.options = options
         self.transfers.learn(accounts)
 
         def watch(pages: int, rows: int) -> None:
@@ -137,9 +164,20 @@ class PaymentsPanel(Panel):
         if len(frame) < len(payments):
             said = f"{len(frame):,} of {said}"
         self.table.show(frame[_SHOWN], said)
-        listed = frame.head(_LISTED)
-        self.choice.options = [("", None), *map(_option, listed.itertuples())]
+        self._list(frame)
         self.pictures.show(frame, payments)
+
+    def _list(self, frame: pd.DataFrame) -> None:
+        """Offer the payments to be opened; the one that is open stays so, if it is among them."""
+        options = [_option(row) for row in frame.head(_LISTED).itertuples()]
+        self._is_listing = True
+        self.choice.options = options
+        self.choice.value = self._opened if self._opened in dict(options).values() else None
+        self._is_listing = False
+        cut = f"These are the first {_LISTED}. Narrow the filter for others."
+        self._cut.value = status_html(cut if len(frame) > _LISTED else "")
+        if self._opened is not None and self.choice.value is None:
+            self._hear_choice()
 
     def _mask(self, payments: pd.DataFrame) -> pd.Series[bool]:
         from bunqkit.analysis import days_of  # noqa: PLC0415 (pandas when first used)
@@ -157,11 +195,17 @@ class PaymentsPanel(Panel):
         for word in self.text.value.split():
             texts = payments["counterparty"].fillna("") + " " + payments["description"].fillna("")
             chosen &= texts.str.contains(word, case=False, regex=False)
-        size = payments["amount"].abs()
-        if (least := _amount(self.least)) is not None:
-            chosen &= size >= least
-        if (most := _amount(self.most)) is not None:
-            chosen &= size <= most
+        size = payments["amount_cents"].abs()
+        problems = []
+        for control, is_within in ((self.least, size.ge), (self.most, size.le)):
+            try:
+                cents = _cents(control.value.strip())
+            except FieldError as error:
+                problems.append(str(error))
+            else:
+                chosen &= cents is None or is_within(cents)
+        told = status_html(" ".join(problems))
+        self._problem.value = f'<div class="problem">{told}</div>' if problems else ""
         return chosen.fillna(value=False).astype("bool")
 
     def _open(self) -> None:
@@ -179,11 +223,10 @@ def _option(row: Any) -> tuple[str, tuple[int, int]]:
     return told[:110], (int(row.account_id), int(row.id))
 
 
-def _amount(control: ipywidgets.Text) -> float | None:
-    text = control.value.strip()
+def _cents(text: str) -> int | None:
     if not text:
         return None
     number = exact(text)
     if number is None:
         raise FieldError(f"{text!r} is no amount. Write it with a dot, such as 10.00.")
-    return float(number)
+    return int(number.scaleb(2))

@@ -1,4 +1,4 @@
-"""Plots of the payments that a filter lets through: drawn when their tab is open."""
+"""Plots of the payments that a filter lets through: drawn when they can be seen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from bunqkit.errors import FrameError
-from bunqkit.widgets.parts import Panel, empty_html
+from bunqkit.widgets.parts import Fold, Panel, empty_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ _TITLES = ("Balance", "In and out", "Where it went")
 
 
 class Pictures:
-    """Three plots in tabs.
+    """Three plots in tabs, folded.
 
     Parameters
     ----------
@@ -29,16 +29,21 @@ class Pictures:
 
     Attributes
     ----------
-    box
-        The tabs; each holds one image whose alternative text is the plot's finding.
+    fold
+        The widget that shows them.
+    tabs
+        Each holds one image, whose alternative text is the plot's finding.
     """
 
     def __init__(self, panel: Panel) -> None:
         self._frames: tuple[pd.DataFrame, pd.DataFrame] | None = None
         self._drawn: set[int] = set()
         self._images = [ipywidgets.HTML() for _ in _TITLES]
-        self.box = ipywidgets.Tab(self._images, titles=_TITLES, selected_index=0)
-        self.box.observe(panel.handler(lambda _: self._draw()), "selected_index")
+        self.tabs = ipywidgets.Tab(self._images, titles=_TITLES, selected_index=0)
+        self.fold = Fold("Plots", panel, [self.tabs])
+        draw = panel.handler(lambda _: self._draw())
+        self.tabs.observe(draw, "selected_index")
+        self.fold.toggle.observe(draw, "value")
 
     def show(self, frame: pd.DataFrame, payments: pd.DataFrame) -> None:
         """Draw other payments.
@@ -56,11 +61,12 @@ class Pictures:
         self._draw()
 
     def _draw(self) -> None:
-        at = self.box.selected_index
-        if self._frames is None or at is None or at in self._drawn:
+        at = self.tabs.selected_index
+        is_seen = self.fold.toggle.value and at is not None
+        if self._frames is None or not is_seen or at in self._drawn:
             return
-        self._drawn.add(at)
         self._images[at].value = _image(_TITLES[at], *self._frames)
+        self._drawn.add(at)
 
 
 def _image(title: str, frame: pd.DataFrame, payments: pd.DataFrame) -> str:

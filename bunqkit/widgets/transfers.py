@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from bunqkit.analysis import split_evenly
+from bunqkit.catalogue import operation
 from bunqkit.errors import FieldError
-from bunqkit.money import exact
+from bunqkit.look import code_to_copy, fold
+from bunqkit.outcome import add_reference
 from bunqkit.shorthand import write_amount, write_pointer
+from bunqkit.widgets.calls import Call
 from bunqkit.widgets.parts import Panel, status_html
 from bunqkit.widgets.question import Question
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from bunqkit.context import Context
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
+_ACTIVE = "ACTIVE"
 
 
 class Transfers:
@@ -46,27 +51,27 @@ class Transfers:
     def __init__(self, panel: Panel, bunq: Context, *, done: Callable[[], None]) -> None:
         self._bunq = bunq
         self._done = done
-        self._is_locked = bunq.settings.environment == "PRODUCTION"
-        self.account = ipywidgets.Dropdown(description="account", options=[("main account", None)])
+        self._environment = bunq.settings.environment
+        self._currencies: dict[int, str] = {}
+        self.account = ipywidgets.Dropdown(description="account", options=[])
         self.amount = ipywidgets.Text(description="amount", placeholder="10.00")
         self.to = ipywidgets.Text(
-            description="to", placeholder="e-mail, phone number or IBAN; several by commas"
+            description="to", placeholder="e-mail, phone or IBAN; several by commas"
         )
-        self.name = ipywidgets.Text(
-            description="name", placeholder="of the payee; an IBAN needs it"
-        )
+        self.name = ipywidgets.Text(description="name", placeholder="the payee's; an IBAN needs it")
         self.description = ipywidgets.Text(description="description", placeholder="what it is for")
         self.pay_button = panel.button("Send payment", self._pay, button_style="primary")
         self.request_button = panel.button("Ask for money", self._request)
         self.split_button = panel.button("Split a bill", self._split)
         self.top_up_button = panel.button("Top up from the sugar daddy", self._top_up)
-        self.top_up_button.layout.display = "none" if self._is_locked else ""
+        is_real = self._environment == "PRODUCTION"
+        self.top_up_button.layout.display = "none" if is_real else ""
         self.question = Question(panel)
         self.said = ipywidgets.HTML()
         self._problem = ipywidgets.HTML()
-        for control in (self.amount, self.to, self.name):
-            control.observe(panel.handler(lambda _: self._look()), "value")
         fields = [self.account, self.amount, self.to, self.name, self.description]
+        for control in fields:
+            control.observe(panel.handler(lambda _: self._look()), "value")
         buttons = [self.pay_button, self.request_button, self.split_button, self.top_up_button]
         self.box = ipywidgets.VBox(
             [
@@ -80,11 +85,18 @@ class Transfers:
         self._look()
 
     def learn(self, accounts: pd.DataFrame) -> None:
-        """Offer these accounts."""
+        """Offer the accounts that are open; the oldest is the main one."""
+        active = accounts[accounts["status"] == _ACTIVE].sort_values("id")
+        self._currencies = {
+            int(number): str(currency)
+            for number, currency in zip(active["id"], active["currency"], strict=True)
+        }
         kept = self.account.value
-        pairs = zip(accounts["description"].fillna(""), accounts["id"], strict=True)
-        self.account.options = [("main account", None), *((str(n), int(i)) for n, i in pairs)]
-        if kept in list(accounts["id"]):
+        names = active["description"].fillna("")
+        self.account.options = [
+            (str(name), number) for name, number in zip(names, self._currencies, strict=True)
+        ]
+        if kept in self._currencies:
             self.account.value = kept
 
     @property
@@ -95,96 +107,106 @@ class Transfers:
     def _look(self) -> None:
         """Say what is wrong with what was typed so far, and what the buttons would do."""
         self.question.withdraw()
-        amount, problem = self.amount.value.strip(), ""
+        amount, problem = "", ""
         try:
-            if amount:
-                write_amount(amount, "EUR")
+            if self.amount.value.strip():
+                amount = _told(self._amount())
             for payee in self.payees:
-                write_pointer(payee, self.name.value.strip() or None)
+                self._pointer(payee)
         except FieldError as error:
             problem = str(error)
-        self._problem.value = f'<p class="problem">{status_html(problem)}</p>' if problem else ""
-        one, several = len(self.payees) == 1, len(self.payees) > 0
-        is_ready = bool(amount) and not problem
-        self.pay_button.disabled = self.request_button.disabled = not (is_ready and one)
-        self.split_button.disabled = not (is_ready and several)
-        told = f" of {amount}" if is_ready else ""
-        self.pay_button.description = f"Send payment{told}"
-        self.request_button.description = f"Ask for {amount}" if is_ready else "Ask for money"
-        self.split_button.description = (
-            f"Split {amount} among {len(self.payees) + 1}" if is_ready and several
-            else "Split a bill"
-        )  # fmt: skip
+        self._problem.value = f'<div class="problem">{status_html(problem)}</div>' * bool(problem)
+        is_ready = bool(amount and self.payees and not problem)
+        is_for_one = is_ready and len(self.payees) == 1
+        self.pay_button.disabled = self.request_button.disabled = not is_for_one
+        self.split_button.disabled = not is_ready
+        self.top_up_button.disabled = not self._currencies
+        one, all_of_us = (amount, len(self.payees) + 1) if is_ready else ("", 0)
+        self.pay_button.description = f"Send payment of {one}" if one else "Send payment"
+        self.request_button.description = f"Ask for {one}" if one else "Ask for money"
+        self.split_button.description = f"Split {one} among {all_of_us}" if one else "Split a bill"
 
-    def _given(self) -> dict[str, Any]:
-        return {
-            "account": self.account.value,
-            "name": self.name.value.strip() or None,
-        }
+    def _amount(self) -> dict[str, str]:
+        currency = self._currencies.get(self.account.value, "EUR")
+        return write_amount(self.amount.value.strip(), currency)
+
+    def _pointer(self, payee: str) -> dict[str, str]:
+        # A name is one person's.
+        name = self.name.value.strip() if len(self.payees) == 1 else ""
+        return write_pointer(payee, name or None)
 
     def _pay(self) -> None:
-        amount, to = self.amount.value.strip(), self.payees[0]
-        self._carry_out(
-            "payment.create",
-            amount,
-            f"payment of {amount} to {to}",
-            lambda: self._bunq.pay(amount, to, self.description.value, **self._given()),
-        )
+        amount, to = self._amount(), self.payees[0]
+        body = {
+            "amount": amount,
+            "counterparty_alias": self._pointer(to),
+            "description": self.description.value,
+        }
+        self._carry_out("payment.create", body, f"payment of {_told(amount)} to {to}")
 
     def _request(self) -> None:
-        amount, to = self.amount.value.strip(), self.payees[0]
-        self._carry_out(
-            "request-inquiry.create",
-            None,
-            f"request for {amount} to {to}",
-            lambda: self._bunq.request_money(amount, to, self.description.value, **self._given()),
-        )
+        amount, to = self._amount(), self.payees[0]
+        body = self._inquiry(amount, self._pointer(to), self.description.value)
+        self._carry_out("request-inquiry.create", body, f"request for {_told(amount)} to {to}")
 
     def _split(self) -> None:
-        """Ask each payee for a part; the first part, which may be a cent more, stays with you."""
-        total = exact(self.amount.value.strip())
-        if total is None or total <= 0:
-            raise FieldError(f"{self.amount.value!r} can't be split. Write it as 10.00.")
-        cents = int(total.scaleb(2))
+        """Ask each payee for a part, all or nobody; what is left, a cent perhaps more, is yours."""
+        total = self._amount()
+        currency, cents = total["currency"], int(Decimal(total["value"]).scaleb(2))
         _, *parts = split_evenly(cents, len(self.payees) + 1)
-        wanted = list(zip(self.payees, parts, strict=True))
-
-        def ask() -> None:
-            for to, part in wanted:
-                value = f"{Decimal(part).scaleb(-2):.2f}"
-                self._bunq.request_money(value, to, self.description.value, **self._given())
-
-        told = ", ".join(f"{Decimal(part).scaleb(-2):.2f} from {to}" for to, part in wanted)
-        self._carry_out("request-inquiry.create", None, f"requests: {told}", ask, count=len(wanted))
+        amounts = [write_amount(Decimal(part).scaleb(-2), currency) for part in parts]
+        inquiries = [
+            self._inquiry(amount, self._pointer(to), self.description.value)
+            for amount, to in zip(amounts, self.payees, strict=True)
+        ]
+        asked = write_amount(Decimal(sum(parts)).scaleb(-2), currency)
+        body = {"request_inquiries": inquiries, "total_amount_inquired": asked}
+        wanted = zip(amounts, self.payees, strict=True)
+        told = ", ".join(f"{_told(amount)} to {to}" for amount, to in wanted)
+        self._carry_out("request-inquiry-batch.create", body, f"requests for {told}")
 
     def _top_up(self) -> None:
         amount = self.amount.value.strip() or "500.00"
         self._bunq.top_up(amount)
-        self._tell(f"top-up of {amount}")
+        self._tell(f"top-up of EUR {amount}, to the main account", f'bunq.top_up("{amount}")')
 
-    def _carry_out(
-        self,
-        operation: str,
-        up_to: str | None,
-        what: str,
-        act: Callable[[], object],
-        *,
-        count: int = 1,
-    ) -> None:
-        if not self._is_locked:
-            act()
-            self._tell(what)
+    def _inquiry(
+        self, amount: dict[str, str], pointer: dict[str, str], description: str
+    ) -> dict[str, Any]:
+        return {
+            "amount_inquired": amount,
+            "counterparty_alias": pointer,
+            "description": description,
+            "allow_bunqme": False,
+        }
+
+    def _carry_out(self, name: str, body: dict[str, Any], what: str) -> None:
+        call = Call(operation(name), {"account": self.account.value}, body)
+
+        def send() -> None:
+            # With a reference of its own its outcome can be looked up, should the answer be lost.
+            replace(call, body=add_reference(call.operation, body)).send(self._bunq)
+            self._tell(what, call.as_code(self._environment))
+
+        def unlock_and_send() -> None:
+            with self._bunq.unlock(name, **call.bounds()):
+                send()
+
+        if self._environment != "PRODUCTION":
+            send()
             return
+        self.question.ask(
+            f"PRODUCTION: {what}, account {self.account.label}.",
+            f"Unlock and send {what}",
+            unlock_and_send,
+        )
 
-        def unlocked() -> None:
-            to = self.payees[0] if len(self.payees) == 1 else None
-            with self._bunq.unlock(operation, up_to=up_to, count=count, to=to):
-                act()
-            self._tell(what)
-
-        self.question.ask(f"PRODUCTION: {what}.", f"Unlock and send {what}", unlocked)
-
-    def _tell(self, what: str) -> None:
-        self.said.value = status_html(f"Done: {what}.")
+    def _tell(self, what: str, code: str) -> None:
+        kept = fold("As a cell", code_to_copy(code))
+        self.said.value = f"{status_html(f'Done: {what}.')}{kept}"
         self.amount.value = ""
         self._done()
+
+
+def _told(amount: dict[str, str]) -> str:
+    return f"{amount['currency']} {amount['value']}"
