@@ -15,7 +15,8 @@ from bunqkit.answer import Answer
 from bunqkit.sandbox import Bank
 
 pytest.importorskip("IPython", reason="the magic belongs to a shell (extra: lab)")
-from IPython.core.interactiveshell import InteractiveShell  # noqa: E402
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 
 
 @pytest.fixture
@@ -126,17 +127,17 @@ def test_production_is_locked(shell: InteractiveShell) -> None:
     shell.user_ns["bunq"] = real
     assert run(shell, "%bunq GET user").items
     pay = "%bunq payment.create amount=1.00 to=bravo@bunq.com description=tea"
-    with pytest.raises(LockedError, match="EUR 1.00 to bravo@bunq.com"):
+    with pytest.raises(LockedError, match=r"EUR 1\.00 to bravo@bunq\.com"):
         run(shell, pay)
     run(shell, f"with bunq.unlock('payment.create', up_to='1.00'):\n    {pay}")
 
 
 def offered(shell: InteractiveShell, line: str) -> list[str]:
     """Give what Tab offers at the end of a line, as the whole line would read."""
-    completer = shell.Completer
-    assert completer is not None
-    begun, found = completer.complete(line_buffer=line, cursor_pos=len(line))
-    return [line[: len(line) - len(begun)] + each for each in found]
+    assert shell.Completer is not None
+    with provisionalcompleter():
+        found = list(shell.Completer.completions(line, len(line)))
+    return [line[: each.start] + each.text + line[each.end :] for each in found]
 
 
 @pytest.mark.parametrize(
