@@ -8,10 +8,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit.exchange import Exchange
+from bunqkit.redaction import redact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 # Media types that front ends show without running anything in them.
 _SHOWN_AS_BASE64 = ("image/png", "image/jpeg", "image/gif", "application/pdf")
 _LARGEST_SHOWN = 5_000_000
+_MOST_SHOWN = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """An answer that was verified and is no refusal.
 
@@ -102,6 +105,33 @@ class Answer:
             if not types or name in types:
                 return item
         raise self.exchange.unusable(f"it holds no {' or '.join(types) or 'item'}")
+
+    @property
+    def has_older(self) -> bool:
+        """Whether the bank has older items than those of this page."""
+        return (self.envelope.get("Pagination") or {}).get("older_url") is not None
+
+    def __repr__(self) -> str:
+        return f"<{self.exchange.method} {self.exchange.path} -> {self._told()}>"
+
+    def _told(self) -> str:
+        """Say in a few words what it is."""
+        if not self.is_json:
+            return f"{self.exchange.outcome}, {self.content!r}"
+        count = f"{len(self.items):,} {' and '.join(dict.fromkeys(self.types)) or 'items'}"
+        return f"{self.exchange.outcome}, {count}{', older ones exist' if self.has_older else ''}"
+
+    def _repr_html_(self) -> str:
+        from bunqkit import look  # noqa: PLC0415 (front ends only)
+
+        shown = f"{look.method_label(self.exchange.method)}{escape(self.exchange.path)}"
+        facts = look.key_values({"answer": self._told()})
+        if not self.is_json:
+            return look.card(shown, facts)
+        tree = look.json_tree(redact({"Response": self.wrapped[:_MOST_SHOWN]}))
+        more = len(self.wrapped) - _MOST_SHOWN
+        rest = f"<p>{more:,} more items: .frame() has all of this page.</p>" if more > 0 else ""
+        return look.card(shown, f"{facts}{tree}{rest}")
 
     def older(self) -> Answer | None:
         """Fetch the page of older items; ``None`` if this is the last."""
@@ -195,6 +225,8 @@ def _read_envelope(exchange: Exchange) -> dict[str, Any]:
     pagination = envelope.get("Pagination")
     if pagination is not None and not isinstance(pagination, dict):
         raise exchange.unusable('its "Pagination" is no object')
+    if any(url is not None and not isinstance(url, str) for url in (pagination or {}).values()):
+        raise exchange.unusable("the address of a page is no text")
     return envelope
 
 

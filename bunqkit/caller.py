@@ -24,7 +24,6 @@ from bunqkit.client import Client
 from bunqkit.differences import DriftLog
 from bunqkit.errors import (
     ApiError,
-    CallError,
     FieldError,
     LockedError,
     SignatureError,
@@ -32,9 +31,11 @@ from bunqkit.errors import (
 )
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.guard import Guard, Permit
-from bunqkit.outcome import Books, Write, add_reference, is_lost
+from bunqkit.outcome import Books, Write, add_reference
+from bunqkit.redaction import conceal
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
+from bunqkit.settings import DEFAULT_CAP
 from bunqkit.shorthand import choose_account, read_upload
 from bunqkit.state import Session, State
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PAGE = 200
+# What a lost write has made is among the newest: little is fetched to find it.
+_LOOK = 50
 
 
 class Caller:
@@ -55,6 +58,8 @@ class Caller:
         Gives the session to call with.
     environment
         Decides what may be written: production is read-only until a call is unlocked.
+    cap
+        The most that all calls together may move in production, in the account's currency.
 
     Attributes
     ----------
@@ -62,8 +67,15 @@ class Caller:
         Counts where answers differ from the catalogue, once it is switched on.
     """
 
-    def __init__(self, client: Client, sessions: Sessions, *, environment: str = "OFFLINE") -> None:
-        self._guard = Guard(environment)
+    def __init__(
+        self,
+        client: Client,
+        sessions: Sessions,
+        *,
+        environment: str = "OFFLINE",
+        cap: Decimal = DEFAULT_CAP,
+    ) -> None:
+        self._guard = Guard(environment, cap=cap)
         self.drift = DriftLog()
         self._client = client
         self._sessions = sessions
@@ -151,6 +163,7 @@ class Caller:
         ApiError, NoAnswerError, SignatureError, BadAnswerError
             As the client says.
         """
+        given, body = conceal(given), conceal(body)
         method, _, path = operation.strip().partition(" ")
         if path:
             path, _, query = path.strip().partition("?")
@@ -189,15 +202,17 @@ class Caller:
         Exchange
             With neither an answer nor a time of sending: look at ``xray()``, ``as_curl()``.
         """
+        given, body = conceal(given), conceal(body)
         known = catalogue_operation(operation)
         fields = None if isinstance(body, bytes) else body
         arranged = self._arrange(known, own_id, given, fields)
-        if check and arranged.body is not None:
-            known.check(arranged.body)
+        sent = body if isinstance(body, bytes) else arranged.body
+        if check and sent is not None:
+            known.check(sent)
         return self._client.preview(
             known.method,
             arranged.path,
-            body if isinstance(body, bytes) else arranged.body,
+            sent,
             token=self.session.token,
             params=arranged.params,
             headers=headers,
@@ -259,6 +274,9 @@ class Caller:
         from bunqkit.paging import frame_of_pages  # noqa: PLC0415 (pandas when first used)
 
         known = _find_known(operation)
+        if known is not None and known.is_paged and max_rows is not None:
+            count = -(-max_rows // int(given.get("count", _PAGE)))
+            self._client.limiter.announce("GET", known.path, count, what=f"At most {count} pages")
         pages = self._pages(operation, *own_id, is_read=False, **given)
         return frame_of_pages(
             pages,
@@ -367,11 +385,16 @@ class Caller:
             Its name, such as ``payment.create``.
         up_to
             The most that all its calls together may move, in the account's currency; needed by
-            what moves money.
+            what moves money. ``"any"`` for a call whose body names no amount.
         count
             How many calls may be made.
         to
             The only counterparty that it may be for: e-mail address, phone number or IBAN.
+
+        Returns
+        -------
+        context manager
+            It gives a ``Permit``, which counts down, and keeps in ``sent`` what it let through.
         """
         return self._guard.unlock(operation, up_to=up_to, count=count, to=to)
 
@@ -418,18 +441,12 @@ class Caller:
             path,
             body or {},
             self._books,
-            lambda below: self._request("GET", below, params={"count": _PAGE}),
+            lambda below: self._request("GET", below, params={"count": _LOOK}),
             self._books.newest.get(path),
         )
-        try:
-            answer = self._request(operation.method, path, body, operation, params=query)
-        except (CallError, SignatureError, KeyboardInterrupt) as error:
-            if not is_lost(error, path):
-                raise
-            return write.settle(error)
-        if operation.method == "POST":
-            self._books.claim(path, answer)
-        return answer
+        return write.carry_out(
+            lambda: self._request(operation.method, path, body, operation, params=query)
+        )
 
     def _arrange(
         self,
@@ -494,6 +511,7 @@ class Caller:
                 headers=headers,
                 follow=lambda url: self._request("GET", url),
                 is_enveloped=is_read,
+                is_unlocked=True,
                 earlier=earlier,
             )
             if self.drift.is_on and answer.is_json:
@@ -508,6 +526,9 @@ class Caller:
             if not session_ended(error):
                 raise
             refused = error.exchange
+        except SignatureError as error:
+            self._sessions.ask_if_wiped(error, session)
+            raise
         # Refused, so not carried out: with the next session it is sent again, once.
         return send(self._sessions.current(but_not=session), refused)
 
@@ -530,9 +551,13 @@ class Caller:
             page = self._request("GET", url, is_read=is_read) if url else None
 
     def _accounts(self) -> list[dict[str, Any]]:
-        pages = self.pages("monetary-account.list")
-        self._known_accounts = [account for page in pages for account in page.items]
-        return self._known_accounts
+        known: list[dict[str, Any]] = []
+        for page in self.pages("monetary-account.list"):
+            if not all(type(each.get("id")) is int for each in page.items):
+                raise page.exchange.unusable("an account has no id")
+            known += page.items
+        self._known_accounts = known
+        return known
 
     def _account(self, named: object) -> Mapping[str, Any]:
         """Find an account; without a name the oldest open one. Source: as the SDK chooses."""

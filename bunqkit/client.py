@@ -7,7 +7,9 @@ given call by call.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +24,14 @@ import urllib3
 
 from bunqkit import __version__
 from bunqkit.answer import Answer
-from bunqkit.errors import ApiError, FieldError, NoAnswerError, SignatureError
+from bunqkit.errors import (
+    ApiError,
+    FieldError,
+    LockedError,
+    NoAnswerError,
+    SignatureError,
+    StoppedBeforeSending,
+)
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.limits import Limiter
 from bunqkit.redaction import Body, Headers, Secret, redact_query
@@ -34,6 +43,10 @@ _CONNECT_TIMEOUT_S = 10.0
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 16
 _OK = 200
+# What no guard keeps from production: the three steps and the log-out. Source: bunq docs,
+# "Environments", for the host.
+_PRODUCTION_HOST = "api.bunq.com"
+_FREE = re.compile(r"/(installation|device-server|session-server|session/[0-9]+)")
 _SIGNATURE = "X-Bunq-Client-Signature"
 
 
@@ -92,6 +105,7 @@ class Client:
         self._transport = transport
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
+        self._is_production = (parts.hostname or "").rstrip(".") == _PRODUCTION_HOST
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
         # A proxy has no business between this machine and itself.
@@ -109,6 +123,8 @@ class Client:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
+        retries: Retries | None = None,
+        is_unlocked: bool = False,
         is_enveloped: bool = True,
         earlier: Sequence[Exchange] = (),
     ) -> Answer:
@@ -129,6 +145,11 @@ class Client:
             Further headers, such as an upload's ``Content-Type``.
         follow
             Fetches the pages beside this one; this client with the same token by default.
+        retries
+            In place of the client's own.
+        is_unlocked
+            Whether a guard has let the call through. Without it nothing but the handshake and the
+            log-out changes anything at production's address.
         is_enveloped
             Whether JSON must come in the API's envelope. OAuth's token does not; and of a page that
             is given on to a quicker reader, that one will find out.
@@ -137,6 +158,8 @@ class Client:
 
         Raises
         ------
+        LockedError
+            If it would change something in production, and no guard has let it through.
         FieldError
             If the body can't be written as JSON, or the path leads to another host.
         NoAnswerError
@@ -152,33 +175,51 @@ class Client:
         Source: bunq docs, "Signing", "Headers", "Errors".
         """
         below = self._below(path)
+        if method != "GET" and self._is_production and not (is_unlocked or _FREE.fullmatch(below)):
+            raise LockedError(
+                f"{method} {below} was not sent: PRODUCTION is read-only. If you mean it, call it "
+                "by a context of bunqkit.connect(), inside bunq.unlock(...)."
+            )
         prepare = self._preparing(method, below, body, token=token, params=params, headers=headers)
         pauses_s = [0.0]
         attempts = list(earlier)
+        has_left = False
 
         def send_once() -> Exchange:
+            nonlocal has_left
             wait = self.limiter.wait(method, below)
             prepared, asked = prepare()
-            exchange = self._exchange(
-                prepared,
-                replace(
-                    asked,
-                    waited_s=wait.seconds,
-                    budget=wait.limit,
-                    paused_s=pauses_s[-1],
-                    earlier=tuple(attempts),
-                ),
-                attempts,
-            )
-            _judge(exchange)
+            has_left = True
+            try:
+                exchange = self._exchange(
+                    prepared,
+                    replace(
+                        asked,
+                        waited_s=wait.seconds,
+                        budget=wait.limit,
+                        paused_s=pauses_s[-1],
+                        earlier=tuple(attempts),
+                    ),
+                    attempts,
+                )
+                _judge(exchange)
+            except (ApiError, NoAnswerError):
+                # If it is sent again after this, it was not carried out.
+                has_left = False
+                raise
             return exchange
 
-        exchange = self._retries.run(
-            send_once,
-            is_read=method == "GET",
-            learn=partial(self.limiter.learn, method, below),
-            note=pauses_s.append,
-        )
+        try:
+            exchange = (retries or self._retries).run(
+                send_once,
+                is_read=method == "GET",
+                learn=partial(self.limiter.learn, method, below),
+                note=pauses_s.append,
+            )
+        except KeyboardInterrupt as interrupt:
+            if has_left:
+                raise
+            raise StoppedBeforeSending from interrupt
 
         def follow_here(url: str) -> Answer:
             return self.request("GET", url, token=token)
@@ -225,21 +266,18 @@ class Client:
 
         Raises
         ------
+        LockedError
+            In production.
         NoAnswerError, SignatureError
             As for ``request``.
         """
+        if self._is_production:
+            raise LockedError("Nothing is replayed in PRODUCTION. Try it offline or in SANDBOX.")
         self.limiter.wait(exchange.method, self._below(exchange.path.partition("?")[0]))
         headers = {**exchange.request_headers, "X-Bunq-Client-Request-Id": str(uuid.uuid4())}
         headers.pop("Content-Length", None)
-        prepared = self._http.prepare_request(
-            requests.Request(
-                exchange.method,
-                f"{self._origin}{exchange.path}",
-                headers=headers,
-                data=body,
-                auth=_Authentication(None),
-            )
-        )
+        prepared = requests.PreparedRequest()
+        prepared.prepare(exchange.method, exchange.url, headers=headers, data=body)
         asked = replace(
             exchange,
             request_headers=Headers(prepared.headers),
@@ -255,6 +293,12 @@ class Client:
             failure="",
         )
         return self._exchange(prepared, asked, [])
+
+    def fresh(self) -> Client:
+        """Give a client of the same bank, over the same connections, that has no keys yet."""
+        other = copy.copy(self)
+        other.key = other.bank_key = None
+        return other
 
     def without_keys(self, base_url: str) -> Client:
         """Give a client of another address, by the same way, that knows no keys of either side.
@@ -308,6 +352,8 @@ class Client:
     def _headers(self, method: str, content: bytes, *, is_json: bool) -> dict[str, str]:
         headers = {
             "User-Agent": f"bunqkit/{__version__}",
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip, deflate",
             "Cache-Control": "no-cache",
             "X-Bunq-Language": self.language,
             "X-Bunq-Client-Request-Id": str(uuid.uuid4()),
@@ -336,15 +382,15 @@ class Client:
         def prepare() -> tuple[requests.PreparedRequest, Exchange]:
             ours = self._headers(method, content, is_json=not isinstance(body, bytes))
             told = {**ours, **(headers or {})}
-            prepared = self._http.prepare_request(
-                requests.Request(
-                    method,
-                    f"{self.base_url}{below}",
-                    params=params,
-                    headers=told,
-                    data=content,
-                    auth=_Authentication(token),
-                )
+            # Prepared without the session: no cookie of an answer is ever sent back.
+            prepared = requests.PreparedRequest()
+            prepared.prepare(
+                method,
+                f"{self.base_url}{below}",
+                params=params,
+                headers=told,
+                data=content,
+                auth=_Authentication(token),
             )
             # OAuth has secrets in its query, and a URL is shown wherever a call is.
             url = redact_query(str(prepared.url))
@@ -391,13 +437,13 @@ class Client:
     def _send(self, prepared: requests.PreparedRequest, asked: Exchange) -> Exchange:
         started = time.monotonic()
         deadline = started + self.timeout_s
-        settings = self._http.merge_environment_settings(asked.url, {}, True, None, None)
+        settings: Any = self._http.merge_environment_settings(asked.url, {}, True, None, None)
         try:
             with contextlib.closing(
-                self._http.send(
+                # Straight to the connections: nothing here follows a redirect.
+                self._http.get_adapter(asked.url).send(
                     prepared,
                     timeout=(min(_CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s),
-                    allow_redirects=False,
                     **settings,
                 )
             ) as response:
@@ -407,6 +453,9 @@ class Client:
             told = _no_answer(error, asked.method, asked.path, self._origin, self.timeout_s)
             # The transport's words quote the URL, and so whatever is masked in ours.
             raise told from (error if asked.url == prepared.url else None)
+        except BaseException as error:
+            _let_go_of_frames(error)
+            raise
         return replace(
             asked,
             # Once more: what stands before the network may have changed them after the signing.
@@ -428,7 +477,8 @@ class Client:
             if exchange.status == _OK:
                 raise SignatureError(
                     f"The answer to {call} has no signature, so it may not be the bank's. "
-                    "Don't act on it; look for what stands between you and the bank."
+                    "Don't act on it; look for what stands between you and the bank.",
+                    status=exchange.status,
                 )
             return exchange
         try:
@@ -436,7 +486,8 @@ class Client:
         except SignatureError as error:
             raise SignatureError(
                 f"The answer to {call} (status {exchange.status}) was not signed by the bank that "
-                f"this installation knows: {error} Don't act on it."
+                f"this installation knows: {error} Don't act on it.",
+                status=exchange.status,
             ) from error
         return replace(exchange, is_verified=True)
 

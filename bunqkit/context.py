@@ -9,7 +9,7 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit import handshake
 from bunqkit.client import Client
@@ -132,6 +132,7 @@ def make_context(
             environment=settings.environment,
             base_url=client.base_url,
             api_key=settings.api_key,
+            passphrase=settings.state_passphrase,
         )
         if state is not None:
             file.save(state)
@@ -180,7 +181,7 @@ class Context(Overview):
     def __init__(
         self, settings: Settings, client: Client, sessions: Sessions, *, bank: Bank | None = None
     ) -> None:
-        super().__init__(client, sessions, environment=settings.environment)
+        super().__init__(client, sessions, environment=settings.environment, cap=settings.total_cap)
         self.settings = settings
         self.bank = bank
 
@@ -287,8 +288,19 @@ class Context(Overview):
         return self.request_money(amount, _SUGAR_DADDY, "Top up", name="Sugar Daddy")
 
     def close(self) -> None:
-        """Let go of the connections. The session stays, so that the next start can use it."""
+        """Log out: the session ends at the bank and is forgotten on disk. Harmless twice.
+
+        A script may as well leave it open: the next start then needs no call. Another kernel that
+        shares the session opens a new one at its next call. A call after ``close()`` does, too.
+        """
+        self._sessions.close()
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _create(self, resource: str, **given: Any) -> dict[str, Any]:
         account = self._account(given.pop("account"))["id"]

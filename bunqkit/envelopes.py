@@ -160,22 +160,25 @@ def between(
         As the bank writes times, which sort as text; ``None`` is no bound. What does not say when
         it was created is kept.
     keep
-        Whether the column of a path is kept.
+        Whether the column of a path is kept; that of ``created`` must be, if there are bounds.
     """
     names, blocks = rows
+    if keep is not None:
+        blocks = [
+            (name, Block(block.rows, {p: c for p, c in block.leaves.items() if keep(p)}))
+            for name, block in blocks
+        ]
+    if since is None and until is None:
+        return (names, blocks), False
     ages: dict[str, list[int]] = {name: [] for name in names}
     kept = []
     for name, block in blocks:
-        own = [0] * block.rows
-        if since is not None or until is not None:
-            created = plain(block.leaves.get(_CREATED, own))
-            own = [_age(text, since, until) for text in created]
+        created = plain(block.leaves.get(_CREATED, [None] * block.rows))
+        own = [_age(text, since, until) for text in created]
         ages[name] += own
         wanted = [not age for age in own]
-        leaves = {path: each for path, each in block.leaves.items() if keep is None or keep(path)}
-        if not all(wanted):
-            leaves = {path: _filter(column, wanted) for path, column in leaves.items()}
         if any(wanted):
+            leaves = {path: _filter(column, wanted) for path, column in block.leaves.items()}
             kept.append((name, Block(sum(wanted), leaves)))
     by_type = {name: iter(each) for name, each in ages.items()}
     in_order = [next(by_type[name]) for name in names]

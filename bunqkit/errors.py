@@ -33,6 +33,11 @@ from bunqkit.advice import advise
 class BunqkitError(Exception):
     """The root: never raised itself, caught to catch all."""
 
+    def _repr_html_(self) -> str:
+        from bunqkit.look import error_card  # noqa: PLC0415 (front ends only)
+
+        return error_card(str(self) or type(self).__name__, {})
+
 
 class SettingsError(BunqkitError):
     """A setting is missing or wrong; the message names it, its place and the remedy."""
@@ -47,7 +52,17 @@ class KeyFormatError(BunqkitError):
 
 
 class SignatureError(BunqkitError):
-    """A signature is missing, or was made over other bytes or with another key."""
+    """A signature is missing, or was made over other bytes or with another key.
+
+    Attributes
+    ----------
+    status
+        The HTTP status of the answer that bore it; ``None`` if it was none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CatalogueError(BunqkitError):
@@ -162,6 +177,12 @@ class NoAnswerError(CallError):
         self.was_sent = was_sent
 
 
+class StoppedBeforeSending(KeyboardInterrupt):
+    """Somebody interrupted a wait before a call was sent: it was not carried out."""
+
+    was_sent = False
+
+
 class BadAnswerError(CallError):
     """An answer came that is not one of the API's: cut off, or no JSON, or no envelope.
 
@@ -207,12 +228,13 @@ class ApiError(CallError):
         response_id: str | None,
         signed: bool,
         exchange: Any = None,
+        why: str | None = None,
     ) -> None:
         advice = advise(status, messages)
         words = " ".join(messages) or "no words"
         told = [
             f"The bank refused {method} {path} with status {status}: {words}",
-            _fill("Why, most likely", advice.why),
+            _fill("Why, most likely", why or advice.why),
             _fill("What to do", advice.what_to_do),
         ]
         if response_id:
@@ -221,11 +243,24 @@ class ApiError(CallError):
         self.status = status
         self.messages = messages
         self.response_id = response_id
-        self.why = advice.why
+        self.why = why or advice.why
         self.what_to_do = advice.what_to_do
         self.signed = signed
         self.exchange = exchange
         self._is_shown = False
+
+    def advising(self, why: str) -> ApiError:
+        """Give the same refusal with another cause, from who knows more of how it came about."""
+        return ApiError(
+            self.messages,
+            status=self.status,
+            method=self.method,
+            path=self.path,
+            response_id=self.response_id,
+            signed=self.signed,
+            exchange=self.exchange,
+            why=why,
+        )
 
     def _repr_html_(self) -> str:
         from bunqkit.look import error_card  # noqa: PLC0415 (front ends only)

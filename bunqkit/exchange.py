@@ -213,6 +213,17 @@ class Exchange:
     def __repr__(self) -> str:
         return f"<{self.method} {self.path} -> {self.outcome}, {1000 * self.elapsed_s:.0f} ms>"
 
+    def _repr_html_(self) -> str:
+        from bunqkit.look import card, key_values, method_label  # noqa: PLC0415 (front ends only)
+
+        told = {
+            "answer": f"{self.outcome}, in {1000 * self.elapsed_s:.0f} ms",
+            "sent": f"{len(self.request_body):,} bytes",
+            "came": f"{len(self.answer_body):,} bytes",
+            "look inside": ".xray(), .as_curl(), .as_python(), .as_openssl()",
+        }
+        return card(f"{method_label(self.method)}{escape(self.path)}", key_values(told))
+
 
 class Exchanges(Sequence[Exchange]):
     """The last calls of a client, oldest first: also those that failed or were refused.

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from bunqkit import exercises
 from bunqkit.errors import BunqkitError, UnknownNameError
 from bunqkit.look import card, code, fold, paragraph
+from bunqkit.private_files import make_private_folder, write_private
 from bunqkit.settings import load_settings
-from bunqkit.state import make_private_folder, write_private
 
 if TYPE_CHECKING:
     import pandas as pd

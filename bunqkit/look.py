@@ -183,7 +183,7 @@ def error_card(what: str, told: Mapping[str, str], *, response_id: str | None = 
     Parameters
     ----------
     what
-        What happened, and to which thing.
+        What happened, and to which thing; its first sentence stands out.
     told
         Names and sentences, in the order of reading.
     response_id
@@ -194,7 +194,9 @@ def error_card(what: str, told: Mapping[str, str], *, response_id: str | None = 
         if response_id
         else ""
     )
-    body = f"<p><strong>{escape(what)}</strong></p>{key_values(told)}{trace}"
+    first, stop, rest = what.partition(". ")
+    head = f"<p><strong>{escape(first + stop.strip())}</strong> {escape(rest)}</p>"
+    body = f"{head}{key_values(told)}{trace}"
     return card("", f'<div class="error" role="alert">{body}</div>')
 
 

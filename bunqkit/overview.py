@@ -6,7 +6,7 @@ Each is one row a thing, newest first, in documented columns, and says whether i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from bunqkit.caller import Caller
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bunqkit.frames import Gathered
-
-# A card payment that is booked at once may bear a time a moment before the transaction's.
-_MOMENT = timedelta(minutes=1)
 
 Instant = str | date | datetime | None
 Accounts = Sequence[Mapping[str, Any]]
@@ -160,7 +157,7 @@ class Overview(Caller):
             ``payment_id`` is found by account, amount and time, and stands in one row at most.
         """
         from bunqkit.paging import interrupted  # noqa: PLC0415 (pandas when first used)
-        from bunqkit.tables import link_payments, tabulate_card_transactions  # noqa: PLC0415
+        from bunqkit.tables import MOMENT, link_payments, tabulate_card_transactions  # noqa: PLC0415
 
         frame = self._fetch_of_accounts(
             "card_transactions",
@@ -174,7 +171,7 @@ class Overview(Caller):
         if frame["created"].isna().all():
             return frame
         try:
-            payments = self.payments(since=frame["created"].min() - _MOMENT, account=account)
+            payments = self.payments(since=frame["created"].min() - MOMENT, account=account)
         except Interrupted as error:
             raise interrupted(link_payments(frame, error.frame)) from error
         return link_payments(frame, payments)

@@ -30,7 +30,7 @@ Watch = Callable[[int, int], object]
 # Read at once: enough for Arrow to be quick, little enough to hold as text.
 _PAGES = 20
 _LISTS_AT_ONCE = 4
-_QUIET_S = 1.0
+_QUIET_S = 2.0
 _ACCOUNT = re.compile(r"/monetary-account/([0-9]+)/")
 
 
@@ -86,7 +86,7 @@ def frame_of_pages(
     accounts
         The accounts that were asked for, if the answers' paths don't tell.
     progress
-        Whether to show a bar if it takes longer than a second.
+        Whether to show a bar, and a line at its end, if it takes longer than two seconds.
     is_said
         Whether a line says how complete the table is, however quickly it came.
 
@@ -384,6 +384,9 @@ def _has_older(page: bytes | Page) -> bool:
 
 def _say(line: str) -> None:
     # A notebook shows its error stream as if something had gone wrong.
-    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    is_notebook = "IPython" in sys.modules and hasattr(
+        sys.modules["IPython"].get_ipython(), "kernel"
+    )
+    stream = sys.stdout if is_notebook else sys.stderr
     stream.write(f"{line}\n")
     stream.flush()

@@ -22,15 +22,20 @@ from bunqkit.money import Money, exact, read_amounts, whole_cents
 from bunqkit.schemas import Kind, Path
 from bunqkit.shorthand import find_iban
 
-# Card payments are booked when the shop clears them, mostly within days; one that is booked at once
-# may bear a time a moment before the transaction's.
+MOMENT = pd.Timedelta(minutes=1)
+"""A card payment that is booked at once may bear a time so long before the transaction's."""
+
+# Card payments are booked when the shop clears them, mostly within days.
 _LONGEST_CLEARING = pd.Timedelta(days=30)
-_MOMENT = pd.Timedelta(minutes=1)
 _CARD_TYPES = ("MASTERCARD", "FIS")
 # Source: captures; a transaction that was refused makes no payment.
 _ALLOWED = "ALLOWED"
 _REVERSAL = "REVERSAL"
 _OBJECT = "object"
+_OF_OBJECTS: Mapping[Path, tuple[str, str]] = {
+    ("id",): ("object_id", "Int64"),
+    ("description",): ("description", "str"),
+}
 
 Accounts = Iterable[Mapping[str, Any]]
 
@@ -171,7 +176,7 @@ def link_payments(transactions: pd.DataFrame, payments: pd.DataFrame) -> pd.Data
         # The amount of a transaction bears no sign in some answers; that of a payment does.
         candidates = waiting[account, currency, abs(cents)]
         for at, (booked, number) in enumerate(candidates):
-            if -_MOMENT <= booked - when <= _LONGEST_CLEARING:
+            if -MOMENT <= booked - when <= _LONGEST_CLEARING:
                 found[index] = number
                 del candidates[at]
                 break
@@ -202,9 +207,9 @@ def tabulate_events(events: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
             dtype="bool",
         )
         frame["type"] = frame["type"].mask(is_there, path[1])
-        for name, key, dtype in (("object_id", "id", "Int64"), ("description",) * 2 + ("str",)):
-            if path[2:] == (key,):
-                frame[name] = frame[name].fillna(_column(events, path, dtype))
+        if path[2:] in _OF_OBJECTS:
+            name, dtype = _OF_OBJECTS[path[2:]]
+            frame[name] = frame[name].fillna(_column(events, path, dtype))
     return _newest_first(frame)
 
 
@@ -234,7 +239,7 @@ def _read(table: str, gathered: Gathered, accounts: Accounts = ()) -> pd.DataFra
         copy=False,
     )
     if "account_id" in headings:
-        names = {account["id"]: str(account.get("description")) for account in accounts}
+        names = {account["id"]: account.get("description") for account in accounts}
         frame["account"] = frame["account_id"].map(names).astype("str")
     frame.attrs["bunqkit"] = {"table": table}
     return frame

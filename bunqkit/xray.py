@@ -194,10 +194,11 @@ class Xray(Sheet):
                 *self._refused_all_the_same(),
             ]
         facts["test"] = seal.verdict
+        known = exchange.signed if self._given is None else self._given
         return [
             *self._bytes(sent, "The bytes that were sent:"),
             Facts(facts),
-            *self._difference(sent, seal, self._given or exchange.signed, "sent"),
+            *self._difference(sent, seal, known, "sent"),
         ]
 
     def _refused_all_the_same(self) -> list[Part]:

@@ -68,6 +68,45 @@ def test_all_operations_can_be_called(caller: Caller, recorder: Recorder, known:
 
 
 @pytest.mark.parametrize("known", operations(), ids=lambda known: known.name)
+def test_a_preview_is_what_is_sent_and_sends_nothing(
+    caller: Caller, recorder: Recorder, known: Operation
+) -> None:
+    """Each of the 480: URL, body and signature are, byte for byte, those of the call."""
+    ids = own_ids(known)
+    content, headers = b"bytes", {"Content-Type": "image/png"}
+    body = content if known.sends_bytes else example_body(known)
+    caller.find_account()
+    before = len(recorder.seen)
+    preview = caller.preview(
+        known.name, body=body, headers=headers if known.sends_bytes else None, **ids
+    )
+    assert len(recorder.seen) == before
+    assert preview.outcome == "not sent"
+    if known.sends_bytes:
+        caller.send_bytes(known.name, content, headers, **ids)
+    else:
+        caller.call(known.name, body=body, **ids)
+    sent = caller.exchanges[-1]
+    same = "X-Bunq-Client-Signature"
+    assert (preview.method, preview.url) == (sent.method, sent.url)
+    assert preview.request_body == sent.request_body
+    assert preview.signed == sent.signed
+    assert preview.request_headers.get(same) == sent.request_headers.get(same)
+    assert preview.request_headers.keys() == sent.request_headers.keys()
+
+
+def test_a_preview_is_checked_and_shows_no_secret(caller: Caller) -> None:
+    """What call() would refuse is refused; the token is masked, and says that nothing was sent."""
+    with pytest.raises(FieldError, match="amount is missing"):
+        caller.preview("payment.create", description="tea")
+    preview = caller.preview("payment.list", count=3)
+    assert preview.path.endswith("/payment?count=3")
+    shown = preview.xray()._repr_html_()
+    assert "What would be sent" in shown
+    assert caller.session.token.reveal() not in shown
+
+
+@pytest.mark.parametrize("known", operations(), ids=lambda known: known.name)
 def test_all_operations_are_in_the_api(known: Operation) -> None:
     """Each has a method with a signature, a docstring and a page; no connection is needed."""
     seen: list[Any] = []

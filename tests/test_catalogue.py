@@ -406,6 +406,30 @@ def test_ids_of_a_frame() -> None:
     assert operation("user.get").fill({"user_id": Int64()}) == "/user/5"
 
 
+@pytest.mark.parametrize(
+    ("name", "id_name", "lister"),
+    [
+        ("payment.get", "payment_id", "payment.list"),
+        ("payment.note-text.get", "payment_id", "payment.list"),
+        ("payment.note-text.get", "note_text_id", "payment.note-text.list"),
+        ("avatar.get", "avatar_uuid", None),
+        ("payment.get", "card_id", None),
+    ],
+)
+def test_what_lists_an_id(name: str, id_name: str, lister: str | None) -> None:
+    """The operation that lists what an id of the path may be, if there is one."""
+    assert operation(name).lister(id_name) == lister
+
+
+def test_judging_says_both_at_once() -> None:
+    """What check() refuses and what it warns of, and nothing is raised."""
+    body = {"statement_format": "XLSX", "date_start": "soon"}
+    wrong, unusual = operation("customer-statement.create").judge(body)
+    assert any(text.startswith("date_start is") for text in wrong)
+    assert any(text.endswith("is missing") for text in wrong)
+    assert unusual[0].startswith("statement_format is 'XLSX'")
+
+
 def test_superfluous_id() -> None:
     """An id that the path does not have is a mistake."""
     with pytest.raises(FieldError, match=r"card_id is no id of payment\.get"):

@@ -16,6 +16,7 @@ from bunqkit.exercises.exercise import Exercise
 from bunqkit.lessons import list_exercises
 from bunqkit.sandbox import Bank, Office, doors
 
+PLANTED = "planted" * 9
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
@@ -53,6 +54,10 @@ def run(path: Path, answers: dict[str, str] | None = None) -> list[dict[str, Any
     nbclient.NotebookClient(
         notebook, timeout=120, resources={"metadata": {"path": str(Path.cwd())}}
     ).execute()
+    # The whole file, as it would be saved: nothing of whoever runs it is in it.
+    saved = nbformat.writes(notebook)
+    assert PLANTED not in saved
+    assert "PRIVATE KEY-----\\nMII" not in saved
     ran: list[dict[str, Any]] = notebook.cells
     return ran
 
@@ -71,6 +76,9 @@ def results(ran: list[dict[str, Any]]) -> list[str]:
 def _own_ipython(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("BUNQ_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("BUNQ_ENVIRONMENT", "OFFLINE")
+    monkeypatch.setenv("BUNQ_API_KEY", PLANTED)
+    monkeypatch.setenv("BUNQ_STATE_PASSPHRASE", PLANTED)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

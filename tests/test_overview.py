@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -255,8 +256,8 @@ def test_a_frame_says_in_a_line_how_complete_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On the error stream of a program, among the output of a notebook; a short table is silent."""
-    if place == "notebook":
-        monkeypatch.setitem(sys.modules, "ipykernel", threading)
+    shell = SimpleNamespace(kernel=1) if place == "notebook" else None
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     bunq.frame("payment.list", max_rows=5)
     told = capsys.readouterr()
     line = "5 rows of 1 page, cut by max_rows.\n"

@@ -26,6 +26,7 @@ SELF = {"type": "IBAN", "value": "NL02SELF"}
 ACCOUNTS = [
     {"id": 7, "description": "Main"},
     {"id": 8, "description": "Savings", "alias": [SELF]},
+    {"id": 9, "description": None},
 ]
 
 
@@ -94,6 +95,9 @@ def test_payments_know_account_direction_and_own_transfers() -> None:
         paid(2, "3.00", counterparty_alias=to_self),
         paid(3, "0.00", counterparty_alias=None),
     ]
+    nameless = tabulate_payments(gather([paid(4, "1.00", monetary_account_id=9)]), ACCOUNTS)
+    assert nameless["account"].isna().all()
+    assert nameless["account"].dtype == "str"
     frame = tabulate_payments(gather(payments), ACCOUNTS)
     assert frame["id"].tolist() == [3, 2, 1]
     assert frame["account"].tolist() == ["Main"] * 3
@@ -290,4 +294,6 @@ def test_fields_are_described_by_their_path(money: Any, unit: str) -> None:
         "Value of amount: an amount.", unit,
     ]  # fmt: skip
     assert told.loc["created", "unit"] == "UTC"
+    some = describe_columns(bunqkit.connect().frame("payment.list")[["created"]])
+    assert some["meaning"].tolist() == ["Created: a time."]
     assert told.loc["counterparty_alias.iban", "meaning"] == "Iban of counterparty alias: a text."

@@ -88,6 +88,8 @@ def test_the_search_shows_everything_and_narrows_as_one_types(explorer: Explorer
     labels = [label for label, _ in explorer.matches.options]
     assert labels[0] == "notification-filter-url"
     assert labels[1].split() == ["GET", "notification-filter-url.list"]
+    explorer.search.value = "payment get"
+    assert names(explorer)[0] == "payment.get"
     explorer.search.value = "q"
     assert all("q" in name for name in names(explorer))
 
@@ -103,6 +105,27 @@ def test_enter_takes_the_first_match(explorer: Explorer) -> None:
     )
     assert explorer.form.operation.name == "payment.create"
     assert explorer.send_button.description == "Send payment.create"
+
+
+def test_letters_that_come_after_enter_count(explorer: Explorer) -> None:
+    """A front end holds letters back while the kernel is busy, and sends Enter at once."""
+    submit = {"event": "submit"}
+    explorer._hear_key(explorer.search, submit, [])
+    explorer.search.value = "card"
+    explorer._hear_key(explorer.search, submit, [])
+    explorer.search.value = "card get"
+    assert explorer.form.operation.name == "card.get"
+    explorer.search.value = "payment list"
+    assert explorer.form.operation.name == "card.get"
+
+
+def test_a_form_that_was_touched_stays(explorer: Explorer) -> None:
+    """Who types on in the search after filling something keeps what was filled in."""
+    explorer.search.value = "payment get"
+    explorer._hear_key(explorer.search, {"event": "submit"}, [])
+    explorer.form.ids["payment_id"].control.value = "5"
+    explorer.search.value = "payment get note"
+    assert explorer.form.call.given == {"payment_id": 5}
 
 
 def test_enter_on_nothing_says_so(explorer: Explorer) -> None:

@@ -280,6 +280,15 @@ def test_text_fits_a_terminal(door: Door, key: KeyPair) -> None:
         assert max(map(len, str(exchange.xray()).splitlines())) <= 80
 
 
+def test_nothing_steers_a_terminal(visitor: Visitor) -> None:
+    """Control characters of an answer, in a header or a body, are shown as dots."""
+    visitor.door.wire.force(json.dumps({"Response": [{"X": {"y": "\x9b31m"}}]}, ensure_ascii=False)
+                            .encode())  # fmt: skip
+    visitor.call("GET", "/user")
+    assert "·31m" in str(visitor.client.exchanges[-1].xray())
+    assert "\x9b" not in str(visitor.client.exchanges[-1].xray())
+
+
 def test_html_escapes_what_the_bank_says(visitor: Visitor) -> None:
     """Neither a header nor a body nor a path becomes markup."""
     evil = "<script>alert(1)</script>"

@@ -66,9 +66,9 @@ class Call:
 
     @property
     def money(self) -> str:
-        """What it moves, as one reads it: ``EUR 10.00``; nothing if there is no amount."""
+        """What it moves, as one reads it: ``EUR 1,000.00``; nothing if there is no amount."""
         found = amounts_in(self.body)
-        return " and ".join(f"{currency} {value:.2f}" for value, currency in found)
+        return " and ".join(f"{currency} {value:,.2f}" for value, currency in found)
 
     @property
     def total(self) -> Decimal:
@@ -140,7 +140,8 @@ class Call:
         """Give what an unlock of it is bound to: ``up_to`` and ``to``."""
         bounds: dict[str, Any] = {}
         if self.operation.effect == "moves money":
-            bounds["up_to"] = f"{self.total:.2f}"
+            # A body that names no amount, such as the acceptance of a draft, can't be bounded.
+            bounds["up_to"] = f"{self.total:.2f}" if self.money else "any"
         if len(set(self.payees)) == 1:
             bounds["to"] = self.payees[0]
         return bounds

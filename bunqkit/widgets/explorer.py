@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ import ipywidgets
 from bunqkit.answer import Answer
 from bunqkit.catalogue import Operation, find, operations
 from bunqkit.catalogue import operation as operation_named
-from bunqkit.errors import ApiError, BunqkitError, FieldError, Interrupted
+from bunqkit.errors import ApiError, BunqkitError, CallError, FieldError, Interrupted
+from bunqkit.exchange import Exchange
 from bunqkit.outcome import add_reference
 from bunqkit.paging import frame_of_pages, say_completeness
 from bunqkit.widgets.calls import Call
@@ -57,12 +59,13 @@ class Explorer(Panel):
         self._draft: Call | None = None
         self._asked: Call | None = None
         self._is_listing = False
+        self._entered: str | None = None
         self.search = ipywidgets.Text(
             description="search",
             placeholder=f"words of a name, a path, a field: {len(operations())} operations",
             layout={"width": "auto"},
         )
-        self.search.observe(self.handler(lambda _: self._list()), "value")
+        self.search.observe(self.handler(lambda _: self._hear_search()), "value")
         self.search.on_msg(self.handler(self._hear_key))
         self.matches = ipywidgets.Select(
             rows=8, description="operations", layout={"width": "auto"}, options=[]
@@ -93,8 +96,9 @@ class Explorer(Panel):
         fold = Fold("History", self, [self.history.box])
         self.body.children = [
             self.search, self.matches, self._place, self._actions, self._question,
-            self.results.box, fold,
+            self.outcome, self.results.box, fold,
         ]  # fmt: skip
+        self.children = (self._head, self.body)
         self._tell()
         self._list()
         self._withdraw()
@@ -161,9 +165,20 @@ class Explorer(Panel):
         self.matches.index = None
         self._is_listing = False
 
+    def _hear_search(self) -> None:
+        self._list()
+        if self._entered is not None and self.search.value.startswith(self._entered):
+            self.enter()
+        else:
+            self._entered = None
+
     def _hear_key(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         if content.get("event") == "submit":
-            self.enter()
+            # While the kernel is busy a front end holds letters back, but not Enter: what is
+            # typed on, until the form is touched, may be such letters.
+            self._entered = self.search.value
+            if self._entered:
+                self.enter()
 
     def enter(self) -> None:
         """Take the first match, as Enter in the search does."""
@@ -176,6 +191,7 @@ class Explorer(Panel):
 
     def _hear_match(self) -> None:
         if not self._is_listing and self.matches.value:
+            self._entered = None
             self._open(operation_named(self.matches.value))
 
     def _open(self, operation: Operation) -> None:
@@ -202,7 +218,7 @@ class Explorer(Panel):
     # The form and its buttons.
 
     def _hear_form(self) -> None:
-        self._draft = None
+        self._draft = self._entered = None
         self._withdraw()
         self._refresh()
 
@@ -298,13 +314,20 @@ class Explorer(Panel):
             entry.error = str(error) or "stopped"
             self._draft = None
             self.results.clear("Not done.")
-            if isinstance(error, ApiError) and error.exchange is not None:
-                entry.status = error.status
-                code = call.as_code(self._environment_name)
-                self.results.show_exchange(error.exchange, code, f"Refused, {error.status}")
+            exchange = self._exchange_of(error)
+            if exchange is not None:
+                entry.status = exchange.status or None
+                said = f"Refused, {error.status}" if isinstance(error, ApiError) else "Not done."
+                self.results.show_exchange(exchange, call.as_code(self._environment_name), said)
             raise
         finally:
             self.history.refresh()
+
+    def _exchange_of(self, error: BaseException) -> Exchange | None:
+        """Give what was sent when an error came, if anything was."""
+        last = self._bunq.exchanges[-1:]
+        is_last = isinstance(error, CallError) and bool(last) and last[0].path == error.path
+        return last[0] if is_last else None
 
     def _fetch(self) -> None:
         call = replace(self.form.call, every_page=True)
@@ -355,11 +378,18 @@ def _followed(pages: Iterator[Answer], last: list[Answer], progress: Progress) -
         progress.advance(f"{rows:,} rows of {number} pages")
 
 
-def _ranked(words: str) -> list[Operation]:
-    """Operations that fit what was typed; of a word that has only begun, those that hold it."""
-    found = find(words)
-    text = "-".join(words.split()).casefold()
-    return found or [each for each in operations() if text in each.name]
+def _ranked(typed: str) -> list[Operation]:
+    """Operations that fit what was typed; of a word that has only begun, those that hold it.
+
+    Who types a whole name means it, even where one of its words is everywhere, as in payment.get.
+    """
+    text = _plain(typed)
+    found = find(typed) or [each for each in operations() if text in _plain(each.name)]
+    return sorted(found, key=lambda each: _plain(each.name) != text)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s._-]+", " ", name).strip().casefold()
 
 
 def _grouped(found: list[Operation]) -> Iterator[tuple[str, str]]:

@@ -76,7 +76,8 @@ class Form:
         self.json = self._make_json() if self._has_body else None
         self.upload = _UploadInput(desk, self._hear) if operation.sends_bytes else None
         self.box = ipywidgets.VBox(self._layout())
-        self._hear()
+        self._write_json()
+        self._say()
 
     @property
     def call(self) -> Call:

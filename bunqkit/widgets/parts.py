@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from bunqkit.errors import ApiError, Interrupted
-from bunqkit.look import badge, key_values, stylesheet
+from bunqkit.errors import BunqkitError
+from bunqkit.look import badge, error_card, stylesheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +72,8 @@ class Panel(ipywidgets.VBox):
         What handlers have raised, oldest first.
     progress
         Shown while something long runs.
+    outcome
+        Where errors and the progress are seen: at the end, or wherever a panel puts it in its body.
     """
 
     def __init__(self, title: str, environment: str, *, strict: bool = False) -> None:
@@ -85,7 +87,8 @@ class Panel(ipywidgets.VBox):
         self.body = ipywidgets.VBox()
         self._thread: threading.Thread | None = None
         self._raised: BaseException | None = None
-        super().__init__([self._head, self.body, self.progress, self._alert])
+        self.outcome = ipywidgets.VBox([self.progress, self._alert])
+        super().__init__([self._head, self.body, self.outcome])
         self.add_class("bunqkit")
         self.say()
 
@@ -125,7 +128,7 @@ class Panel(ipywidgets.VBox):
     def show_error(self, error: BaseException) -> None:
         """Put an error on the screen, and keep it."""
         self.errors[:] = [*self.errors, error][-_KEPT_ERRORS:]
-        self._alert.value = f'<div role="alert">{error_html(error)}</div>'
+        self._alert.value = error_html(error)
 
     def clear_error(self) -> None:
         """Take the error from the screen; it stays in ``errors``."""
@@ -214,7 +217,9 @@ class DataTable(ipywidgets.VBox):
         self._rows = ipywidgets.HTML()
         self._place = ipywidgets.HTML()
         self.sort_by = ipywidgets.Dropdown(description="Sort by", options=[_AS_IT_CAME])
-        self.descending = ipywidgets.Checkbox(description="descending", indent=False)
+        self.descending = ipywidgets.Checkbox(
+            description="descending", indent=False, layout={"width": "auto"}
+        )
         self.previous_button = panel.button("Previous rows", lambda: self._move(-_ROWS))
         self.next_button = panel.button("Next rows", lambda: self._move(_ROWS))
         for control in (self.sort_by, self.descending):
@@ -413,14 +418,9 @@ def empty_html(what: str, how: str) -> str:
 
 
 def error_html(error: BaseException) -> str:
-    """Give the card of an error: what happened, why, what to do, the response id."""
-    shown = getattr(error, "_repr_html_", None)
-    if shown is not None:
-        return str(shown())
-    if isinstance(error, KeyboardInterrupt | Interrupted):
-        told: Mapping[str, str] = {"Stopped": str(error) or "You stopped it."}
-    else:
-        told = {"What happened": str(error) or type(error).__name__}
-    if isinstance(error, ApiError) and error.response_id:
-        told = {**told, "Response id": error.response_id}
-    return f'<div class="error"><strong>{type(error).__name__}</strong>{key_values(told)}</div>'
+    """Give the card of an error, whoever raised it."""
+    if isinstance(error, BunqkitError):
+        return error._repr_html_()
+    if isinstance(error, KeyboardInterrupt):
+        return error_card("Stopped: you stopped it.", {})
+    return error_card(f"{type(error).__name__}: {error}", {})

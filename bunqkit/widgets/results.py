@@ -80,9 +80,9 @@ class Results:
             said += f": {len(content):,} bytes of {content.media_type or 'no media type'}"
             tabs.append(("File", lambda: self._file(answer)))
         self._show([*tabs, *self._exchange_tabs(exchange, code)], said)
-        pages = answer.envelope.get("Pagination") if answer.is_json else None
-        self._pages.layout.display = "" if pages else "none"
-        self.older_button.disabled = not (pages and pages.get("older_url"))
+        is_paged = answer.is_json and bool(answer.envelope.get("Pagination"))
+        self._pages.layout.display = "" if is_paged else "none"
+        self.older_button.disabled = not (is_paged and answer.has_older)
 
     def show_frame(self, frame: pd.DataFrame, last: list[Answer], said: str, code: str) -> None:
         """Show the rows of many pages; the answer is the last of them, if any came."""
@@ -147,8 +147,7 @@ class Results:
 def page_frame(answer: Answer) -> pd.DataFrame:
     """Give one page as a table that says whether there is more at the bank."""
     frame = answer.frame()
-    pagination = answer.envelope.get("Pagination") or {}
-    is_cut = pagination.get("older_url") is not None
+    is_cut = answer.has_older
     told = frame.attrs.setdefault("bunqkit", {})
     told |= {"pages": 1, "complete": not is_cut, "cut_by": "page" if is_cut else None}
     told["rows"] = len(frame)
@@ -156,9 +155,8 @@ def page_frame(answer: Answer) -> pd.DataFrame:
 
 
 def _say_page(answer: Answer) -> str:
-    pagination = answer.envelope.get("Pagination") or {}
     rows = _count(len(answer.items), "item")
-    if pagination.get("older_url"):
+    if answer.has_older:
         return f"{rows} of this page; the bank has older ones"
     return f"{rows} of this page; the bank has none that are older"
 

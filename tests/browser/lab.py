@@ -263,7 +263,7 @@ def axe() -> str:
 
 
 @pytest.fixture
-def open_notebook(browser: Any, lab: Lab) -> Iterator[Callable[..., Notebook]]:
+def open_notebook(browser: Any, lab: Lab, tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
     """Give what opens a notebook, of the folder or of some cells, and runs it."""
     opened = []
 
@@ -289,4 +289,5 @@ def open_notebook(browser: Any, lab: Lab) -> Iterator[Callable[..., Notebook]]:
 
     yield open_one
     for notebook in opened:
+        notebook.page.screenshot(path=str(tmp_path / f"{Path(notebook.name).stem} at the end.png"))
         notebook.close()

@@ -139,7 +139,7 @@ def test_pages_history_and_every_page(open_notebook: Open, tmp_path: Path) -> No
     page.get_by_text("Rows 51 to 100 of").wait_for()
     see(notebook, tmp_path, "every page")
     press(notebook, "▸ History")
-    page.get_by_label("calls").select_option(index=0)
+    page.get_by_label("calls", exact=True).select_option(index=0)
     press(notebook, "All as one script")
     page.locator(".bunqkit pre", has_text="frame = bunq.frame").wait_for()
     see(notebook, tmp_path, "history")
@@ -151,7 +151,7 @@ def test_what_goes_wrong_is_a_card(open_notebook: Open, tmp_path: Path) -> None:
     """A refused payment, and a connection that is cut: what, why, what to do."""
     notebook = start(open_notebook, "wrong")
     fill_payment(notebook, amount="900000.00")
-    press(notebook, "Send payment of EUR 900000.00")
+    press(notebook, "Send payment of EUR 900,000.00")
     card = notebook.page.locator(".bunqkit [role=alert]")
     card.wait_for()
     state(notebook, "Refused, 400")
@@ -174,7 +174,7 @@ def test_a_long_fetch_is_cancelled(open_notebook: Open, tmp_path: Path) -> None:
     )
     choose(notebook, "payment list")
     press(notebook, "▸ Paging and filters")
-    notebook.page.get_by_label("count").fill("5")
+    notebook.page.get_by_label("count", exact=True).fill("5")
     press(notebook, "Fetch every page")
     notebook.page.get_by_text("rows of").first.wait_for()
     assert notebook.ask("print(1 + 1)") == "2"
@@ -233,7 +233,7 @@ def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:  # noq
         "'@jupyter-widgets/jupyterlab-manager:saveWidgetState'); }"
     )
     choose(notebook, "session server create")
-    notebook.page.get_by_label("secret").fill("made-up-secret-of-twenty-letters")
+    notebook.page.get_by_label("secret", exact=True).fill("made-up-secret-of-twenty-letters")
     notebook.page.keyboard.press("Tab")
     press(notebook, "Preview")
     state(notebook, "Nothing was sent")
