@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from bunqkit.answer import Answer as Answer
     from bunqkit.client import Client as Client
     from bunqkit.context import Context as Context
@@ -110,3 +112,10 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Give a notebook the magic ``%bunq``; called by ``%load_ext bunqkit``."""
+    from bunqkit import magics  # noqa: PLC0415 (when first used)
+
+    magics.load(shell)

@@ -148,6 +148,15 @@ def make_api(call: Caller) -> Resource:
     return Resource("", {operation.name: operation for operation in operations()}, call)
 
 
+def argument_names(operation: Operation) -> list[str]:
+    """Give the names of what an operation takes by keyword: ids, the query, fields of the body."""
+    return [
+        name
+        for name, parameter in _signature(operation).parameters.items()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+
+
 def _signature(operation: Operation) -> inspect.Signature:
     """Tell what a verb takes: its own id, required fields, other ids, the rest."""
     import inspect  # noqa: PLC0415 (when a signature is asked for)

@@ -22,7 +22,13 @@ from bunqkit.catalogue import Operation, find
 from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
 from bunqkit.differences import DriftLog
-from bunqkit.errors import ApiError, FieldError, SignatureError, UnknownNameError
+from bunqkit.errors import (
+    ApiError,
+    FieldError,
+    LockedError,
+    SignatureError,
+    UnknownNameError,
+)
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.guard import Guard, Permit
 from bunqkit.outcome import Books, Write, add_reference
@@ -31,7 +37,7 @@ from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
 from bunqkit.settings import DEFAULT_CAP
 from bunqkit.shorthand import choose_account, read_upload
-from bunqkit.state import Session
+from bunqkit.state import Session, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +87,15 @@ class Caller:
     def session(self) -> Session:
         """The session, opened anew if it has ended."""
         return self._sessions.current()
+
+    @property
+    def state(self) -> State | None:
+        """Installation, device and session as they are known here; asks nobody."""
+        return self._sessions.state
+
+    def renew(self) -> Session:
+        """Open the next session, though this one lives; bunq allows one in 30 seconds."""
+        return self._sessions.current(but_not=self.session)
 
     @property
     def user(self) -> dict[str, Any]:
@@ -334,6 +349,25 @@ class Caller:
             raise FieldError(f"{operation} takes no file. Use bunq.call({operation!r}).")
         arranged = self._arrange(known, (), given, None)
         return self._request("POST", arranged.path, content, known, headers=headers)
+
+    def replay(self, exchange: Exchange, body: bytes) -> Exchange:
+        """Send a captured call once more with another body under the old signature, to be refused.
+
+        Parameters
+        ----------
+        exchange
+            One of ``exchanges``.
+        body
+            Its body, with some byte changed.
+
+        Raises
+        ------
+        LockedError
+            In production, where nothing is tried out.
+        """
+        if self._guard.is_locked:
+            raise LockedError("Nothing is replayed in PRODUCTION. Try it offline or in SANDBOX.")
+        return self._client.replay(exchange, body)
 
     def unlock(
         self,

@@ -249,6 +249,51 @@ class Client:
         )()
         return unsent
 
+    def replay(self, exchange: Exchange, body: bytes) -> Exchange:
+        """Send a captured call once more, with another body under the same token and signature.
+
+        Parameters
+        ----------
+        exchange
+            A call of this client.
+        body
+            What is sent in place of its body.
+
+        Returns
+        -------
+        Exchange
+            What came back, whatever it is; nothing is tried a second time.
+
+        Raises
+        ------
+        LockedError
+            In production.
+        NoAnswerError, SignatureError
+            As for ``request``.
+        """
+        if self._is_production:
+            raise LockedError("Nothing is replayed in PRODUCTION. Try it offline or in SANDBOX.")
+        self.limiter.wait(exchange.method, self._below(exchange.path.partition("?")[0]))
+        headers = {**exchange.request_headers, "X-Bunq-Client-Request-Id": str(uuid.uuid4())}
+        headers.pop("Content-Length", None)
+        prepared = requests.PreparedRequest()
+        prepared.prepare(exchange.method, exchange.url, headers=headers, data=body)
+        asked = replace(
+            exchange,
+            request_headers=Headers(prepared.headers),
+            request_body=Body(body),
+            status=0,
+            answer_headers={},
+            answer_body=b"",
+            elapsed_s=0.0,
+            is_verified=False,
+            waited_s=0.0,
+            paused_s=0.0,
+            earlier=(),
+            failure="",
+        )
+        return self._exchange(prepared, asked, [])
+
     def fresh(self) -> Client:
         """Give a client of the same bank, over the same connections, that has no keys yet."""
         other = copy.copy(self)

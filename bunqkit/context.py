@@ -22,7 +22,7 @@ from bunqkit.redaction import Secret
 from bunqkit.retries import Retries
 from bunqkit.sessions import Sessions
 from bunqkit.settings import Settings, load_settings, write_api_key
-from bunqkit.state import StateFile
+from bunqkit.state import State, StateFile
 
 if TYPE_CHECKING:
     from bunqkit.picture import HandshakePicture
@@ -71,29 +71,76 @@ def connect(
     )
     if bank is not None or settings.base_url is None:
         return _connect_here(settings, bank, api_key)
-    client = Client(
-        settings.base_url,
-        language=settings.language,
-        limiter=_limiter(settings),
-        retries=Retries(),
-        may_reveal=settings.environment == "OFFLINE",
-    )
+    client = make_client(settings)
     if settings.api_key is None:
         key = handshake.create_sandbox_user(client)
         path = write_api_key(key, settings.env_file)
         print(f"A sandbox user was made. Its key is in {path}.")  # noqa: T201 (README promises it)
         settings = replace(settings, api_key=key, env_file=path)
-    assert settings.api_key is not None
-    file = StateFile(
-        settings.state_folder,
-        environment=settings.environment,
-        base_url=client.base_url,
-        api_key=settings.api_key,
-        passphrase=settings.state_passphrase,
+    return make_context(settings, client)
+
+
+def make_client(settings: Settings, bank: Bank | None = None) -> Client:
+    """Give a client of the bank that the settings name, or of one in this process; no keys yet.
+
+    Parameters
+    ----------
+    settings
+        Environment, address and language.
+    bank
+        An offline bank in this process, in place of the address.
+    """
+    if bank is None:
+        return Client(
+            str(settings.base_url),
+            language=settings.language,
+            limiter=_limiter(settings),
+            retries=Retries(),
+            may_reveal=settings.environment == "OFFLINE",
+        )
+    from bunqkit.sandbox import doors  # noqa: PLC0415 (a key at bunq needs no bank)
+
+    return Client(
+        doors.BASE_URL,
+        transport=doors.InProcess(bank),
+        language=settings.language,
+        retries=Retries(),
+        may_reveal=True,
     )
-    sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
+
+
+def make_context(
+    settings: Settings, client: Client, *, bank: Bank | None = None, state: State | None = None
+) -> Context:
+    """Give a context with an open session: the one that is kept, or by the steps that are missing.
+
+    Parameters
+    ----------
+    settings
+        With the API key.
+    client
+        As ``make_client`` gives it.
+    bank
+        The offline bank in this process: its clock counts, and nothing is kept on disk.
+    state
+        What was reached by single steps; it is kept in place of what was.
+    """
+    assert settings.api_key is not None
+    file = None
+    if bank is None:
+        file = StateFile(
+            settings.state_folder,
+            environment=settings.environment,
+            base_url=client.base_url,
+            api_key=settings.api_key,
+            passphrase=settings.state_passphrase,
+        )
+        if state is not None:
+            file.save(state)
+    clock = bank.clock.now if bank is not None else lambda: datetime.now(UTC)
+    sessions = Sessions(settings, client, file, clock=clock, state=state)
     sessions.current()
-    return Context(settings, client, sessions)
+    return Context(settings, client, sessions, bank=bank)
 
 
 def _limiter(settings: Settings) -> Limiter:
@@ -107,26 +154,18 @@ def _limiter(settings: Settings) -> Limiter:
 
 def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret | None) -> Context:
     """Open an account at a bank in this process; no state is read or written."""
-    from bunqkit.sandbox import Bank, doors  # noqa: PLC0415 (a key at bunq needs no bank)
+    from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)
 
     own_bank = bank or Bank()
-    client = Client(
-        doors.BASE_URL,
-        transport=doors.InProcess(own_bank),
-        language=settings.language,
-        retries=Retries(),
-        may_reveal=True,
-    )
+    client = make_client(settings, own_bank)
     if bank is None:
         key = own_bank.demo_key
     elif api_key is None:
         key = handshake.create_sandbox_user(client)
     else:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
-    settings = replace(settings, api_key=key, base_url=doors.BASE_URL)
-    sessions = Sessions(settings, client, None, clock=own_bank.clock.now)
-    sessions.current()
-    return Context(settings, client, sessions, bank=own_bank)
+    settings = replace(settings, api_key=key, base_url=client.base_url)
+    return make_context(settings, client, bank=own_bank)
 
 
 class Context(Caller, Overview):
@@ -156,7 +195,9 @@ class Context(Caller, Overview):
         if state is None or api_key is None:
             raise StateError("The three steps have not been made yet. Make a call first.")
         return HandshakePicture(
-            state,
+            state.installation,
+            state.device,
+            state.session,
             environment=self.settings.environment,
             base_url=str(self.settings.base_url),
             api_key=api_key,

@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
@@ -240,9 +240,15 @@ class Exchanges(Sequence[Exchange]):
         self._kept: deque[Exchange] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
+        self._watchers: set[Callable[[Exchange], object]] = set()
+
+    def watch(self, watcher: Callable[[Exchange], object]) -> Callable[[], None]:
+        """Have something told of every call from now on; give what ends that, harmless twice."""
+        self._watchers.add(watcher)
+        return lambda: self._watchers.discard(watcher)
 
     def add(self, exchange: Exchange) -> None:
-        """Keep one more, and let go of the oldest."""
+        """Keep one more, let go of the oldest, and tell who watches."""
         with self._lock:
             self._kept.append(exchange)
             self._bytes += _size(exchange)
@@ -250,6 +256,8 @@ class Exchanges(Sequence[Exchange]):
                 len(self._kept) > self._most or self._bytes > self._most_bytes
             ):
                 self._bytes -= _size(self._kept.popleft())
+        for watcher in list(self._watchers):
+            watcher(exchange)
 
     @overload
     def __getitem__(self, at: int) -> Exchange: ...

@@ -65,12 +65,17 @@ class Guard:
         The most that all calls together may move, however often something is unlocked.
     say
         Reads back what is let through.
+
+    Attributes
+    ----------
+    is_locked
+        Whether writes need an unlock.
     """
 
     def __init__(
         self, environment: str, *, cap: Decimal, say: Callable[[str], object] = print
     ) -> None:
-        self._is_locked = environment == "PRODUCTION"
+        self.is_locked = environment == "PRODUCTION"
         self._cap = cap
         self._moved = Decimal(0)
         self._say = say
@@ -79,7 +84,7 @@ class Guard:
 
     def describe(self) -> str:
         """Tell what may be written: ``""`` where everything may."""
-        if not self._is_locked:
+        if not self.is_locked:
             return ""
         opened = [str(permit) for permit in self._permits if permit.left]
         told = f"unlocked: {'; '.join(opened)}" if opened else "read-only"
@@ -151,7 +156,7 @@ class Guard:
         LockedError
             If it may not; the message reads back amount and payee, and says how to unlock.
         """
-        if not self._is_locked or method == "GET":
+        if not self.is_locked or method == "GET":
             return
         if operation is not None and (operation.effect == "reads" or operation.name in _FREE):
             return

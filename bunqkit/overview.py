@@ -60,6 +60,7 @@ class Overview(ABC):
         until: Instant = None,
         account: int | str | None = None,
         max_rows: int | None = None,
+        watch: Callable[[int, int], object] | None = None,
     ) -> pd.DataFrame:
         """One row a payment, newest first, of all accounts or one.
 
@@ -71,6 +72,9 @@ class Overview(ABC):
             Id, IBAN or description of one account.
         max_rows
             At most so many, the newest.
+        watch
+            Is told several times a second how many pages and rows have come, in place of a
+            progress bar; a ``KeyboardInterrupt`` that it raises stops the fetch.
 
         Returns
         -------
@@ -96,6 +100,7 @@ class Overview(ABC):
             since=since,
             until=until,
             max_rows=max_rows,
+            watch=watch,
         )
 
     def money_requests(
@@ -262,6 +267,7 @@ class Overview(ABC):
         since: Instant = None,
         until: Instant = None,
         max_rows: int | None = None,
+        watch: Callable[[int, int], object] | None = None,
     ) -> pd.DataFrame:
         """Fetch lists, several at once, and make one table of them."""
         from bunqkit.frames import Gathered  # noqa: PLC0415 (pandas when first used)
@@ -295,6 +301,7 @@ class Overview(ABC):
             about=about,
             max_rows=max_rows,
             progress=self._is_watched,
+            watch=watch,
         )
 
     def _know_accounts(

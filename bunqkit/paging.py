@@ -24,6 +24,9 @@ from bunqkit.frames import ATTRS, Gathered
 from bunqkit.money import Money, check_money
 from bunqkit.schemas import Path
 
+Watch = Callable[[int, int], object]
+"""Is told how many pages and rows have come."""
+
 # Read at once: enough for Arrow to be quick, little enough to hold as text.
 _PAGES = 20
 _LISTS_AT_ONCE = 4
@@ -126,6 +129,7 @@ def fetch(
     max_rows: int | None = None,
     progress: bool = True,
     is_said: bool = False,
+    watch: Watch | None = None,
 ) -> pd.DataFrame:
     """Take lists, several at once, make a table of them, and say whether it is complete.
 
@@ -143,11 +147,14 @@ def fetch(
         The table has at most so many, the first; each list was told the same.
     progress, is_said
         As for :func:`frame_of_pages`.
+    watch
+        Is told several times a second how many pages and rows have come, in place of a bar; what
+        it raises stops the fetch, and ``KeyboardInterrupt`` is an interrupt like any other.
     """
     started = time.monotonic()
     interrupt: KeyboardInterrupt | None = None
     try:
-        _read_all(readings, progress=progress)
+        _read_all(readings, progress=progress and watch is None, watch=watch)
     except KeyboardInterrupt as error:
         interrupt = error
     for reading in readings:
@@ -329,7 +336,7 @@ class Reading:
         self.rows += len(kept[0])
 
 
-def _read_all(readings: Sequence[Reading], *, progress: bool) -> None:
+def _read_all(readings: Sequence[Reading], *, progress: bool, watch: Watch | None) -> None:
     """Run lists in threads, and show how far they are."""
     from tqdm.auto import tqdm  # noqa: PLC0415 (looks for a notebook when it is loaded)
 
@@ -361,7 +368,10 @@ def _read_all(readings: Sequence[Reading], *, progress: bool) -> None:
                 alive[0].join(0.1)
                 rows = sum(each.rows for each in readings)
                 bar.set_postfix_str(f"{rows:,} rows" if rows else "", refresh=False)
-                bar.update(sum(each.pages for each in readings) - bar.n)
+                pages = sum(each.pages for each in readings)
+                bar.update(pages - bar.n)
+                if watch is not None:
+                    watch(pages, rows)
         if failures:
             raise failures[0]
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -12,7 +11,7 @@ from pathlib import Path
 from bunqkit.look import badge, card, paragraph
 from bunqkit.redaction import Secret, shorten
 from bunqkit.sheet import Facts, Section, Sheet
-from bunqkit.state import Device, Installation, Session, State
+from bunqkit.state import Device, Installation, Session
 
 _WIDTH = 600
 _LEFT, _RIGHT = 24, 576
@@ -26,6 +25,7 @@ class _Step:
     """One step: two messages, and what is to be known of what came back."""
 
     name: str
+    is_done: bool
     sent: str
     opened_by: str
     came: str
@@ -37,6 +37,19 @@ class _Step:
 class HandshakePicture(Sheet):
     """The three steps of one context, as a diagram and as text; tokens are shortened.
 
+    Parameters
+    ----------
+    installation, device, session
+        What the steps gave; ``None`` for one that is still to be done.
+    environment, base_url
+        Whose bank.
+    api_key
+        What the second and the third step send.
+    kept_in
+        The file of the state; ``None`` if it is kept in memory.
+    now
+        Tells whether the session has ended.
+
     Attributes
     ----------
     installation, device, session
@@ -45,7 +58,9 @@ class HandshakePicture(Sheet):
 
     def __init__(
         self,
-        state: State,
+        installation: Installation | None,
+        device: Device | None,
+        session: Session | None,
         *,
         environment: str,
         base_url: str,
@@ -54,14 +69,19 @@ class HandshakePicture(Sheet):
         is_encrypted: bool,
         now: datetime,
     ) -> None:
-        self.installation: Installation = state.installation
-        self.device: Device = state.device
-        self.session: Session | None = state.session
+        self.installation = installation
+        self.device = device
+        self.session = session
         self._environment = environment
         place = "in the memory of this process"
         if kept_in is not None:
             place = f"in {_at_home(kept_in)}{', encrypted' if is_encrypted else ''}"
-        steps = _tell(state, shorten(api_key.reveal()), place, now)
+        key = shorten(api_key.reveal())
+        steps = [
+            _tell_installation(installation, place),
+            _tell_device(device, installation, key),
+            _tell_session(session, installation, key, place, now),
+        ]
         self._steps = steps
         super().__init__(
             f"The handshake of this context: {environment}, {base_url}",
@@ -73,7 +93,7 @@ class HandshakePicture(Sheet):
                             {
                                 "you send": step.sent,
                                 "opened by": step.opened_by,
-                                "you get": step.came,
+                                "you get" if step.is_done else "you will get": step.came,
                                 "what for": step.purpose,
                                 "kept": step.kept,
                                 "ends": step.end,
@@ -100,56 +120,78 @@ class HandshakePicture(Sheet):
         )
 
 
-def _tell(state: State, api_key: str, place: str, now: datetime) -> Sequence[_Step]:
-    installation, device, session = state.installation, state.device, state.session
-    key, bank_key = installation.key.public.fingerprint[:8], installation.bank_key.fingerprint[:8]
-    token = f"the installation token {shorten(installation.token.reveal())}"
-    signed = f"{token}, and signed with your key {key}…"
-    steps = [
-        _Step(
-            "Installation",
-            f"POST /installation: your public key {key}…",
-            "nothing: nobody is known yet",
-            f"{token}, and the bank's public key {bank_key}…",
-            "From now on you sign with your private key, and check every answer with the bank's "
-            "public key. The token opens steps 2 and 3, and nothing else.",
-            f"Your private key, the token and the bank's key {place}; the bank keeps your public "
-            "key.",
-            "Not by itself. A wiped sandbox forgets it.",
-        ),
-        _Step(
-            "Device",
-            f"POST /device-server: the API key {api_key}",
-            signed,
-            f'the device\'s number, {device.id}; its name is "{device.description}"',
-            "The API key is bound to this installation and to the addresses that may use it.",
-            "At the bank: the app lists the device. A key that nobody binds expires within hours.",
-            "When the key is revoked or the device removed in the app.",
-        ),
-    ]
-    if session is None:
-        came, end = "not opened yet", "-"
-    else:
-        name = session.user.get("display_name") or "no name"
-        came = (
-            f"the session token {shorten(session.token.reveal())}, and the user: {name} "
-            f"({session.user_type} {session.user_id})"
-        )
-        end = f"{session.expires_at:%Y-%m-%d %H:%M} UTC, later if it is used near its end."
-        if session.expires_at <= now:
-            end = f"It ended {session.expires_at:%Y-%m-%d %H:%M} UTC: the next call opens another."
-    steps.append(
-        _Step(
-            "Session",
-            f"POST /session-server: the API key {api_key} once more",
-            signed,
-            came,
-            "The token opens every other call, until the session ends.",
-            f"The token {place}. bunq opens one session in 30 seconds, so it is used again.",
-            end,
-        )
+def _tell_installation(made: Installation | None, place: str) -> _Step:
+    came, key, bank_key = "the installation token, and the bank's public key", "", ""
+    if made is not None:
+        key, bank_key = (f" {each.fingerprint[:8]}…" for each in (made.key.public, made.bank_key))
+        came = f"{_token_of(made)}, and the bank's public key{bank_key}"
+    return _Step(
+        "Installation",
+        made is not None,
+        f"POST /installation: your public key{key}",
+        "nothing: nobody is known yet",
+        came,
+        "From now on you sign with your private key, and check every answer with the bank's "
+        "public key. The token opens steps 2 and 3, and nothing else.",
+        f"Your private key, the token and the bank's key {place}; the bank keeps your public key.",
+        "Not by itself. A wiped sandbox forgets it.",
     )
-    return steps
+
+
+def _tell_device(made: Device | None, installation: Installation | None, api_key: str) -> _Step:
+    came = "the device's number"
+    if made is not None:
+        came = f'the device\'s number, {made.id}; its name is "{made.description}"'
+    return _Step(
+        "Device",
+        made is not None,
+        f"POST /device-server: the API key {api_key}",
+        _signed_with(installation),
+        came,
+        "The API key is bound to this installation and to the addresses that may use it.",
+        "At the bank: the app lists the device. A key that nobody binds expires within hours.",
+        "When the key is revoked or the device removed in the app.",
+    )
+
+
+def _tell_session(
+    made: Session | None,
+    installation: Installation | None,
+    api_key: str,
+    place: str,
+    now: datetime,
+) -> _Step:
+    came, end = "the session token, and the user", "After the user's auto-logout time."
+    if made is not None:
+        name = made.user.get("display_name") or "no name"
+        came = (
+            f"the session token {shorten(made.token.reveal())}, and the user: {name} "
+            f"({made.user_type} {made.user_id})"
+        )
+        end = f"{made.expires_at:%Y-%m-%d %H:%M} UTC, later if it is used near its end."
+        if made.expires_at <= now:
+            end = f"It ended {made.expires_at:%Y-%m-%d %H:%M} UTC: the next call opens another."
+    return _Step(
+        "Session",
+        made is not None,
+        f"POST /session-server: the API key {api_key} once more",
+        _signed_with(installation),
+        came,
+        "The token opens every other call, until the session ends.",
+        f"The token {place}. bunq opens one session in 30 seconds, so it is used again.",
+        end,
+    )
+
+
+def _token_of(installation: Installation) -> str:
+    return f"the installation token {shorten(installation.token.reveal())}"
+
+
+def _signed_with(installation: Installation | None) -> str:
+    if installation is None:
+        return "the installation token, and signed with your key"
+    key = installation.key.public.fingerprint[:8]
+    return f"{_token_of(installation)}, and signed with your key {key}…"
 
 
 def _at_home(path: Path) -> str:
@@ -164,6 +206,7 @@ class _Drawing:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
+        self._is_dashed = False
         self._y = 24
         self._text("You", x=_LEFT, anchor="start", weight=600)
         self._text("The bank", x=_RIGHT, anchor="end", weight=600)
@@ -173,7 +216,9 @@ class _Drawing:
     def step(self, number: int, step: _Step) -> None:
         """Draw a step: its name, a message there, a message back, and what is to be known."""
         self._y += 36
-        self._text(f"{number}. {step.name}", weight=600)
+        self._is_dashed = not step.is_done
+        state = "" if step.is_done else " (to do)"
+        self._text(f"{number}. {step.name}{state}", weight=600)
         self._message(step.sent, to_bank=True)
         self._note("opened by", step.opened_by)
         self._message(step.came, to_bank=False)
@@ -205,9 +250,10 @@ class _Drawing:
         self._y += 8
         tail, head = (_LEFT, _RIGHT) if to_bank else (_RIGHT, _LEFT)
         back = head - 9 if to_bank else head + 9
+        dashes = ' stroke-dasharray="4 4"' if self._is_dashed else ""
         self._parts.append(
             f'<line x1="{tail}" y1="{self._y}" x2="{back}" y2="{self._y}" '
-            'stroke="currentColor" stroke-width="1.5"/>'
+            f'stroke="currentColor" stroke-width="1.5"{dashes}/>'
             f'<polygon points="{head},{self._y} {back},{self._y - 5} {back},{self._y + 5}"/>'
         )
         self._y += 3

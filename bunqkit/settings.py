@@ -145,10 +145,21 @@ def load_settings(
     )
 
 
-def write_api_key(api_key: Secret, env_file: Path | None) -> Path:
-    """Add the key to ``.env``, made in the working folder if there is none; give its path.
+def write_api_key(
+    api_key: Secret, env_file: Path | None, *, environment: str | None = None
+) -> Path:
+    """Put the key into ``.env``, made in the working folder if there is none; give its path.
 
     The file is replaced whole, keeps its other lines, and ends up readable by its owner alone.
+
+    Parameters
+    ----------
+    api_key
+        Takes the place of a key that is there.
+    env_file
+        The file; ``None`` is ``.env`` in the working folder.
+    environment
+        Is written too, in place of one that is there, unless it is ``None``.
 
     Raises
     ------
@@ -157,7 +168,7 @@ def write_api_key(api_key: Secret, env_file: Path | None) -> Path:
     """
     path = env_file or Path.cwd() / ".env"
     try:
-        write_private(path, _with_key(path, api_key))
+        write_private(path, _with_key(path, api_key, environment))
     except OSError as error:
         raise SettingsError(
             f"BUNQ_API_KEY could not be written to {path} ({error.strerror}). Make the folder "
@@ -166,10 +177,14 @@ def write_api_key(api_key: Secret, env_file: Path | None) -> Path:
     return path
 
 
-def _with_key(path: Path, api_key: Secret) -> str:
+def _with_key(path: Path, api_key: Secret, environment: str | None) -> str:
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    line_end = "\n" if before and not before.endswith("\n") else ""
-    return f"{before}{line_end}BUNQ_API_KEY={api_key.reveal()}\n"
+    written = {"BUNQ_ENVIRONMENT": environment} if environment else {}
+    written["BUNQ_API_KEY"] = api_key.reveal()
+    lines = parse_stream(io.StringIO(before))
+    kept = "".join(line.original.string for line in lines if line.key not in written)
+    line_end = "\n" if kept and not kept.endswith("\n") else ""
+    return f"{kept}{line_end}" + "".join(f"{name}={text}\n" for name, text in written.items())
 
 
 def _read_env_file(

@@ -5,22 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
-from bunqkit import handshake
-from bunqkit.client import Client
-from bunqkit.context import Context
-from bunqkit.redaction import Secret, shorten
-from bunqkit.sandbox import Bank, doors
-from bunqkit.sessions import Sessions
-from bunqkit.settings import load_settings
-from bunqkit.signing import KeyPair
-from bunqkit.state import State
+from bunqkit.redaction import shorten
+from bunqkit.steps import Steps
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bunqkit.context import Context
 
 _WIDTH = 88
 
@@ -42,26 +35,20 @@ class _Tour:
     def __init__(self, environment: str, out: TextIO) -> None:
         self._out = out
         self._colour = out.isatty() and "NO_COLOR" not in os.environ
-        self._settings = load_settings(environment=environment)
-        self._bank = Bank() if self._settings.base_url is None else None
-        if self._bank is not None:
-            self._settings = replace(self._settings, base_url=doors.BASE_URL)
-        transport = doors.InProcess(self._bank) if self._bank else None
-        self._client = Client(str(self._settings.base_url), transport=transport)
+        self._environment = environment
 
     def run(self) -> None:
-        settings = self._settings
-        self._title(
-            f"bunqkit tour: from an API key to a table of payments ({settings.environment})"
-        )
-        key = self._show_key()
+        self._title(f"bunqkit tour: from an API key to a table of payments ({self._environment})")
+        self._step("0", "API key", "It stands for you: whoever has it can move your money.")
+        steps = Steps(self._environment)
+        self._facts(("key", f"{shorten(steps.api_key.reveal())}  ({steps.source})"))
         self._step(
             "1", "Installation",
             "You make an RSA key pair and send the public half. The bank answers with its own "
             "public key and the installation token. From now on you sign what you send, and check "
             "what you get.",
         )  # fmt: skip
-        installation = handshake.create_installation(self._client, KeyPair.generate())
+        installation = steps.install()
         self._facts(
             ("POST", "/v1/installation"),
             ("installation", str(installation.id)),
@@ -74,16 +61,14 @@ class _Tour:
             "You bind the API key to this installation and to an address. Done once: after it the "
             "key works from here.",
         )  # fmt: skip
-        device = handshake.register_device(
-            self._client, installation, key, description=settings.device_description
-        )
+        device = steps.register()
         self._facts(("POST", "/v1/device-server"), ("device", str(device.id)))
         self._step(
             "3", "Session",
             "You trade the key for a session token. The bank refuses this call unsigned. The "
             "token opens everything else, until it expires.",
         )  # fmt: skip
-        session = handshake.open_session(self._client, installation, key, now=self._now())
+        session = steps.open_session()
         name = session.user.get("display_name")
         self._facts(
             ("POST", "/v1/session-server"),
@@ -91,28 +76,11 @@ class _Tour:
             ("user", f"{name} ({session.user_type} {session.user_id})"),
             ("expires", f"{session.expires_at:%Y-%m-%d %H:%M} UTC, later if it is used"),
         )
-        state = State(installation, device, session)
-        sessions = Sessions(settings, self._client, None, clock=self._now, state=state)
-        self._call(Context(settings, self._client, sessions, bank=self._bank))
-
-    def _now(self) -> datetime:
-        return self._bank.clock.now() if self._bank else datetime.now(UTC)
-
-    def _show_key(self) -> Secret:
-        self._step("0", "API key", "It stands for you: whoever has it can move your money.")
-        if self._bank is not None:
-            key, source = self._bank.demo_key, "of a demo person at a bank in this process"
-        elif self._settings.api_key is not None:
-            key, source = self._settings.api_key, "from your settings"
-        else:
-            key = handshake.create_sandbox_user(self._client)
-            source = "of a sandbox user that was just made"
-        self._facts(("key", f"{shorten(key.reveal())}  ({source})"))
-        return key
+        self._call(steps.make_context())
 
     def _call(self, bunq: Context) -> None:
         self._step("4", "First call", "Any call, with the session token. This one is a list.")
-        if self._bank is None:
+        if bunq.bank is None:
             bunq.top_up("50.00")
         answer = bunq.call("GET /user/{userID}/monetary-account")
         exchange = answer.exchange

@@ -16,6 +16,7 @@ from bunqkit.exercises.exercise import Exercise
 from bunqkit.lessons import list_exercises
 from bunqkit.sandbox import Bank, Office, doors
 
+PLANTED = "planted" * 9
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]

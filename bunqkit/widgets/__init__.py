@@ -6,10 +6,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bunqkit.widgets.connect import ConnectPanel as ConnectPanel
     from bunqkit.widgets.explorer import Explorer as Explorer
+    from bunqkit.widgets.payments import PaymentsPanel as PaymentsPanel
+    from bunqkit.widgets.wire import WirePanel as WirePanel
 
 _HOMES = {
+    "ConnectPanel": "connect",
     "Explorer": "explorer",
+    "PaymentsPanel": "payments",
+    "WirePanel": "wire",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605 (one list of names, not two)

@@ -141,7 +141,7 @@ class Results:
         if content.media_type == "text/csv":
             self.frame = _read_csv(content)
             return self._table(self.frame, f"{len(self.frame):,} rows of the file")
-        return ipywidgets.HTML(_file_html(content, content.media_type))
+        return ipywidgets.HTML(file_html(content, content.media_type))
 
 
 def page_frame(answer: Answer) -> pd.DataFrame:
@@ -181,7 +181,7 @@ def _headers(exchange: Exchange) -> str:
     )
 
 
-def _file_html(content: bytes, media_type: str) -> str:
+def file_html(content: bytes, media_type: str) -> str:
     """Show a file without running anything in it, with a link that saves it."""
     if len(content) > _LARGEST_SHOWN:
         return empty_html(

@@ -1,0 +1,277 @@
+"""``ConnectPanel()``: from an API key to a first call, a step at a time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from html import escape
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from bunqkit.errors import FieldError
+from bunqkit.look import code_to_copy, fold, key_values, paragraph, section
+from bunqkit.redaction import Secret, shorten
+from bunqkit.settings import write_api_key
+from bunqkit.steps import Steps
+from bunqkit.view import show
+from bunqkit.widgets.parts import Panel, status_html
+
+if TYPE_CHECKING:
+    from bunqkit.context import Context
+
+_ROW = {"flex_flow": "row wrap", "align_items": "center"}
+_TICK_S = 1.0
+_STEPS = {
+    "API key": "It stands for you: whoever has it can move your money.",
+    "Installation": "You send your public key, the bank its own. From now on both sides sign.",
+    "Device": "The key is bound to this installation and to the addresses that may use it.",
+    "Session": "The key is traded for a token that opens everything else.",
+    "First call": "Any call, with the session token. This one lists your accounts.",
+}
+_SIGNS = {"done": "✓", "doing": "▸", "failed": "✗", "to do": "○"}
+_NEXT_CELL = "bunq = panel.bunq"
+
+
+class ConnectPanel(Panel):
+    """The three steps as a stepper: choose a bank and a key, then go step by step, or all at once.
+
+    The key is taken out of its field before it is used, so that no notebook keeps it.
+
+    Parameters
+    ----------
+    env_file
+        A ``.env`` to read and write in place of the one found upward from the working folder.
+    strict
+        Whether what a handler raises is raised again after it was shown; tests use it.
+
+    Attributes
+    ----------
+    bunq
+        The context, when the third step is done; ``None`` before.
+    """
+
+    def __init__(
+        self, *, env_file: str | os.PathLike[str] | None = None, strict: bool = False
+    ) -> None:
+        super().__init__("Connect", "OFFLINE", strict=strict)
+        self._env_file = env_file
+        self.bunq: Context | None = None
+        self._steps: Steps | None = None
+        self._done = 0
+        self.environment = ipywidgets.Dropdown(
+            description="bank", options=["OFFLINE", "SANDBOX", "PRODUCTION"]
+        )
+        self.key = ipywidgets.Password(
+            description="API key", placeholder="empty: the one in .env, or none needed"
+        )
+        self.new_user = ipywidgets.Checkbox(description="make me a sandbox user", indent=False)
+        for control in (self.environment, self.new_user):
+            control.observe(self.handler(lambda _: self._begin_anew()), "value")
+        self.step_button = self.button("", self._step, button_style="primary")
+        self.all_button = self.button("All steps", self._all)
+        self.again_button = self.button("Begin anew", self._begin_anew)
+        self._list = ipywidgets.HTML()
+        self._picture = ipywidgets.HTML()
+        self._calls = ipywidgets.HTML()
+        self._session = ipywidgets.HTML()
+        self.renew_button = self.button("Renew the session", self._renew)
+        self.log_out_button = self.button("Log out", self._log_out)
+        self.write_button = self.button("Write the key to .env", self._write)
+        self._said = ipywidgets.HTML()
+        self._accounts = ipywidgets.HTML()
+        life = [self.renew_button, self.log_out_button, self.write_button]
+        self._end = ipywidgets.VBox(
+            [self._accounts, self._session, ipywidgets.HBox(life, layout=_ROW)]
+        )
+        self.body.children = [
+            ipywidgets.HBox([self.environment, self.key, self.new_user], layout=_ROW),
+            ipywidgets.HBox([self.step_button, self.all_button, self.again_button], layout=_ROW),
+            self._list,
+            self._end,
+            self._said,
+            self._picture,
+            self._calls,
+        ]
+        self._stop = threading.Event()
+        self._begin_anew()
+        threading.Thread(target=self._tick, name="bunqkit countdown", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop the countdown, and free everything; the session stays open."""
+        self._stop.set()
+        super().close()
+
+    # The steps.
+
+    def _begin_anew(self) -> None:
+        environment = self.environment.value
+        self.say(environment=environment)
+        self._steps = self.bunq = None
+        self._done = 0
+        self._said.value = self._accounts.value = ""
+        self.new_user.disabled = environment == "PRODUCTION"
+        if self.new_user.disabled:
+            self.new_user.value = False
+        self._show("to do")
+        self._show_calls()
+
+    def _step(self) -> None:
+        """Do the next step; what fails is marked, and may be tried again."""
+        if self._done == len(_STEPS):
+            return
+        acts: list[Callable[[], None]] = [
+            self._take_key, self._install, self._register, self._open_session, self._call
+        ]  # fmt: skip
+        self._show("doing")
+        try:
+            acts[self._done]()
+        except BaseException:
+            self._show("failed")
+            raise
+        else:
+            self._done += 1
+            self._show("to do")
+        finally:
+            self._show_calls()
+
+    def _all(self) -> None:
+        while self._done < len(_STEPS):
+            self._step()
+
+    def _take_key(self) -> None:
+        # Out of the field before anything is done with it: a saved notebook keeps fields.
+        typed, self.key.value = self.key.value.strip(), ""
+        self._steps = Steps(
+            self.environment.value,
+            api_key=Secret(typed) if typed else None,
+            is_new=self.new_user.value,
+            env_file=self._env_file,
+        )
+
+    def _install(self) -> None:
+        self._taken.install()
+
+    def _register(self) -> None:
+        self._taken.register()
+
+    def _open_session(self) -> None:
+        self._taken.open_session()
+        self.bunq = self._taken.make_context()
+
+    def _call(self) -> None:
+        accounts = self._connected.accounts()
+        shown = show(accounts[["description", "iban", "balance", "currency"]])
+        self._accounts.value = shown.html()
+
+    @property
+    def _taken(self) -> Steps:
+        if self._steps is None:
+            raise FieldError("There is no API key yet. Take the first step.")
+        return self._steps
+
+    @property
+    def _connected(self) -> Context:
+        if self.bunq is None:
+            raise FieldError("There is no session yet. Take the steps first.")
+        return self.bunq
+
+    # What is shown.
+
+    def _show(self, next_one: str) -> None:
+        is_done = self._done == len(_STEPS)
+        self._list.value = _steps_html(self._done, next_one)
+        if is_done:
+            self.step_button.description = "All steps are done"
+        else:
+            self.step_button.description = f"Step {self._done}: {list(_STEPS)[self._done]}"
+        self.step_button.disabled = self.all_button.disabled = is_done
+        self._end.layout.display = "none" if self.bunq is None else ""
+        is_kept = self._steps is not None and self._steps.bank is None
+        self.write_button.layout.display = "" if is_kept else "none"
+        self._picture.value = self._way_html()
+        self._count_down()
+
+    def _way_html(self) -> str:
+        """Give whose key it is, and the picture as far as it goes."""
+        steps = self._steps
+        if steps is None:
+            return ""
+        key = f"{shorten(steps.api_key.reveal())} {steps.source}"
+        picture = steps.picture() if self.bunq is None else self.bunq.handshake
+        return key_values({"API key": key, "bank": steps.client.base_url}) + picture.svg()
+
+    def _show_calls(self) -> None:
+        calls = self._steps.client.exchanges if self._steps else []
+        shown = [
+            fold(f"{each.method} {each.path}: {each.outcome}", each.xray()._repr_html_())
+            for each in calls
+        ]
+        self._calls.value = section("What went over the wire", "".join(shown)) if shown else ""
+
+    def _count_down(self) -> None:
+        if self.bunq is None:
+            self._session.value = ""
+            return
+        state = self.bunq.state
+        session = state.session if state else None
+        if session is None:
+            told = "none: the next call opens one"
+        else:
+            left = _span(session.expires_at - self._taken.now())
+            told = f"until {session.expires_at:%Y-%m-%d %H:%M} UTC, {left}"
+        self._session.value = key_values({"session": told})
+
+    def _tick(self) -> None:
+        count_down = self.handler(self._count_down)
+        while not self._stop.wait(_TICK_S):
+            count_down()
+
+    # The session's life.
+
+    def _renew(self) -> None:
+        bunq = self._connected
+        self._said.value = status_html("Opening the next session; bunq allows one in 30 seconds.")
+        bunq.renew()
+        self._said.value = status_html("The next session is open; its token is another.")
+        self._show("to do")
+
+    def _log_out(self) -> None:
+        self._connected.close()
+        self._said.value = status_html("Logged out. The next call opens another session.")
+        self._show("to do")
+
+    def _write(self) -> None:
+        steps = self._taken
+        path = write_api_key(
+            steps.api_key, steps.settings.env_file, environment=steps.settings.environment
+        )
+        self._said.value = status_html(f"The key is in {path}, which only you can read.")
+
+
+def _steps_html(done: int, next_one: str) -> str:
+    """Give the steps as a list: those that are done, and the state of the one after."""
+    items = []
+    for number, (name, purpose) in enumerate(_STEPS.items()):
+        state = "done" if number < done else next_one if number == done else "to do"
+        items.append(
+            f"<li><strong>{_SIGNS[state]} {number}. {name}</strong> ({state}): "
+            f"{escape(purpose)}</li>"
+        )
+    end = ""
+    if done == len(_STEPS):
+        end = paragraph("Go on in the next cell:") + code_to_copy(_NEXT_CELL)
+    return f'<ol style="list-style:none;padding:0;margin:8px 0">{"".join(items)}</ol>{end}'
+
+
+def _span(left: timedelta) -> str:
+    if left <= timedelta():
+        return "which is over: the next call opens another"
+    minutes, seconds = divmod(int(left.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h left"
+    return f"{hours}:{minutes:02d}:{seconds:02d} left"

@@ -1,0 +1,212 @@
+"""Moving money from a panel: pay, ask for money, split a bill, top up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from bunqkit.analysis import split_evenly
+from bunqkit.catalogue import operation
+from bunqkit.errors import FieldError
+from bunqkit.look import code_to_copy, fold
+from bunqkit.outcome import add_reference
+from bunqkit.shorthand import write_amount, write_pointer
+from bunqkit.widgets.calls import Call
+from bunqkit.widgets.parts import Panel, status_html
+from bunqkit.widgets.question import Question
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bunqkit.context import Context
+
+_ROW = {"flex_flow": "row wrap", "align_items": "center"}
+_ACTIVE = "ACTIVE"
+
+
+class Transfers:
+    """A form for the four ways in which money moves.
+
+    In production each is read back, and unlocked for exactly its amount and payee.
+
+    Parameters
+    ----------
+    panel
+        Wraps the handlers.
+    bunq
+        Whose money it is.
+    done
+        Is told when money has moved.
+
+    Attributes
+    ----------
+    box
+        The widget that shows it.
+    """
+
+    def __init__(self, panel: Panel, bunq: Context, *, done: Callable[[], None]) -> None:
+        self._bunq = bunq
+        self._done = done
+        self._environment = bunq.settings.environment
+        self._currencies: dict[int, str] = {}
+        self.account = ipywidgets.Dropdown(description="account", options=[])
+        self.amount = ipywidgets.Text(description="amount", placeholder="10.00")
+        self.to = ipywidgets.Text(
+            description="to", placeholder="e-mail, phone or IBAN; several by commas"
+        )
+        self.name = ipywidgets.Text(description="name", placeholder="the payee's; an IBAN needs it")
+        self.description = ipywidgets.Text(description="description", placeholder="what it is for")
+        self.pay_button = panel.button("Send payment", self._pay, button_style="primary")
+        self.request_button = panel.button("Ask for money", self._request)
+        self.split_button = panel.button("Split a bill", self._split)
+        self.top_up_button = panel.button("Top up from the sugar daddy", self._top_up)
+        is_real = self._environment == "PRODUCTION"
+        self.top_up_button.layout.display = "none" if is_real else ""
+        self.question = Question(panel)
+        self.said = ipywidgets.HTML()
+        self._problem = ipywidgets.HTML()
+        fields = [self.account, self.amount, self.to, self.name, self.description]
+        for control in fields:
+            control.observe(panel.handler(lambda _: self._look()), "value")
+        buttons = [self.pay_button, self.request_button, self.split_button, self.top_up_button]
+        self.box = ipywidgets.VBox(
+            [
+                ipywidgets.HBox(fields, layout=_ROW),
+                self._problem,
+                ipywidgets.HBox(buttons, layout=_ROW),
+                self.question.box,
+                self.said,
+            ]
+        )
+        self._look()
+
+    def learn(self, accounts: pd.DataFrame) -> None:
+        """Offer the accounts that are open; the oldest is the main one."""
+        active = accounts[accounts["status"] == _ACTIVE].sort_values("id")
+        self._currencies = {
+            int(number): str(currency)
+            for number, currency in zip(active["id"], active["currency"], strict=True)
+        }
+        kept = self.account.value
+        names = active["description"].fillna("")
+        self.account.options = [
+            (str(name), number) for name, number in zip(names, self._currencies, strict=True)
+        ]
+        if kept in self._currencies:
+            self.account.value = kept
+
+    @property
+    def payees(self) -> list[str]:
+        """Those who were typed, apart from each other."""
+        return [each.strip() for each in self.to.value.split(",") if each.strip()]
+
+    def _look(self) -> None:
+        """Say what is wrong with what was typed so far, and what the buttons would do."""
+        self.question.withdraw()
+        amount, problem = "", ""
+        try:
+            if self.amount.value.strip():
+                amount = _told(self._amount())
+            for payee in self.payees:
+                self._pointer(payee)
+        except FieldError as error:
+            problem = str(error)
+        self._problem.value = f'<div class="problem">{status_html(problem)}</div>' * bool(problem)
+        is_ready = bool(amount and self.payees and not problem)
+        is_for_one = is_ready and len(self.payees) == 1
+        self.pay_button.disabled = self.request_button.disabled = not is_for_one
+        self.split_button.disabled = not is_ready
+        self.top_up_button.disabled = not self._currencies
+        one, all_of_us = (amount, len(self.payees) + 1) if is_ready else ("", 0)
+        self.pay_button.description = f"Send payment of {one}" if one else "Send payment"
+        self.request_button.description = f"Ask for {one}" if one else "Ask for money"
+        self.split_button.description = f"Split {one} among {all_of_us}" if one else "Split a bill"
+
+    def _amount(self) -> dict[str, str]:
+        currency = self._currencies.get(self.account.value, "EUR")
+        return write_amount(self.amount.value.strip(), currency)
+
+    def _pointer(self, payee: str) -> dict[str, str]:
+        # A name is one person's.
+        name = self.name.value.strip() if len(self.payees) == 1 else ""
+        return write_pointer(payee, name or None)
+
+    def _pay(self) -> None:
+        amount, to = self._amount(), self.payees[0]
+        body = {
+            "amount": amount,
+            "counterparty_alias": self._pointer(to),
+            "description": self.description.value,
+        }
+        self._carry_out("payment.create", body, f"payment of {_told(amount)} to {to}")
+
+    def _request(self) -> None:
+        amount, to = self._amount(), self.payees[0]
+        body = self._inquiry(amount, self._pointer(to), self.description.value)
+        self._carry_out("request-inquiry.create", body, f"request for {_told(amount)} to {to}")
+
+    def _split(self) -> None:
+        """Ask each payee for a part, all or nobody; what is left, a cent perhaps more, is yours."""
+        total = self._amount()
+        currency, cents = total["currency"], int(Decimal(total["value"]).scaleb(2))
+        _, *parts = split_evenly(cents, len(self.payees) + 1)
+        amounts = [write_amount(Decimal(part).scaleb(-2), currency) for part in parts]
+        inquiries = [
+            self._inquiry(amount, self._pointer(to), self.description.value)
+            for amount, to in zip(amounts, self.payees, strict=True)
+        ]
+        asked = write_amount(Decimal(sum(parts)).scaleb(-2), currency)
+        body = {"request_inquiries": inquiries, "total_amount_inquired": asked}
+        wanted = zip(amounts, self.payees, strict=True)
+        told = ", ".join(f"{_told(amount)} to {to}" for amount, to in wanted)
+        self._carry_out("request-inquiry-batch.create", body, f"requests for {told}")
+
+    def _top_up(self) -> None:
+        amount = self.amount.value.strip() or "500.00"
+        self._bunq.top_up(amount)
+        self._tell(f"top-up of EUR {amount}, to the main account", f'bunq.top_up("{amount}")')
+
+    def _inquiry(
+        self, amount: dict[str, str], pointer: dict[str, str], description: str
+    ) -> dict[str, Any]:
+        return {
+            "amount_inquired": amount,
+            "counterparty_alias": pointer,
+            "description": description,
+            "allow_bunqme": False,
+        }
+
+    def _carry_out(self, name: str, body: dict[str, Any], what: str) -> None:
+        call = Call(operation(name), {"account": self.account.value}, body)
+
+        def send() -> None:
+            # With a reference of its own its outcome can be looked up, should the answer be lost.
+            replace(call, body=add_reference(call.operation, body)).send(self._bunq)
+            self._tell(what, call.as_code(self._environment))
+
+        def unlock_and_send() -> None:
+            with self._bunq.unlock(name, **call.bounds()):
+                send()
+
+        if self._environment != "PRODUCTION":
+            send()
+            return
+        self.question.ask(
+            f"PRODUCTION: {what}, account {self.account.label}.",
+            f"Unlock and send {what}",
+            unlock_and_send,
+        )
+
+    def _tell(self, what: str, code: str) -> None:
+        kept = fold("As a cell", code_to_copy(code))
+        self.said.value = f"{status_html(f'Done: {what}.')}{kept}"
+        self.amount.value = ""
+        self._done()
+
+
+def _told(amount: dict[str, str]) -> str:
+    return f"{amount['currency']} {amount['value']}"
