@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import LockedError as LockedError
     from bunqkit.errors import NoAnswerError as NoAnswerError
     from bunqkit.errors import OutcomeUnknownError as OutcomeUnknownError
+    from bunqkit.errors import ScrubError as ScrubError
     from bunqkit.errors import SettingsError as SettingsError
     from bunqkit.errors import SignatureError as SignatureError
     from bunqkit.errors import StateError as StateError
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from bunqkit.handshake import register_device as register_device
     from bunqkit.headings import describe_columns as describe_columns
     from bunqkit.related import to_frames as to_frames
+    from bunqkit.scrub import scrub_file as scrub_file
     from bunqkit.settings import Settings as Settings
     from bunqkit.settings import load_settings as load_settings
     from bunqkit.signing import KeyPair as KeyPair
@@ -65,6 +67,7 @@ _HOMES = {
         "LockedError",
         "NoAnswerError",
         "OutcomeUnknownError",
+        "ScrubError",
         "SettingsError",
         "SignatureError",
         "StateError",
@@ -79,6 +82,7 @@ _HOMES = {
     ),
     "headings": ("describe_columns",),
     "related": ("to_frames",),
+    "scrub": ("scrub_file",),
     "settings": ("Settings", "load_settings"),
     "signing": ("KeyPair", "PublicKey"),
     "view": ("show",),

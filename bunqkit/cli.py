@@ -1,4 +1,4 @@
-"""``bunqkit tour`` and ``bunqkit sandbox``."""
+"""``bunqkit tour``, ``sandbox`` and ``scrub``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bunqkit.errors import BunqkitError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; give its exit status: 0, 1 if it failed, 130 if it was interrupted."""
+    """Run one command; give its exit status: 0, 1 if it failed or found fault, 130 if stopped."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
@@ -19,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
 
             show_tour(chosen.environment)
+        elif chosen.command == "scrub":
+            return _scrub(chosen)
         else:
             _serve(chosen)
     except BunqkitError as error:
@@ -52,7 +54,39 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument(
         "--people", default=0, type=int, metavar="N", help="add people with a year behind them"
     )
+    scrub = commands.add_parser(
+        "scrub",
+        help="show the secrets in notebooks and recorded answers, or take them out",
+        description="Shows what would change. Exit status: 0 if no file holds a secret any more, "
+        "1 if one does, or can't be read.",
+    )
+    scrub.add_argument("files", nargs="+", metavar="FILE", help="a notebook, JSON or JSON lines")
+    scrub.add_argument("--write", action="store_true", help="change the files")
     return parser
+
+
+def _scrub(chosen: argparse.Namespace) -> int:
+    """Look through each file, whatever became of those before."""
+    from bunqkit.scrub import scrub_file  # noqa: PLC0415 (each command loads its own)
+
+    status = 0
+    for path in chosen.files:
+        try:
+            scrubbing = scrub_file(path)
+            if chosen.write:
+                scrubbing.write()
+        except BunqkitError as error:
+            sys.stderr.write(f"bunqkit: {error}\n")
+            status = 1
+            continue
+        number = len(scrubbing.findings)
+        if not number:
+            sys.stdout.write(f"{path}: no secrets found.\n")
+            continue
+        done = "taken out" if chosen.write else "found. --write takes them out"
+        sys.stdout.write(f"{scrubbing.diff()}\n{path}: {number} secrets {done}.\n")
+        status = status if chosen.write else 1
+    return status
 
 
 def _serve(chosen: argparse.Namespace) -> None:

@@ -2,15 +2,20 @@
 
 A secret text travels as a ``Secret``, which prints masked wherever it ends up: a repr, a log, a
 traceback with locals. JSON and headers that hold one are shown through ``redact`` and
-``redact_headers``.
+``redact_headers``. What has been written down elsewhere is found by its shape or by the name that
+it stands under: ``find_secrets``, ``is_secret_name``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 MASK = "…"
+# Stands in a file where a secret stood: plain letters, since it may end up in a bytes literal.
+REMOVED = "REMOVED"
 
 # Names of body fields whose value opens something. Source: bunq docs and swagger (api_key, secret,
 # token, token_value, client_secret, access_token, code of OAuth, PIN and card fields).
@@ -103,3 +108,187 @@ def _masked(json_value: Any) -> Any:
     if json_value is None or json_value == "":
         return json_value
     return shorten(json_value) if isinstance(json_value, str) else MASK
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A secret in a text: from where to where, and of what kind."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value under this name opens something: a field, a header, a variable, a column.
+
+    ``apiKey``, ``BUNQ_API_KEY`` and ``x-bunq-client-authentication`` are such names. ``code`` is
+    none here, though ``redact`` masks it: most codes of a bank are no secrets.
+    """
+    if name.lower() in _SECRET_HEADERS | _SIGNATURE_HEADERS:
+        return True
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_")
+    return words in _SECRET_FIELDS - {"code"} or _SECRET_NAME.search(words) is not None
+
+
+def is_number_of_card(name: str) -> bool:
+    """Whether the name is that of a PIN or of a card's check digits, which may be a number."""
+    return re.search(r"(?i)(?:^|_)(pin(_?code)?|cvc2?|cvv2?|activation_code)$", name) is not None
+
+
+def is_harmless_name(name: str) -> bool:
+    """Whether 64 hex digits under this name are no key: a digest, a public id."""
+    return re.search(_HARMLESS, name) is not None
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text stands where a secret would: masked, a variable, a blank to fill in."""
+    return _PLACEHOLDER.fullmatch(text) is not None
+
+
+def find_secrets(text: str) -> Iterator[Sighting]:
+    """Find what has the shape of a secret, or stands in the text under a secret name.
+
+    Sightings may overlap and come in no order. UUIDs, git hashes, IBANs and labelled SHA-256
+    digests are none. A private key is seen line by line.
+    """
+    for shape, kind in _SHAPES:
+        for found in shape.finditer(text):
+            if not (kind == HEX_KIND and _is_digest(text, found)):
+                yield Sighting(*found.span(), kind)
+    for block in _PRIVATE_KEY.finditer(text):
+        yield from _find_key_lines(text, *block.span())
+    yield from _find_named(text)
+
+
+def _find_named(text: str) -> Iterator[Sighting]:
+    for spoken in _SPOKEN:
+        for found in spoken.finditer(text):
+            if not is_placeholder(found["value"]):
+                name = found["name"]
+                yield Sighting(*found.span("value"), _IN_ADDRESS if name == "://" else name)
+    for found in _ASSIGNED.finditer(text):
+        name = found["name"]
+        if found.start() and text[found.start() - 1] == "\\":
+            name = name[1:]  # the n of a line's end that is written out
+        if is_secret_name(name) and _may_be_secret(name, found["value"]):
+            yield Sighting(*found.span("value"), name)
+
+
+def _may_be_secret(name: str, text: str) -> bool:
+    """Whether a text in code is one: keys and tokens are drawn by machines, passwords are not."""
+    if is_placeholder(text):
+        return False
+    if re.search(r"(?i)pass(?:phrase|word)|pin|cvc|cvv", name):
+        return True
+    drawn = 16
+    return len(text) >= drawn or (len(text) >= drawn // 2 and re.search("[0-9]", text) is not None)
+
+
+_SECRET_NAME = re.compile(
+    r"(?:api_?key|secret|passphrase|password|private_?key|(?:access|refresh|session|auth|"
+    r"installation)_token|^token|^pin|pin_code|cvc2?|cvv2?)$"
+)
+_PLACEHOLDER = re.compile(
+    rf"0*|.*(?:{MASK}|\.\.\.)|(?:sandbox_)?{REMOVED}(?:_\d+)?|<.*>|\*+|"
+    r"\$\{?[A-Z_]+\}?|\{+[^}]*\}+|%(?:s|r|\w+%|\(\w+\)s)"
+)
+HEX_KIND = "key or token (64 hex digits)"
+# Written out, the end of a line before a secret looks like a letter of it.
+_WRITTEN_OUT = r"(?<=\\[nrtbf])|(?<=%[0-9A-F]{2})|(?<=\\u[0-9a-f]{4})"
+_NOT_BEFORE = rf"(?:(?<![0-9A-Za-z])|{_WRITTEN_OUT})"
+# Source: bunq docs, "Authentication", and recorded answers: keys and tokens are 64 hex digits,
+# signatures 256 bytes in base64; the first bytes of PKCS#8 and PKCS#1 keys, by their standards.
+_SHAPES = (
+    (re.compile(_NOT_BEFORE + r"sandbox_(?=[A-Za-z]*[0-9])[0-9A-Za-z]{24,}"), "API key"),
+    (
+        re.compile(
+            _NOT_BEFORE + r"(?=[0-9]*[A-Fa-f])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{64}(?![0-9A-Za-z])"
+        ),
+        HEX_KIND,
+    ),
+    (
+        re.compile(rf"(?:(?<![A-Za-z0-9+/=])|{_WRITTEN_OUT})(?:[A-Za-z0-9+/]|\\/){{342}}==(?!=)"),
+        "signature",
+    ),
+)
+_HARMLESS = r"(?i:sha-?_?256|digest|checksum|hash|fingerprint|etag|integrity|client_?id)"
+_BEFORE_DIGEST = re.compile(
+    rf"{_HARMLESS}(?:sum)?[\"']?\W{{0,4}}(?:hex|value|of the body)?\W{{0,6}}\Z"
+)
+_AFTER_DIGEST = re.compile(r" [ *][\w./-]+\.\w")  # what sha256sum prints
+
+
+def _is_digest(text: str, found: re.Match[str]) -> bool:
+    before = text[max(found.start() - 40, 0) : found.start()]
+    return bool(_BEFORE_DIGEST.search(before) or _AFTER_DIGEST.match(text, found.end()))
+
+
+_BLANK = r"(?: |%20|\+|_)"
+_PRIVATE_KEY = re.compile(
+    rf"BEGIN{_BLANK}(?:[A-Z]+{_BLANK}){{0,2}}PRIVATE{_BLANK}KEY(?s:.{{0,20000}}?)"
+    rf"END{_BLANK}(?:[A-Z]+{_BLANK}){{0,2}}PRIVATE{_BLANK}KEY"
+    # Without its last line, or without both: what is left of it goes as far as base64 does.
+    r"|(?:PRIVATE KEY-----|MII[A-Za-z0-9+/]{3}IBA(?:DANBgkqhkiG9w0BAQEFAASC|AKCA)"
+    r"|LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFUR|FTkNSWVBURUQgUFJJVkFUR))"
+    r"""(?:[A-Za-z0-9+/=\s"',]|\\[nrt/"'])*"""
+)
+_KEY_LINE = re.compile(
+    r"\\[nrt\"']|\\u[0-9a-fA-F]{4}|%[0-9A-F]{2}|<[^<>]*>|&#?\w+;|-----?[A-Z +%0-9]+-----?"
+    r"|(?P<line>(?:[A-Za-z0-9+/=]|\\/)+)"
+)
+_LEAST_LINE = 16
+
+
+def _find_key_lines(text: str, start: int, end: int) -> Iterator[Sighting]:
+    """Find the lines of base64 in a block that has some; short ones only at its end."""
+    lines = [
+        line
+        for line in _KEY_LINE.finditer(text, start, end)
+        if line["line"] and line["line"] not in ("BEGIN", "END", "PRIVATE", "KEY", "RSA")
+    ]
+    longest = max((len(line["line"]) for line in lines), default=0)
+    if longest < 2 * _LEAST_LINE:
+        return
+    for line in lines:
+        if len(line["line"]) >= _LEAST_LINE or line is lines[-1]:
+            yield Sighting(*line.span(), "private key")
+
+
+_IN_ADDRESS = "password in an address"
+_QUOTE = r"""(?:\\*["']|&quot;|&\#39;|&\#x27;)"""
+_SPOKEN = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # A header's value, bare: a variable's name has no digit, or an attribute after it.
+        (
+            rf"(?i)(?P<name>x-bunq-(?:client-authentication|(?:client|server)-signature|"
+            rf"client-encryption-(?:key|iv|hmac))){_QUOTE}?\]?\s*[:=,]\s*{_QUOTE}?"
+            r"(?P<value>(?=[A-Za-z+/=_-]*[0-9])[A-Za-z0-9+/=_-]{8,})(?![A-Za-z0-9+/=_.(\[-])"
+        ),
+        r"(?i)\b(?P<name>bearer|basic)\s+(?P<value>(?=[a-z+/=_.~-]*[0-9])[a-z0-9+/=_.~-]{12,})",
+        r"(?i)\b(?P<name>(?:set-)?cookie)[\"']?:\s*[\"']?(?P<value>[\w-]+=[^\r\n\"'<\\]{6,})",
+        # In an address: a query, and a password before the host.
+        (
+            r"[?&;](?:amp;)?(?P<name>(?:access_|refresh_)?token|client_secret|api_?key|secret|code)="
+            r"(?P<value>[^&\s\"'<>#\\]{6,})"
+        ),
+        r"(?P<name>://)[^/\s:@\"'<>]+:(?P<value>[^/\s@\"'<>]+)@",
+        # Settings as a shell, IPython or a .env writes them.
+        (
+            r"(?m)^[^\S\n]*(?:!|export |set |%env |%set_env )*(?P<name>[A-Z][A-Z0-9_]*"
+            r"(?:API_?KEY|SECRET|PASSPHRASE|PASSWORD|TOKEN))(?:=| (?=\S))"
+            r"(?P<value>[^\s\"'\\][^\s\"'\\]*)"
+        ),
+        (
+            rf"(?P<name>BUNQ_(?:API_KEY|STATE_PASSPHRASE)){_QUOTE}\s*,\s*{_QUOTE}"
+            r"(?P<value>[^\"'\\\n]+)"
+        ),
+        r"(?i)\b(?P<name>pin(?:[ _-]?code)?)\b[^\w\n]{1,5}(?P<value>[0-9]{4,6})\b",
+        r"(?i)(?:\b|_)(?P<name>cvc2?|cvv2?)\b[^\w\n]{1,5}(?P<value>[0-9]{3,4})\b",
+    )
+)
+_ASSIGNED = re.compile(
+    rf"(?<![\w-])(?P<name>[A-Za-z_][\w-]*){_QUOTE}?\]?\s*(?::|=>?)\s*(?:Secret\()?[rbRB]?"
+    r"""(?P<quote>\\*["']|&quot;|&\#39;|&\#x27;)(?P<value>(?:(?!(?P=quote))[^\n])+?)(?P=quote)"""
+)

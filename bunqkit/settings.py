@@ -22,7 +22,7 @@ from dotenv.parser import parse_stream
 from platformdirs import user_state_path
 
 from bunqkit.errors import SettingsError
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, is_secret_name
 
 # Source: bunq docs, "Environments".
 BASE_URLS = {
@@ -157,6 +157,32 @@ def write_api_key(api_key: Secret, env_file: Path | None) -> Path:
             "writable, or put a key there yourself."
         ) from error
     return path
+
+
+def read_own_secrets() -> list[Secret]:
+    """Give every secret that the environment and ``.env`` hold, even if they can't be used."""
+    _, values = _read_what_can_be()
+    values |= {name: Secret(text) for name, text in os.environ.items() if name[:5] == "BUNQ_"}
+    return [value for name, value in values.items() if is_secret_name(name)]
+
+
+def find_state_folder() -> Path:
+    """Give the folder where state is kept, even if other settings can't be used."""
+    path, values = _read_what_can_be()
+    name = "BUNQ_STATE_DIR"
+    if told := os.environ.get(name):
+        return _state_folder(_Found(name, Secret(told), "the environment"), path)
+    told_here = values.get(name)
+    if told_here and told_here.reveal():
+        return _state_folder(_Found(name, told_here, str(path)), path)
+    return _state_folder(None, path)
+
+
+def _read_what_can_be() -> tuple[Path | None, dict[str, Secret]]:
+    try:
+        return _read_env_file(None)
+    except SettingsError:
+        return None, {}
 
 
 def _with_key(path: Path, api_key: Secret) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from bunqkit.errors import BunqkitError, StateError
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, is_secret_name
 from bunqkit.signing import KeyPair, PublicKey
 
 _FORMAT = 1
@@ -267,6 +267,24 @@ def write_private(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
+
+
+def read_kept_secrets(folder: Path) -> list[Secret]:
+    """Give the tokens and private keys in a folder of states, those set aside included."""
+    found = []
+    for path in (*folder.glob("*.json"), *folder.glob("*.aside-*")):
+        try:
+            kept = json.loads(path.read_bytes())
+            found += [
+                Secret(text)
+                for step in kept.values()
+                if isinstance(step, dict)
+                for name, text in step.items()
+                if is_secret_name(name) and isinstance(text, str)
+            ]
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue
+    return found
 
 
 def _state_to_json(state: State) -> dict[str, Any]:

@@ -157,3 +157,20 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "--port 0" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_scrub_shows_first_and_writes_when_told(tmp_path: Path) -> None:
+    """Status 1 and a diff without the secret; with ``--write`` the file changes, and is well."""
+    key = "ab12" * 16
+    path, broken = tmp_path / "n.json", tmp_path / "broken.ipynb"
+    path.write_text(f'{{"api_key": "{key}"}}')
+    broken.write_text("{")
+    shown = run("scrub", str(broken), str(path))
+    assert (shown.returncode, path.read_text()) == (1, f'{{"api_key": "{key}"}}')
+    assert '+{"api_key": "REMOVED"}' in shown.stdout
+    assert "--write" in shown.stdout
+    assert key not in shown.stdout + shown.stderr
+    assert "broken.ipynb is no notebook" in shown.stderr
+    assert run("scrub", "--write", str(path)).returncode == 0
+    assert path.read_text() == '{"api_key": "REMOVED"}'
+    assert run("scrub", str(path)).stdout == f"{path}: no secrets found.\n"
