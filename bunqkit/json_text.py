@@ -117,14 +117,22 @@ _UNIT = re.compile(
 )
 
 
-def _decode(token: str) -> tuple[str, Sequence[int]]:
-    """Give what a string means, and where in its token each letter and the end stand."""
+def _meaning(token: str) -> str:
+    """Give what a string means."""
     if "\\" not in token:
-        return token[1:-1], range(1, len(token))
+        return token[1:-1]
+    meaning: str = json.loads(token)
+    return meaning
+
+
+def _offsets(token: str) -> Sequence[int]:
+    """Give where in its token each letter of what it means stands, and the end."""
+    if "\\" not in token:
+        return range(1, len(token))
     offsets: list[int] = []
     for unit in _UNIT.finditer(token, 1, len(token) - 1):
         offsets += [unit.start()] if unit[0][0] == "\\" else range(*unit.span())
-    return json.loads(token), [*offsets, len(token) - 1]
+    return [*offsets, len(token) - 1]
 
 
 class _Search:
@@ -134,6 +142,8 @@ class _Search:
         self.edits: list[Edit] = []
         self._text = text
         self._known = known
+        # Names and many values come again and again.
+        self._seen: dict[tuple[str, str], list[Edit]] = {}
 
     def walk(self, node: _Node, place: str, name: str) -> None:
         """Look at a value; ``name`` is what it stands under."""
@@ -169,39 +179,47 @@ class _Search:
         pair = self._meaning(inner[0]) if is_text and len(inner) == 2 else ""  # noqa: PLR2004
         for number, value in enumerate(inner):
             is_header = number == 1 and pair.lower().startswith(("x-bunq-", "auth", "cookie"))
-            self.walk(value, f"{place}[{number}]", pair if is_header else name)
+            under = pair if is_header else name
+            if not is_text or is_secret_name(under) or self._meaning(value)[:1] in ("{", "["):
+                self.walk(value, f"{place}[{number}]", under)
+
+    def _token(self, node: _Node) -> str:
+        return self._text[node.start : node.end]
 
     def _meaning(self, node: _Node | None) -> str:
-        return _decode(self._text[node.start : node.end])[0] if node else ""
+        return _meaning(self._token(node)) if node else ""
 
     def _add(self, strings: list[_Node], place: str, name: str) -> None:
         self.edits += self._found(strings, place, name)
 
     def _found(self, strings: list[_Node], place: str, name: str) -> Iterator[Edit]:
         """Find the secrets of strings that are one text, each piece within one of them."""
-        decoded = [_decode(self._text[node.start : node.end]) for node in strings]
-        parts = [meaning for meaning, _ in decoded]
+        parts = [self._meaning(node) for node in strings]
         # A notebook splits texts after their line's ends; other lists are lines without them.
         is_split = _IS_SPLIT.search(place) or any(part.endswith("\n") for part in parts)
-        gap = 0 if is_split else 1
-        begins = [0, *accumulate(len(part) + gap for part in parts)]
         whole = ("" if is_split else "\n").join(parts)
-        for edit in _look(whole, name, self._known):
+        edits = self._seen.get((whole, name))
+        if edits is None:
+            edits = list(_look(whole, name, self._known))
+            if len(whole) <= _OFTEN:
+                self._seen[whole, name] = edits
+        if not edits:
+            return
+        begins = [0, *accumulate(len(part) + (0 if is_split else 1) for part in parts)]
+        for edit in edits:
             for start, end in _pieces(whole, edit, begins):
                 at = bisect_right(begins, start) - 1
-                base, offsets = strings[at].start, decoded[at][1]
-                first, last = base + offsets[start - begins[at]], base + offsets[end - begins[at]]
-                where = f"{place}[{at}]" if len(strings) > 1 else place
-                secret = whole[start:end]
+                base, offsets = strings[at].start, _offsets(self._token(strings[at]))
                 yield replace(
                     edit,
-                    start=first,
-                    end=last,
-                    place=where + edit.place,
-                    shown=edit.shown or shorten(secret),
+                    start=base + offsets[start - begins[at]],
+                    end=base + offsets[end - begins[at]],
+                    place=(f"{place}[{at}]" if len(strings) > 1 else place) + edit.place,
+                    shown=edit.shown or shorten(whole[start:end]),
                 )
 
 
+_OFTEN = 100
 # Where a notebook keeps texts as lists: sources, streams, and what stands under a media type.
 _IS_SPLIT = re.compile(r"\.(?:source|text)$|/[^'\]]+'\]$")
 

@@ -152,21 +152,34 @@ def find_secrets(text: str) -> Iterator[Sighting]:
     Sightings may overlap and come in no order. UUIDs, git hashes, IBANs and labelled SHA-256
     digests are none. A private key is seen line by line.
     """
-    for shape, kind in _SHAPES:
-        for found in shape.finditer(text):
-            if not (kind == HEX_KIND and _is_digest(text, found)):
-                yield Sighting(*found.span(), kind)
-    for block in _PRIVATE_KEY.finditer(text):
-        yield from _find_key_lines(text, *block.span())
+    for found in _SANDBOX_KEY.finditer(text):
+        if _stands_apart(text, found.start()):
+            yield Sighting(*found.span(), "API key")
+    for found in _HEX.finditer(text):
+        is_number = found[0].isdigit() or found[0].isalpha()
+        if not is_number and _stands_apart(text, found.start()) and not _is_digest(text, found):
+            yield Sighting(*found.span(), HEX_KIND)
+    for end in re.finditer("==(?!=)", text):
+        begin = max(end.end() - _LONGEST_SIGNATURE, 0)
+        if signature := _SIGNATURE.search(text, begin, end.end()):
+            yield Sighting(*signature.span(), "signature")
+    if any(mark in text for mark in _KEY_MARKS):
+        for block in _PRIVATE_KEY.finditer(text):
+            yield from _find_key_lines(text, *block.span())
     yield from _find_named(text)
 
 
 def _find_named(text: str) -> Iterator[Sighting]:
-    for spoken in _SPOKEN:
-        for found in spoken.finditer(text):
-            if not is_placeholder(found["value"]):
-                name = found["name"]
-                yield Sighting(*found.span("value"), _IN_ADDRESS if name == "://" else name)
+    # Most texts hold none of the words, and finding that out is cheap.
+    lower = text.lower()
+    for words, named in _NAMED:
+        if any(word in lower for word in words):
+            for found in named.finditer(text):
+                if not is_placeholder(found["value"]):
+                    name = found["name"]
+                    yield Sighting(*found.span("value"), _IN_ADDRESS if name == "://" else name)
+    if not any(word in lower for word in _SECRET_WORDS):
+        return
     for found in _ASSIGNED.finditer(text):
         name = found["name"]
         if found.start() and text[found.start() - 1] == "\\":
@@ -196,27 +209,22 @@ _PLACEHOLDER = re.compile(
 HEX_KIND = "key or token (64 hex digits)"
 # Written out, the end of a line before a secret looks like a letter of it.
 _WRITTEN_OUT = r"(?<=\\[nrtbf])|(?<=%[0-9A-F]{2})|(?<=\\u[0-9a-f]{4})"
-_NOT_BEFORE = rf"(?:(?<![0-9A-Za-z])|{_WRITTEN_OUT})"
+_APART = re.compile(rf"(?<![0-9A-Za-z])|{_WRITTEN_OUT}")
 # Source: bunq docs, "Authentication", and recorded answers: keys and tokens are 64 hex digits,
 # signatures 256 bytes in base64; the first bytes of PKCS#8 and PKCS#1 keys, by their standards.
-_SHAPES = (
-    (re.compile(_NOT_BEFORE + r"sandbox_(?=[A-Za-z]*[0-9])[0-9A-Za-z]{24,}"), "API key"),
-    (
-        re.compile(
-            _NOT_BEFORE + r"(?=[0-9]*[A-Fa-f])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{64}(?![0-9A-Za-z])"
-        ),
-        HEX_KIND,
-    ),
-    (
-        re.compile(rf"(?:(?<![A-Za-z0-9+/=])|{_WRITTEN_OUT})(?:[A-Za-z0-9+/]|\\/){{342}}==(?!=)"),
-        "signature",
-    ),
-)
+_SANDBOX_KEY = re.compile(r"sandbox_(?=[A-Za-z]*[0-9])[0-9A-Za-z]{24,}")
+_HEX = re.compile("[0-9A-Fa-f]{64}(?![0-9A-Za-z])")
+_SIGNATURE = re.compile(rf"(?:(?<![A-Za-z0-9+/=])|{_WRITTEN_OUT})(?:[A-Za-z0-9+/]|\\/){{342}}==\Z")
+_LONGEST_SIGNATURE = 420  # with every slash of it written as \/
 _HARMLESS = r"(?i:sha-?_?256|digest|checksum|hash|fingerprint|etag|integrity|client_?id)"
 _BEFORE_DIGEST = re.compile(
     rf"{_HARMLESS}(?:sum)?[\"']?\W{{0,4}}(?:hex|value|of the body)?\W{{0,6}}\Z"
 )
 _AFTER_DIGEST = re.compile(r" [ *][\w./-]+\.\w")  # what sha256sum prints
+
+
+def _stands_apart(text: str, start: int) -> bool:
+    return _APART.match(text, start) is not None
 
 
 def _is_digest(text: str, found: re.Match[str]) -> bool:
@@ -226,13 +234,14 @@ def _is_digest(text: str, found: re.Match[str]) -> bool:
 
 _BLANK = r"(?: |%20|\+|_)"
 _PRIVATE_KEY = re.compile(
-    rf"BEGIN{_BLANK}(?:[A-Z]+{_BLANK}){{0,2}}PRIVATE{_BLANK}KEY(?s:.{{0,20000}}?)"
+    rf"BEGIN{_BLANK}(?:[A-Z]+{_BLANK}){{0,2}}PRIVATE{_BLANK}KEY(?s:.{{0,6000}}?)"
     rf"END{_BLANK}(?:[A-Z]+{_BLANK}){{0,2}}PRIVATE{_BLANK}KEY"
     # Without its last line, or without both: what is left of it goes as far as base64 does.
     r"|(?:PRIVATE KEY-----|MII[A-Za-z0-9+/]{3}IBA(?:DANBgkqhkiG9w0BAQEFAASC|AKCA)"
     r"|LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFUR|FTkNSWVBURUQgUFJJVkFUR))"
     r"""(?:[A-Za-z0-9+/=\s"',]|\\[nrt/"'])*"""
 )
+_KEY_MARKS = ("PRIVATE", "MII", "LS0tLS1CRUdJTiB")
 _KEY_LINE = re.compile(
     r"\\[nrt\"']|\\u[0-9a-fA-F]{4}|%[0-9A-F]{2}|<[^<>]*>|&#?\w+;|-----?[A-Z +%0-9]+-----?"
     r"|(?P<line>(?:[A-Za-z0-9+/=]|\\/)+)"
@@ -257,38 +266,63 @@ def _find_key_lines(text: str, start: int, end: int) -> Iterator[Sighting]:
 
 _IN_ADDRESS = "password in an address"
 _QUOTE = r"""(?:\\*["']|&quot;|&\#39;|&\#x27;)"""
-_SPOKEN = tuple(
-    re.compile(pattern)
-    for pattern in (
+_NAMED = tuple(
+    (words, re.compile(pattern))
+    for words, pattern in (
         # A header's value, bare: a variable's name has no digit, or an attribute after it.
         (
-            rf"(?i)(?P<name>x-bunq-(?:client-authentication|(?:client|server)-signature|"
-            rf"client-encryption-(?:key|iv|hmac))){_QUOTE}?\]?\s*[:=,]\s*{_QUOTE}?"
-            r"(?P<value>(?=[A-Za-z+/=_-]*[0-9])[A-Za-z0-9+/=_-]{8,})(?![A-Za-z0-9+/=_.(\[-])"
+            ("x-bunq-",),
+            (
+                rf"(?i)(?P<name>x-bunq-(?:client-authentication|(?:client|server)-signature|"
+                rf"client-encryption-(?:key|iv|hmac))){_QUOTE}?\]?\s*[:=,]\s*{_QUOTE}?"
+                r"(?P<value>(?=[A-Za-z+/=_-]*[0-9])[A-Za-z0-9+/=_-]{8,})(?![A-Za-z0-9+/=_.(\[-])"
+            ),
         ),
-        r"(?i)\b(?P<name>bearer|basic)\s+(?P<value>(?=[a-z+/=_.~-]*[0-9])[a-z0-9+/=_.~-]{12,})",
-        r"(?i)\b(?P<name>(?:set-)?cookie)[\"']?:\s*[\"']?(?P<value>[\w-]+=[^\r\n\"'<\\]{6,})",
+        (
+            ("bearer", "basic"),
+            r"(?i)\b(?P<name>bearer|basic)\s+(?P<value>(?=[a-z+/=_.~-]*[0-9])[a-z0-9+/=_.~-]{12,})",
+        ),
+        (
+            ("cookie",),
+            r"(?i)\b(?P<name>(?:set-)?cookie)[\"']?:\s*[\"']?(?P<value>[\w-]+=[^\r\n\"'<\\]{6,})",
+        ),
         # In an address: a query, and a password before the host.
         (
-            r"[?&;](?:amp;)?(?P<name>(?:access_|refresh_)?token|client_secret|api_?key|secret|code)="
-            r"(?P<value>[^&\s\"'<>#\\]{6,})"
+            ("token=", "secret=", "key=", "code="),
+            (
+                r"[?&;](?:amp;)?(?P<name>(?:access_|refresh_)?token|client_secret|api_?key|secret|code)="
+                r"(?P<value>[^&\s\"'<>#\\]{6,})"
+            ),
         ),
-        r"(?P<name>://)[^/\s:@\"'<>]+:(?P<value>[^/\s@\"'<>]+)@",
+        (("://",), r"(?P<name>://)[^/\s:@\"'<>]+:(?P<value>[^/\s@\"'<>]+)@"),
         # Settings as a shell, IPython or a .env writes them.
         (
-            r"(?m)^[^\S\n]*(?:!|export |set |%env |%set_env )*(?P<name>[A-Z][A-Z0-9_]*"
-            r"(?:API_?KEY|SECRET|PASSPHRASE|PASSWORD|TOKEN))(?:=| (?=\S))"
-            r"(?P<value>[^\s\"'\\][^\s\"'\\]*)"
+            ("key", "secret", "pass", "token"),
+            (
+                r"(?m)^[^\S\n]*(?:!|export |set |%env |%set_env )*(?P<name>[A-Z][A-Z0-9_]*"
+                r"(?:API_?KEY|SECRET|PASSPHRASE|PASSWORD|TOKEN))(?:=| (?=\S))"
+                r"(?P<value>[^\s\"'\\][^\s\"'\\]*)"
+            ),
         ),
         (
-            rf"(?P<name>BUNQ_(?:API_KEY|STATE_PASSPHRASE)){_QUOTE}\s*,\s*{_QUOTE}"
-            r"(?P<value>[^\"'\\\n]+)"
+            ("bunq_",),
+            (
+                rf"(?P<name>BUNQ_(?:API_KEY|STATE_PASSPHRASE)){_QUOTE}\s*,\s*{_QUOTE}"
+                r"(?P<value>[^\"'\\\n]+)"
+            ),
         ),
-        r"(?i)\b(?P<name>pin(?:[ _-]?code)?)\b[^\w\n]{1,5}(?P<value>[0-9]{4,6})\b",
-        r"(?i)(?:\b|_)(?P<name>cvc2?|cvv2?)\b[^\w\n]{1,5}(?P<value>[0-9]{3,4})\b",
+        (
+            ("pin",),
+            r"(?i)\b(?P<name>pin(?:[ _-]?code)?)\b[^\w\n]{1,5}(?P<value>[0-9]{4,6})\b",
+        ),
+        (
+            ("cvc", "cvv"),
+            r"(?i)(?:\b|_)(?P<name>cvc2?|cvv2?)\b[^\w\n]{1,5}(?P<value>[0-9]{3,4})\b",
+        ),
     )
 )
+_SECRET_WORDS = ("key", "secret", "pass", "token", "pin", "cvc", "cvv", "auth", "signature", "code")
 _ASSIGNED = re.compile(
     rf"(?<![\w-])(?P<name>[A-Za-z_][\w-]*){_QUOTE}?\]?\s*(?::|=>?)\s*(?:Secret\()?[rbRB]?"
-    r"""(?P<quote>\\*["']|&quot;|&\#39;|&\#x27;)(?P<value>(?:(?!(?P=quote))[^\n])+?)(?P=quote)"""
+    r"""(?P<quote>\\*["']|&quot;|&\#39;|&\#x27;)(?P<value>(?:(?!(?P=quote))[^\n]){1,4000}?)(?P=quote)"""
 )
