@@ -23,6 +23,7 @@ from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
 from bunqkit.differences import DriftLog
 from bunqkit.errors import ApiError, CallError, FieldError, SignatureError, UnknownNameError
+from bunqkit.exchange import Exchanges
 from bunqkit.guard import Guard, Permit
 from bunqkit.outcome import Books, Write, add_reference, is_lost
 from bunqkit.reference import Found
@@ -77,6 +78,11 @@ class Caller:
     def user_id(self) -> int:
         """The id that stands in the path of every call."""
         return self.session.user_id
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """The last calls, oldest first: also those that failed, and those that were refused."""
+        return self._client.exchanges
 
     @cached_property
     def api(self) -> Resource:

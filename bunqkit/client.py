@@ -12,6 +12,8 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,9 +24,9 @@ import urllib3
 from bunqkit import __version__
 from bunqkit.answer import Answer
 from bunqkit.errors import ApiError, FieldError, NoAnswerError, SignatureError
-from bunqkit.exchange import Exchange
+from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.limits import Limiter
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Body, Headers, Secret
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
 
@@ -33,6 +35,7 @@ _CONNECT_TIMEOUT_S = 10.0
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 16
 _OK = 200
+_SIGNATURE = "X-Bunq-Client-Signature"
 
 _ADVICE = {
     "User credentials are incorrect. Incorrect API key or IP address.": (
@@ -67,6 +70,13 @@ class Client:
         Waits until the bank will take a call; without it calls go out at once.
     retries
         Sends again what may be; without it a call is sent once.
+    may_reveal
+        Whether the bank's secrets open nothing, so that an X-ray may show them: offline.
+
+    Attributes
+    ----------
+    exchanges
+        The last calls, those that failed and were refused too.
     """
 
     def __init__(
@@ -80,6 +90,7 @@ class Client:
         timeout_s: float = _TIMEOUT_S,
         limiter: Limiter | None = None,
         retries: Retries | None = None,
+        may_reveal: bool = False,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.key = key
@@ -87,7 +98,9 @@ class Client:
         self.language = language
         self.timeout_s = timeout_s
         self.limiter = limiter or Limiter()
+        self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
+        self._may_reveal = may_reveal
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -145,8 +158,11 @@ class Client:
         below = self._below(path)
         content = _serialise(body)
 
+        pauses_s = [0.0]
+        earlier: list[Exchange] = []
+
         def send_once() -> Exchange:
-            self.limiter.wait(method, below)
+            wait = self.limiter.wait(method, below)
             told = self._headers(method, content, is_json=not isinstance(body, bytes))
             request = requests.Request(
                 method,
@@ -156,7 +172,15 @@ class Client:
                 data=content,
                 auth=_Authentication(token),
             )
-            exchange = self._verify(self._send(self._http.prepare_request(request)))
+            exchange = self._exchange(
+                self._http.prepare_request(request),
+                token=token.kind if token else "",
+                signed=content if told.get(_SIGNATURE) else None,
+                waited_s=wait.seconds,
+                budget=wait.limit,
+                paused_s=pauses_s[-1],
+                earlier=earlier,
+            )
             _judge(exchange)
             return exchange
 
@@ -164,6 +188,7 @@ class Client:
             send_once,
             is_read=method == "GET",
             learn=partial(self.limiter.learn, method, below),
+            note=pauses_s.append,
         )
 
         def follow_here(url: str) -> Answer:
@@ -199,15 +224,50 @@ class Client:
         if content and is_json:
             headers["Content-Type"] = "application/json"
         if self.key is not None and method in ("POST", "PUT"):
-            headers["X-Bunq-Client-Signature"] = self.key.sign(content)
+            headers[_SIGNATURE] = self.key.sign(content)
         return headers
 
-    def _send(self, prepared: requests.PreparedRequest) -> Exchange:
-        method, url = str(prepared.method), str(prepared.url)
-        path = url[len(self._origin) :]
+    def _exchange(
+        self, prepared: requests.PreparedRequest, *, earlier: list[Exchange], **told: Any
+    ) -> Exchange:
+        """Send once, and keep what was seen of it, whatever becomes of it."""
+        url = str(prepared.url)
+        seen = Exchange(
+            method=str(prepared.method),
+            url=url,
+            path=url[len(self._origin) :],
+            request_headers=Headers(prepared.headers),
+            request_body=Body(_bytes_of(prepared)),
+            status=0,
+            answer_headers={},
+            answer_body=b"",
+            elapsed_s=0.0,
+            is_verified=False,
+            base_url=self.base_url,
+            key=self.key.public if self.key else None,
+            bank_key=self.bank_key,
+            sent_at=datetime.now(UTC),
+            may_reveal=self._may_reveal,
+            earlier=tuple(earlier),
+            **told,
+        )
+        started = time.monotonic()
+        try:
+            seen = self._send(prepared, seen)
+            seen = self._verify(seen)
+        except (NoAnswerError, SignatureError) as error:
+            seen = replace(seen, failure=str(error))
+            raise
+        finally:
+            seen = replace(seen, elapsed_s=seen.elapsed_s or time.monotonic() - started)
+            self.exchanges.add(seen)
+            earlier.append(seen)
+        return seen
+
+    def _send(self, prepared: requests.PreparedRequest, asked: Exchange) -> Exchange:
         started = time.monotonic()
         deadline = started + self.timeout_s
-        settings = self._http.merge_environment_settings(url, {}, True, None, None)
+        settings = self._http.merge_environment_settings(asked.url, {}, True, None, None)
         try:
             with contextlib.closing(
                 self._http.send(
@@ -220,20 +280,18 @@ class Client:
                 content = _read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             _let_go_of_frames(error)
-            raise _no_answer(error, method, path, self._origin, self.timeout_s) from error
-        body = prepared.body or b""
-        assert isinstance(body, bytes)
-        return Exchange(
-            method=method,
-            url=url,
-            path=path,
-            request_headers=dict(prepared.headers),
-            request_body=body,
+            raise _no_answer(
+                error, asked.method, asked.path, self._origin, self.timeout_s
+            ) from error
+        return replace(
+            asked,
+            # Once more: what stands before the network may have changed them after the signing.
+            request_headers=Headers(prepared.headers),
+            request_body=Body(_bytes_of(prepared)),
             status=response.status_code,
-            answer_headers=response.headers,
-            answer_body=content,
+            answer_headers=Headers(response.headers),
+            answer_body=Body(content),
             elapsed_s=time.monotonic() - started,
-            is_verified=False,
         )
 
     def _verify(self, exchange: Exchange) -> Exchange:
@@ -256,7 +314,7 @@ class Client:
                 f"The answer to {call} (status {exchange.status}) was not signed by the bank that "
                 f"this installation knows: {error} Don't act on it."
             ) from error
-        return Exchange(**{**vars(exchange), "is_verified": True})
+        return replace(exchange, is_verified=True)
 
 
 class _Authentication(requests.auth.AuthBase):
@@ -271,22 +329,19 @@ class _Authentication(requests.auth.AuthBase):
         return request
 
 
-class _Body(bytes):
-    """The bytes of a body, which may hold a key: a traceback with locals shows their number."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} bytes>"
+def _bytes_of(prepared: requests.PreparedRequest) -> bytes:
+    body = prepared.body or b""
+    assert isinstance(body, bytes)
+    return body
 
 
 def _serialise(body: Mapping[str, Any] | bytes | None) -> bytes:
     if body is None:
         return b""
     if isinstance(body, bytes):
-        return _Body(body)
+        return Body(body)
     try:
-        return _Body(
-            json.dumps(body, ensure_ascii=False, allow_nan=False, default=_reveal).encode()
-        )
+        return Body(json.dumps(body, ensure_ascii=False, allow_nan=False, default=_reveal).encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise FieldError(
             f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "

@@ -77,8 +77,9 @@ def connect(
     client = Client(
         settings.base_url,
         language=settings.language,
-        limiter=_limiter(settings),
+        limiter=make_limiter(settings),
         retries=Retries(),
+        may_reveal=settings.environment == "OFFLINE",
     )
     if settings.api_key is None:
         key = handshake.create_sandbox_user(client)
@@ -97,7 +98,7 @@ def connect(
     return Context(settings, client, sessions)
 
 
-def _limiter(settings: Settings) -> Limiter:
+def make_limiter(settings: Settings) -> Limiter:
     """Give bunq's limits for bunq; an offline bank that somebody serves says its own."""
     if settings.environment == "OFFLINE":
         return Limiter()
@@ -116,6 +117,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
         transport=doors.InProcess(own_bank),
         language=settings.language,
         retries=Retries(),
+        may_reveal=True,
     )
     if bank is None:
         key = own_bank.demo_key

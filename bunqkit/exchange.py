@@ -1,19 +1,37 @@
-"""One request with its answer, as a record that can be shown."""
+"""One request with its answer, as a record that can be shown, and the last ones of a client.
+
+Everything that was on the wire is in it, so nothing in it prints whole: a repr masks, ``xray()``
+explains, and the snippets read the key from the environment.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING, overload
 
 from bunqkit.errors import BadAnswerError
-from bunqkit.redaction import redact, redact_headers
+from bunqkit.redaction import redact, redact_headers, secret_spans
+from bunqkit.signing import PublicKey
+
+if TYPE_CHECKING:
+    from bunqkit.snippets import Snippet
+    from bunqkit.xray import Xray
 
 # Headers that a reader of the flow learns from; the others are the transport's own.
 _TOLD = ("x-bunq-", "content-type", "user-agent", "cache-control")
+_KEPT = 200
+_KEPT_BYTES = 32 * 1024 * 1024
+_OK = 200
+_PATH_WIDTH = 46
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exchange:
     """What was sent and what came back, byte for byte.
 
@@ -26,24 +44,108 @@ class Exchange:
     request_headers, request_body
         As they were sent: the body's bytes are the bytes that were signed.
     status, answer_headers, answer_body
-        As they came.
+        As they came; status 0 if no answer came.
     elapsed_s
         Seconds from sending to the last byte.
     is_verified
         Whether the bank's signature over ``answer_body`` was checked and is right. Before the
         bank's key is known it can't be: TLS vouches then.
+    base_url
+        The API's address, ending in ``/v1``.
+    token
+        Which of the tokens was sent: ``installation``, ``session``, ``other``, or none (empty).
+    signed
+        The bytes that the client signed; ``None`` if it signed none.
+    key, bank_key
+        The public keys of both sides, as far as they were known.
+    sent_at
+        When it was sent (UTC).
+    waited_s, budget
+        How long the limiter kept it back, and by which limit: ``3 GET calls in 3 s``.
+    paused_s, earlier
+        The pause before it and the attempts before it, if it was sent again.
+    failure
+        Why there is no answer, or none that can be believed.
+    may_reveal
+        Whether its secrets open nothing, so that they may be shown: only at an offline bank.
     """
 
     method: str
     url: str
     path: str
-    request_headers: Mapping[str, str] = field(repr=False)
-    request_body: bytes = field(repr=False)
+    request_headers: Mapping[str, str]
+    request_body: bytes
     status: int
-    answer_headers: Mapping[str, str] = field(repr=False)
-    answer_body: bytes = field(repr=False)
+    answer_headers: Mapping[str, str]
+    answer_body: bytes
     elapsed_s: float
     is_verified: bool
+    base_url: str = ""
+    token: str = ""
+    signed: bytes | None = None
+    key: PublicKey | None = None
+    bank_key: PublicKey | None = None
+    sent_at: datetime | None = None
+    waited_s: float = 0.0
+    budget: str = ""
+    paused_s: float = 0.0
+    earlier: tuple[Exchange, ...] = ()
+    failure: str = field(default="", compare=False)
+    may_reveal: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in a few words: ``200, verified``."""
+        if not self.status:
+            return "no answer"
+        if self.failure:
+            return f"{self.status}, not to be believed"
+        if self.is_verified:
+            return f"{self.status}, verified"
+        return f"{self.status}, not signed" if self.bank_key else f"{self.status}, before keys"
+
+    def xray(self, *, reveal: bool = False, signed: bytes | None = None) -> Xray:
+        """Show what was sent and why, what was signed, how the answer was checked, what it took.
+
+        Parameters
+        ----------
+        reveal
+            Show tokens, keys and signatures whole: only at an offline bank, where they open
+            nothing.
+        signed
+            The bytes that you signed, if you signed yourself: after a refusal of the signature
+            they are laid beside the bytes that were sent.
+
+        Raises
+        ------
+        SettingsError
+            If secrets shall be revealed that open something.
+        """
+        from bunqkit.xray import Xray  # noqa: PLC0415 (who only calls needs no X-ray)
+
+        return Xray(self, reveal=reveal, signed=signed)
+
+    def as_curl(self) -> Snippet:
+        """Give the call as a shell script, which reads ``BUNQ_API_KEY`` and needs curl, openssl."""
+        from bunqkit.snippets import write_curl  # noqa: PLC0415 (who only calls needs no snippet)
+
+        return write_curl(self)
+
+    def as_python(self) -> Snippet:
+        """Give the call as Python, which reads ``BUNQ_API_KEY``; requests and cryptography."""
+        from bunqkit.snippets import write_python  # noqa: PLC0415 (as above)
+
+        return write_python(self)
+
+    def as_openssl(self) -> Snippet:
+        """Give a shell command that makes the same signature once more, with openssl alone."""
+        from bunqkit.snippets import write_openssl  # noqa: PLC0415 (as above)
+
+        return write_openssl(self)
+
+    def secret_spans(self, body: bytes) -> list[tuple[int, int]]:
+        """Give where secrets stand in one of its bodies, as first byte and end."""
+        return secret_spans(body, self.request_headers.get("X-Bunq-Client-Authentication", ""))
 
     def describe(self) -> str:
         """Tell the exchange as text, a header a line, tokens and signatures shortened."""
@@ -51,7 +153,7 @@ class Exchange:
             f"{self.method} {self.path}",
             *_told(self.request_headers),
             *_shown(self.request_body),
-            f"-> {self.status}",
+            f"-> {self.status or self.outcome}",
             *_told(self.answer_headers),
             *_shown(self.answer_body),
         ]
@@ -66,6 +168,80 @@ class Exchange:
             path=self.path,
             status=self.status,
         )
+
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.path} -> {self.outcome}, {1000 * self.elapsed_s:.0f} ms>"
+
+
+class Exchanges(Sequence[Exchange]):
+    """The last calls of a client, oldest first: also those that failed or were refused.
+
+    Parameters
+    ----------
+    most, most_bytes
+        How many are kept at most, and how many bytes of bodies; the last is kept in any case.
+    """
+
+    def __init__(self, most: int = _KEPT, most_bytes: int = _KEPT_BYTES) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._kept: deque[Exchange] = deque()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, exchange: Exchange) -> None:
+        """Keep one more, and let go of the oldest."""
+        with self._lock:
+            self._kept.append(exchange)
+            self._bytes += _size(exchange)
+            while len(self._kept) > 1 and (
+                len(self._kept) > self._most or self._bytes > self._most_bytes
+            ):
+                self._bytes -= _size(self._kept.popleft())
+
+    @overload
+    def __getitem__(self, at: int) -> Exchange: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Exchange]: ...
+    def __getitem__(self, at: int | slice) -> Exchange | list[Exchange]:
+        with self._lock:
+            return list(self._kept)[at]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{at:>3}  {method:<7}{path:<{_PATH_WIDTH}}{outcome}"
+            for at, method, path, outcome in self._rows()
+        ]
+        return "\n".join(lines) or "No calls yet."
+
+    def _repr_html_(self) -> str:
+        from bunqkit.look import card, method_label, table  # noqa: PLC0415 (front ends only)
+
+        rows = [
+            [str(at), method_label(method), escape(path), escape(outcome)]
+            for at, method, path, outcome in self._rows()
+        ]
+        return card("Calls, oldest first", table(["", "method", "path", "answer"], rows))
+
+    def _rows(self) -> list[tuple[int, str, str, str]]:
+        return [
+            (at, each.method, _shorten_path(each.path), each.outcome)
+            for at, each in enumerate(self[:])
+        ]
+
+
+def _size(exchange: Exchange) -> int:
+    return len(exchange.request_body) + len(exchange.answer_body)
+
+
+def _shorten_path(path: str) -> str:
+    if len(path) < _PATH_WIDTH:
+        return path
+    half = (_PATH_WIDTH - 2) // 2
+    return f"{path[:half]}…{path[-half:]}"
 
 
 def _told(headers: Mapping[str, str]) -> list[str]:

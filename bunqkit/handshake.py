@@ -58,7 +58,7 @@ def create_installation(client: Client, key: KeyPair) -> Installation:
     bank_pem = _text(answer, answer.first("ServerPublicKey"), "server_public_key")
     installation = Installation(
         id=_number(answer, answer.first("Id"), "id"),
-        token=Secret(_text(answer, answer.first("Token"), "token")),
+        token=Secret(_text(answer, answer.first("Token"), "token"), kind="installation"),
         key=key,
         bank_key=PublicKey.from_pem(bank_pem),
     )
@@ -120,7 +120,7 @@ def open_session(
     user_type, user = _user(answer)
     return Session(
         id=_number(answer, answer.first("Id"), "id"),
-        token=Secret(_text(answer, answer.first("Token"), "token")),
+        token=Secret(_text(answer, answer.first("Token"), "token"), kind="session"),
         user_type=user_type,
         user={**user, "id": _number(answer, user, "id")},
         opened_at=now,

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock
 
@@ -35,6 +35,13 @@ class Budget:
 
     calls: int
     seconds: float
+
+
+class Wait(NamedTuple):
+    """How long a call was kept back, and by which limit: ``3 GET calls in 3 s``."""
+
+    seconds: float
+    limit: str
 
 
 # (method, pattern of the endpoint, budget); the first row that fits counts. Source: bunq docs,
@@ -93,8 +100,8 @@ class Limiter:
         self._times: dict[str, deque[float]] = {}
         self._announced = float("-inf")
 
-    def wait(self, method: str, path: str) -> None:
-        """Return when the call may be sent; a wait of more than two seconds is announced.
+    def wait(self, method: str, path: str) -> Wait:
+        """Return when the call may be sent, and say what that took; long waits are announced.
 
         Parameters
         ----------
@@ -105,7 +112,7 @@ class Limiter:
         with self._lock, self._shared():
             budget = self._budget(key)
             if budget is None:
-                return
+                return Wait(0.0, "")
             now = self._clock()
             times = self._times.setdefault(key, deque())
             while len(times) > budget.calls - 1:
@@ -113,10 +120,12 @@ class Limiter:
                 if len(times) == budget.calls - 1:
                     now = max(now, earliest)
             times.append(now)
-        pause = now - self._clock()
-        if pause > 0:
-            self._announce(pause, method, budget)
+        pause = max(now - self._clock(), 0.0)
+        limit = f"{budget.calls} {method} calls in {budget.seconds:g} s"
+        if pause:
+            self._announce(pause, limit)
             self._sleep(pause)
+        return Wait(pause, limit)
 
     def learn(self, method: str, path: str, words: str) -> bool:
         """Take the limit that a 429 names, and start counting anew; say whether it named one."""
@@ -147,15 +156,12 @@ class Limiter:
                 return budget
         return None
 
-    def _announce(self, pause: float, method: str, budget: Budget) -> None:
+    def _announce(self, pause: float, limit: str) -> None:
         now = self._clock()
         if pause <= _ANNOUNCED_FROM_S or now - self._announced < _ANNOUNCED_EVERY_S:
             return
         self._announced = now
-        self._say(
-            f"Waiting {pause:.1f} s: the bank allows {budget.calls} {method} calls in "
-            f"{budget.seconds:g} s."
-        )
+        self._say(f"Waiting {pause:.1f} s: the bank allows {limit}.")
 
     @contextlib.contextmanager
     def _shared(self) -> Iterator[None]:

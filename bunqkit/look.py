@@ -26,6 +26,14 @@ _STYLE = """
  border-bottom:1px solid var(--jp-border-color2,#9994);font-weight:400}
 .bunqkit th{opacity:.75}
 .bunqkit .method{display:inline-block;width:8ch;font-family:var(--jp-code-font-family,monospace)}
+.bunqkit h4{font-size:inherit;font-weight:600;margin:16px 0 4px}
+.bunqkit .notes td:nth-child(2){overflow-wrap:anywhere;font-family:var(--jp-code-font-family,
+ monospace)}.bunqkit .notes td:first-child{white-space:nowrap}
+.bunqkit .bytes{margin:8px 0}.bunqkit .bytes pre{white-space:pre;overflow-x:auto;font-size:12px;
+ line-height:1.5}
+.bunqkit .bytes i{opacity:.6;font-style:normal}
+.bunqkit .bytes mark{background:none;color:inherit;font-weight:700;
+ outline:2px solid #d55e00;border-radius:2px}
 .bunqkit pre{font-family:var(--jp-code-font-family,monospace);margin:4px 0;white-space:pre-wrap;
  overflow-wrap:anywhere}
 """
@@ -62,6 +70,53 @@ def table(header: Sequence[str], rows_html: Sequence[Sequence[str]]) -> str:
 def code(text: str) -> str:
     """Give a piece of code."""
     return f"<pre>{escape(text)}</pre>"
+
+
+def paragraph(text: str) -> str:
+    """Give a piece of prose."""
+    return f"<p>{escape(text)}</p>"
+
+
+def section(heading: str, body_html: str) -> str:
+    """Give parts under a heading."""
+    return f"<section><h4>{escape(heading)}</h4>{body_html}</section>"
+
+
+def notes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Give a table whose last column is a remark on the others; long values break anywhere."""
+    cells = [[escape(text) for text in row] for row in rows]
+    return f'<div class="notes">{table(header, cells)}</div>'
+
+
+def byte_view(
+    label: str, rows: Sequence[tuple[int, Sequence[tuple[str, str]]]], framed: int | None = None
+) -> str:
+    """Give bytes in hexadecimal and as text; the byte at ``framed`` stands out by its frame.
+
+    Parameters
+    ----------
+    label
+        What the bytes are.
+    rows
+        For each row the number of its first byte, and of every byte the digits and the letter.
+    framed
+        The number of the byte that stands out.
+    """
+    lines = []
+    for start, cells in rows:
+        shown = [
+            tuple(f"<mark>{escape(text)}</mark>" for text in cell)
+            if start + at == framed
+            else tuple(escape(text) for text in cell)
+            for at, cell in enumerate(cells)
+        ]
+        width = len(rows[0][1])
+        digits = " ".join(digit for digit, _ in shown) + "   " * (width - len(cells))
+        letters = "".join(letter for _, letter in shown)
+        lines.append(f"<i>{start:06x}</i>  {digits}  {letters}")
+    told = f" Byte {framed} is framed." if framed is not None else ""
+    caption = f"<figcaption>{escape(label)}{told}</figcaption>"
+    return f'<figure class="bytes">{caption}<pre tabindex="0">{chr(10).join(lines)}</pre></figure>'
 
 
 def card(title_html: str, body_html: str, *, is_production: bool = False) -> str:

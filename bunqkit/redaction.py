@@ -38,6 +38,12 @@ _SECRET_HEADERS = frozenset(
     {"authorization", "cookie", "set-cookie", "x-bunq-client-authentication"}
 )
 _SIGNATURE_HEADERS = frozenset({"x-bunq-client-signature", "x-bunq-server-signature"})
+# A secret field and its value, in JSON that need not be whole. Group 1 is what has to be masked.
+_SECRET_VALUE = re.compile(
+    rb'"(?:%s)"\s*:\s*(?:"((?:[^"\\]|\\.)*)|([^\s",\]}\[{]+))'
+    % "|".join(sorted(_SECRET_FIELDS)).encode(),
+    re.DOTALL,
+)
 
 
 class Secret:
@@ -47,12 +53,15 @@ class Secret:
     ----------
     text
         An API key, a token, a private key or a passphrase.
+    kind
+        Of a token: whose it is, ``installation`` or ``session``.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "kind")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, kind: str = "other") -> None:
         self._text = text
+        self.kind = kind
 
     def reveal(self) -> str:
         """Give the text itself: to the line that sends or stores it, never to a screen."""
@@ -68,6 +77,38 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._text)
+
+
+class Body(bytes):
+    """The bytes of a body, which may hold a key: a repr, a traceback with locals shows how many."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
+class Headers(Mapping[str, str]):
+    """Headers, found in upper and lower case, whose repr masks tokens and signatures.
+
+    Parameters
+    ----------
+    told
+        As they were on the wire.
+    """
+
+    def __init__(self, told: Mapping[str, str]) -> None:
+        self._told = {name.lower(): (name, text) for name, text in told.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._told[name.lower()][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._told.values())
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def __repr__(self) -> str:
+        return repr(redact_headers(self))
 
 
 def shorten(text: str) -> str:
@@ -94,6 +135,22 @@ def redact(json_value: Any) -> Any:
     if isinstance(json_value, list):
         return [redact(inner) for inner in json_value]
     return json_value
+
+
+def secret_spans(body: bytes, *known: str) -> list[tuple[int, int]]:
+    """Give where in a body secrets stand, as first byte and end, in order.
+
+    Parameters
+    ----------
+    body
+        JSON, whole or cut off; in other bytes only what is known is found.
+    known
+        Secret texts that may stand anywhere.
+    """
+    spans = [found.span(1 if found[1] is not None else 2) for found in _SECRET_VALUE.finditer(body)]
+    for text in filter(None, known):
+        spans += [found.span() for found in re.finditer(re.escape(text.encode()), body)]
+    return sorted(span for span in spans if span[0] < span[1])
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:

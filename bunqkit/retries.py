@@ -45,6 +45,7 @@ class Retries:
         *,
         is_read: bool,
         learn: Callable[[str], object],
+        note: Callable[[float], object] | None = None,
     ) -> Result:
         """Send until an answer comes, or it must not or need not be sent again.
 
@@ -56,6 +57,8 @@ class Retries:
             Whether doing it twice does no harm.
         learn
             Is told the bank's words of a 429.
+        note
+            Is told each pause, in seconds, before it begins.
         """
         pause_s = self.first_pause_s
         for left in reversed(range(self.attempts)):
@@ -66,7 +69,10 @@ class Retries:
                     learn(" ".join(error.messages))
                 if not left or not _may_repeat(error, is_read=is_read):
                     raise
-            self.sleep(pause_s * self.chance.uniform(0.5, 1.5))
+            varied_s = pause_s * self.chance.uniform(0.5, 1.5)
+            if note is not None:
+                note(varied_s)
+            self.sleep(varied_s)
             pause_s *= 2
         raise AssertionError("an attempt ends in an answer or an error")
 

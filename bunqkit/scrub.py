@@ -19,7 +19,8 @@ from urllib.parse import quote
 from bunqkit.errors import ScrubError
 from bunqkit.json_text import Edit, apply, find_edits
 from bunqkit.look import card, code
-from bunqkit.settings import find_state_folder, read_own_secrets
+from bunqkit.redaction import is_secret_name
+from bunqkit.settings import find_state_folder, read_written
 from bunqkit.state import read_kept_secrets
 
 _WIDTH = 76
@@ -222,7 +223,9 @@ _SHORTEST = 6
 
 def _own_secrets() -> list[str]:
     """Give your own secrets as they may be written down: whole, line by line, in HTML, in a URL."""
-    own = [*read_own_secrets(), *read_kept_secrets(find_state_folder())]
+    _, written = read_written()
+    own = [secret for name, secret in written.items() if is_secret_name(name)]
+    own += read_kept_secrets(find_state_folder())
     lines = {line for secret in own for line in secret.reveal().split("\n")}
     written: dict[str, None] = {}
     for line in sorted(lines, key=len, reverse=True):

@@ -22,7 +22,7 @@ from dotenv.parser import parse_stream
 from platformdirs import user_state_path
 
 from bunqkit.errors import SettingsError
-from bunqkit.redaction import Secret, is_secret_name
+from bunqkit.redaction import Secret
 
 # Source: bunq docs, "Environments".
 BASE_URLS = {
@@ -30,6 +30,15 @@ BASE_URLS = {
     "PRODUCTION": "https://api.bunq.com/v1",
 }
 ENVIRONMENTS = ("OFFLINE", *BASE_URLS)
+NAMES = (
+    "BUNQ_ENVIRONMENT",
+    "BUNQ_API_KEY",
+    "BUNQ_DEVICE_DESCRIPTION",
+    "BUNQ_PERMITTED_IPS",
+    "BUNQ_LANGUAGE",
+    "BUNQ_STATE_DIR",
+    "BUNQ_BASE_URL",
+)
 _SANDBOX_PREFIX = "sandbox_"
 _LANGUAGES = ("en_US", "nl_NL")
 
@@ -159,30 +168,28 @@ def write_api_key(api_key: Secret, env_file: Path | None) -> Path:
     return path
 
 
-def read_own_secrets() -> list[Secret]:
-    """Give every secret that the environment and ``.env`` hold, even if they can't be used."""
-    _, values = _read_what_can_be()
-    values |= {name: Secret(text) for name, text in os.environ.items() if name[:5] == "BUNQ_"}
-    return [value for name, value in values.items() if is_secret_name(name)]
+def read_written(
+    env_file: str | os.PathLike[str] | None = None,
+) -> tuple[Path | None, dict[str, Secret]]:
+    """Give the ``.env`` that counts, and what it and the environment say, usable or not.
+
+    The names are those of the file, known or not, and of the environment those with ``BUNQ_``.
+    """
+    try:
+        path, values = _read_env_file(env_file)
+    except SettingsError:
+        path, values = None, {}
+    told = {name: Secret(text) for name, text in os.environ.items() if name[:5] == "BUNQ_"}
+    return path, values | told
 
 
 def find_state_folder() -> Path:
     """Give the folder where state is kept, even if other settings can't be used."""
-    path, values = _read_what_can_be()
-    name = "BUNQ_STATE_DIR"
-    if told := os.environ.get(name):
-        return _state_folder(_Found(name, Secret(told), "the environment"), path)
-    told_here = values.get(name)
-    if told_here and told_here.reveal():
-        return _state_folder(_Found(name, told_here, str(path)), path)
-    return _state_folder(None, path)
-
-
-def _read_what_can_be() -> tuple[Path | None, dict[str, Secret]]:
-    try:
-        return _read_env_file(None)
-    except SettingsError:
-        return None, {}
+    path, written = read_written()
+    told = written.get("BUNQ_STATE_DIR")
+    place = "the environment" if "BUNQ_STATE_DIR" in os.environ else str(path)
+    usable = told is not None and told.reveal().strip()
+    return _state_folder(_Found("BUNQ_STATE_DIR", told, place) if told and usable else None, path)
 
 
 def _with_key(path: Path, api_key: Secret) -> str:

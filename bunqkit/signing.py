@@ -89,6 +89,20 @@ class PublicKey:
                 f"{self.fingerprint}: one of the three was changed."
             ) from error
 
+    def open_signature(self, signature: str) -> bytes | None:
+        """Give the SHA-256 that a signature holds; ``None`` if this key's other half made none.
+
+        Parameters
+        ----------
+        signature
+            Base64 on one line.
+        """
+        try:
+            raw = base64.b64decode(signature, validate=True)
+            return self._key.recover_data_from_signature(raw, padding.PKCS1v15(), hashes.SHA256())
+        except (binascii.Error, ValueError, InvalidSignature):
+            return None
+
     def __repr__(self) -> str:
         return f"PublicKey({self.fingerprint!r})"
 

@@ -173,8 +173,22 @@ class StateFile:
         StateError
             If it is there and can't be read.
         """
+        found = self.look()
+        if isinstance(found, str):
+            self._set_aside(found)
+            return None
+        return found
+
+    def look(self) -> State | str | None:
+        """Read what was kept, and change nothing: give it, or why it can't be used, or ``None``.
+
+        Raises
+        ------
+        StateError
+            If it is there and can't be read.
+        """
         try:
-            found = self._read(self.path.read_bytes())
+            return self._read(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -182,10 +196,6 @@ class StateFile:
                 f"{self.path} can't be read ({error.strerror}). Check its permissions, or name "
                 "another folder in BUNQ_STATE_DIR."
             ) from error
-        if isinstance(found, str):
-            self._set_aside(found)
-            return None
-        return found
 
     def save(self, state: State) -> None:
         """Write the state whole, or leave the file as it was.
@@ -314,7 +324,7 @@ def _state_from_json(kept: dict[str, Any]) -> State:
     return State(
         Installation(
             id=int(installation["id"]),
-            token=Secret(installation["token"]),
+            token=Secret(installation["token"], kind="installation"),
             key=KeyPair.from_pem(installation["private_key"]),
             bank_key=PublicKey.from_pem(installation["bank_key"]),
         ),
@@ -322,7 +332,7 @@ def _state_from_json(kept: dict[str, Any]) -> State:
         session
         and Session(
             id=int(session["id"]),
-            token=Secret(session["token"]),
+            token=Secret(session["token"], kind="session"),
             user_type=str(session["user_type"]),
             user={**session["user"], "id": int(session["user"]["id"])},
             opened_at=_aware(session["opened_at"]),
