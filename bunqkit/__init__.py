@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from bunqkit.answer import Answer as Answer
+    from bunqkit.checkup import doctor as doctor
     from bunqkit.client import Client as Client
     from bunqkit.context import Context as Context
     from bunqkit.context import connect as connect
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "answer": ("Answer",),
+    "checkup": ("doctor",),
     "client": ("Client",),
     "context": ("Context", "connect"),
     "differences": ("drift",),

@@ -1,4 +1,4 @@
-"""``bunqkit tour``, ``sandbox`` and ``scrub``."""
+"""``bunqkit tour``, ``sandbox``, ``doctor`` and ``scrub``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from bunqkit import __version__
 from bunqkit.errors import BunqkitError
+
+_ENVIRONMENTS = ("OFFLINE", "SANDBOX", "PRODUCTION")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
 
             show_tour(chosen.environment)
+        elif chosen.command == "doctor":
+            return _examine(chosen)
         elif chosen.command == "scrub":
             return _scrub(chosen)
         else:
@@ -54,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument(
         "--people", default=0, type=int, metavar="N", help="add people with a year behind them"
     )
+    doctor = commands.add_parser(
+        "doctor",
+        help="say why a connection fails, and what to do",
+        description="The first line is the most likely cause. Nothing of it is secret. Exit "
+        "status: 0 if all is well, 1 if something is to be done.",
+    )
+    doctor.add_argument("--environment", type=str.upper, choices=_ENVIRONMENTS)
+    doctor.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
     scrub = commands.add_parser(
         "scrub",
         help="show the secrets in notebooks and recorded answers, or take them out",
@@ -63,6 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     scrub.add_argument("files", nargs="+", metavar="FILE", help="a notebook, JSON or JSON lines")
     scrub.add_argument("--write", action="store_true", help="change the files")
     return parser
+
+
+def _examine(chosen: argparse.Namespace) -> int:
+    from bunqkit.checkup import doctor  # noqa: PLC0415 (each command loads its own)
+
+    checkup = doctor(environment=chosen.environment, env_file=chosen.env_file)
+    sys.stdout.write(f"{checkup!r}\n")
+    return 0 if checkup.is_well else 1
 
 
 def _scrub(chosen: argparse.Namespace) -> int:

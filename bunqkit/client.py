@@ -199,6 +199,11 @@ class Client:
             _ = answer.envelope
         return answer
 
+    @property
+    def uses_proxies(self) -> bool:
+        """Whether calls go through the proxies that the environment names."""
+        return self._http.trust_env
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

@@ -223,8 +223,8 @@ _SHORTEST = 6
 
 def _own_secrets() -> list[str]:
     """Give your own secrets as they may be written down: whole, line by line, in HTML, in a URL."""
-    _, written = read_written()
-    own = [secret for name, secret in written.items() if is_secret_name(name)]
+    _, settings = read_written()
+    own = [secret for name, secret in settings.items() if is_secret_name(name)]
     own += read_kept_secrets(find_state_folder())
     lines = {line for secret in own for line in secret.reveal().split("\n")}
     written: dict[str, None] = {}

@@ -97,7 +97,7 @@ class Sessions:
         except ApiError as error:
             # The installation may be gone: a wiped sandbox, another address. Once more, from the
             # start; a key that is really wrong fails there too.
-            if _WRONG_CREDENTIALS not in error.messages and not session_ended(error):
+            if not is_wrong_credentials(error) and not session_ended(error):
                 raise
         self._client.key = self._client.bank_key = None
         return self._open(self._install())
@@ -136,6 +136,11 @@ class Sessions:
 
     def _alone(self) -> AbstractContextManager[None]:
         return self._file.lock() if self._file else contextlib.nullcontext()
+
+
+def is_wrong_credentials(error: ApiError) -> bool:
+    """Whether the bank refused key, address or both: it has one text for all."""
+    return _WRONG_CREDENTIALS in error.messages
 
 
 def session_ended(error: ApiError) -> bool:
