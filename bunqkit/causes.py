@@ -67,8 +67,8 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
         "This machine's address is not among BUNQ_PERMITTED_IPS: it would be locked out.",
         (
             (
-                "Add {address} to BUNQ_PERMITTED_IPS in {place}, or take the line out: the bank then "
-                "takes the address that you call from."
+                "Add {address} to BUNQ_PERMITTED_IPS in {place}, or take the line out: the bank "
+                "then takes the address that you call from."
             ),
         ),
     ),
@@ -92,15 +92,20 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Nothing answers at {origin}.",
         (
             (
-                "If it is a bank that somebody serves, start it: bunqkit sandbox. Its first line is "
-                "its address."
+                "If it is a bank that somebody serves, start it: bunqkit sandbox. Its first line "
+                "is its address."
             ),
             "Check BUNQ_BASE_URL, and that no firewall is in the way.",
         ),
     ),
     "no answer in time": (
         "{host} does not answer in time.",
-        ("Try again in a minute.", _SAFE_NETWORK, "Behind a proxy, set HTTPS_PROXY."),
+        (
+            "Try again in a minute.",
+            "A bank that is served without TLS is silent to https: check BUNQ_BASE_URL.",
+            _SAFE_NETWORK,
+            "Behind a company's proxy, set HTTPS_PROXY to its address.",
+        ),
     ),
     "cut": (
         "The connection to {host} is cut before an answer comes.",
@@ -193,8 +198,8 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
         "The kept installation and session can't be read: the file is damaged.",
         (
             (
-                "connect() puts {state} aside and makes the three steps anew. If it keeps happening, "
-                "check the disk."
+                "connect() puts {state} aside and makes the three steps anew. If it keeps "
+                "happening, check the disk."
             ),
         ),
     ),
@@ -249,8 +254,8 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
         "This machine's address is no longer permitted to the key, or the key is gone.",
         (
             (
-                "If you are on another network than before, permit its address to the key in the bunq "
-                "app, or go back."
+                "If you are on another network than before, permit its address to the key in the "
+                "bunq app, or go back."
             ),
             "Look whether the key is still among your API keys. {new_key}",
         ),
@@ -267,8 +272,8 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
         "This machine's address is not permitted to the key.",
         (
             (
-                "Add it to BUNQ_PERMITTED_IPS in {place}, or take the line out, and move {state} away "
-                "so that the device is registered anew."
+                "Add it to BUNQ_PERMITTED_IPS in {place}, or take the line out, and move {state} "
+                "away so that the device is registered anew."
             ),
             "Or permit it in the bunq app, among the key's addresses.",
         ),

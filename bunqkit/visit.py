@@ -181,20 +181,18 @@ class Visit:
     def _stop_without_answer(self, error: NoAnswerError) -> NoReturn:
         chain = list(_chain(error))
         names = {type(each).__name__ for each in chain}
-        wrong = next(
-            (each for each in chain if isinstance(each, ssl.SSLCertVerificationError)), None
-        )
+        wrong = [each for each in chain if isinstance(each, ssl.SSLCertVerificationError)]
         proxy = self._proxy()
         said = str(error).partition(": ")[2].partition(".")[0]
-        if wrong is not None:
-            code = wrong.verify_code
+        if wrong:
+            code = wrong[0].verify_code
             name = "certificate unknown"
             if code in _CERTIFICATE_OUT_OF_DATE:
                 name = "certificate expired"
             elif code in _CERTIFICATE_OF_ANOTHER:
                 name = "certificate of another name"
             now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-            self._stop("connection", f"TLS: {wrong.verify_message}", name, now=now)
+            self._stop("connection", f"TLS: {wrong[0].verify_message}", name, now=now)
         if "ProxyError" in names and proxy is not None:
             self._stop("connection", said, "proxy", proxy=proxy[0], variable=proxy[1])
         if "SSLError" in names:
@@ -213,14 +211,15 @@ class Visit:
             self._note("clock", "note", "the bank's answer tells no time")
             return
         bank = told if told.tzinfo else told.replace(tzinfo=UTC)
-        skew_s = (exchange.sent_at - bank).total_seconds()
+        here = exchange.sent_at or datetime.now(UTC)
+        skew_s = (here - bank).total_seconds()
         if abs(skew_s) <= _SKEW_S:
             self._note("clock", "well", f"within {_SKEW_S} seconds of the bank's")
             return
         is_ahead = skew_s > 0
         self._stop(
             "clock",
-            f"{exchange.sent_at:%Y-%m-%d %H:%M:%S} here, {bank:%Y-%m-%d %H:%M:%S} at the bank (UTC)",
+            f"{here:%Y-%m-%d %H:%M:%S} UTC here, {bank:%Y-%m-%d %H:%M:%S} at the bank",
             "clock",
             skew=_duration(abs(skew_s)),
             direction="ahead of" if is_ahead else "behind",
@@ -367,7 +366,7 @@ class Visit:
         is_seen = own is not None and (
             not own.is_private or ipaddress.ip_address(_look_up(str(parts.hostname))).is_private
         )
-        if own in map(ipaddress.ip_address, permitted):
+        if own is not None and str(own) in permitted:
             self._note("address", "well", f"{own} is permitted to a new device")
         elif is_seen and self._proxy() is None:
             self._stop("address", f"{own} is not permitted", "own address", address=own)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -22,11 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import bunqkit
 from bunqkit.causes import NAMES
-from bunqkit.checkup import Checkup, doctor
-from bunqkit.redaction import Secret
+from bunqkit.checkup import doctor
 from bunqkit.sandbox import Bank, Clock, Fault, doors
 from bunqkit.signing import KeyPair
-from bunqkit.state import StateFile
 
 pytest.importorskip("waitress", reason="serving the bank needs waitress")
 WRONG = "sandbox_" + "ab12" * 16
@@ -100,7 +99,9 @@ class Town:
             for table in tables:
                 column = "text" if table == "api_key" else "id"
                 for row in self.bank.ledger.rows(f"SELECT {column} FROM {table}"):
-                    self.bank.ledger._db.execute(f"DELETE FROM {table} WHERE {column} = ?", [row[0]])
+                    self.bank.ledger._db.execute(
+                        f"DELETE FROM {table} WHERE {column} = ?", [row[0]]
+                    )
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         """Have every call answered so, unsigned."""
@@ -141,7 +142,7 @@ def certificate(
         .not_valid_before(now + timedelta(days=days[0]))
         .not_valid_after(now + timedelta(days=days[1]))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(__import__("ipaddress").ip_address(host))]),
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]),
             critical=False,
         )
         .sign(key, hashes.SHA256())
@@ -291,14 +292,20 @@ def _certificate_of_nobody(town: Town) -> None:
 
 @fault("certificate of another name", "The certificate at 127.0.0.2 is for another name.")
 def _certificate_of_another(town: Town) -> None:
-    town.write(
-        ENVIRONMENT="SANDBOX", BASE_URL=plant_tls(town, is_trusted=True, host="127.0.0.3")
-    )
+    town.write(ENVIRONMENT="SANDBOX", BASE_URL=plant_tls(town, is_trusted=True, host="127.0.0.3"))
 
 
 @fault("no TLS", "What listens at 127.0.0.1 does not speak TLS, which https needs.")
 def _https_to_plain_http(town: Town) -> None:
-    town.write(ENVIRONMENT="SANDBOX", BASE_URL=town.url.replace("http:", "https:"))
+    plain = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with plain.accept()[0] as call:
+            call.recv(9)
+            call.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    town.run(answer, plain.close)
+    town.write(ENVIRONMENT="SANDBOX", BASE_URL=f"https://127.0.0.1:{plain.getsockname()[1]}/v1")
 
 
 @fault("cut", "The connection to 127.0.0.1 is cut before an answer comes.")
@@ -468,9 +475,7 @@ def _key_that_expired_unbound(town: Town) -> None:
 )
 def _key_that_was_made_anew(town: Town) -> None:
     town.connect()
-    with town.bank.ledger.transaction():
-        town.bank.ledger._db.execute("UPDATE api_key SET text = ?", ["sandbox_" + "cd34" * 16])
-    town.forget("session")
+    town.forget("permitted_ip", "session", "device", "api_key")
 
 
 @fault(
@@ -521,7 +526,9 @@ def _address_that_the_bank_sees_is_another(town: Town) -> None:
     town.write(PERMITTED_IPS="127.0.0.1")
 
 
-@fault("refused", "The bank refuses POST /v1/device-server with status 400, for a reason of its own.")
+@fault(
+    "refused", "The bank refuses POST /v1/device-server with status 400, for a reason of its own."
+)
 def _device_that_the_bank_does_not_like(town: Town) -> None:
     body = b'{"Error":[{"error_description":"Too many devices."}]}'
 
