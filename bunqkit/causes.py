@@ -35,7 +35,7 @@ _NEW_KEY = {
     "keys), and put it into {place}.",
     "SANDBOX": "Take BUNQ_API_KEY out of {place}: the next connect() makes a new sandbox user and "
     "writes its key there.",
-    "OFFLINE": "Put the key into {place} that the bank shows when it starts, or take BUNQ_API_KEY "
+    "OFFLINE": "Put the key that the bank shows when it starts into {place}, or take BUNQ_API_KEY "
     "out: the next connect() makes a new user.",
 }
 _FRESH_STATE = "Move {state} away, so that the three steps are made anew."

@@ -62,7 +62,10 @@ class Checkup:
     @property
     def headline(self) -> str:
         """The most likely cause in one line, or that there is none."""
-        return self.cause.said if self.cause else f"All is well: {self.checks[-1].told}"
+        if self.cause is not None:
+            return self.cause.said
+        reached = [check.told for check in self.checks if check.name in ("bank", "session")]
+        return f"All is well: {reached[-1]}"
 
     def __repr__(self) -> str:
         parts = [self.headline]
@@ -115,7 +118,7 @@ def doctor(
         settings = examination.settings(environment, api_key, env_file)
         if settings.base_url is None:
             examination.note(
-                "bank", "well", "connect() opens one in this process, and needs no key"
+                "bank", "well", "connect() opens a bank in this process, and needs no key"
             )
         else:
             place = examination.place_of("BUNQ_API_KEY", api_key)
@@ -126,8 +129,8 @@ def doctor(
     blemish = [*examination.files(settings), *examination.libraries()]
     if found is None:
         found = next(iter(blemish), None)
-    checks = sorted(examination.checks, key=lambda check: check.name in ("bank", "session"))
-    return Checkup(found, tuple(checks), settings.environment if settings else "")
+    environment_found = settings.environment if settings else ""
+    return Checkup(found, tuple(examination.checks), environment_found)
 
 
 class _Examination:

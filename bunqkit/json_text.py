@@ -17,6 +17,8 @@ from itertools import accumulate
 
 from bunqkit.redaction import (
     HEX_KIND,
+    MASK,
+    PRIVATE_KEY_KIND,
     REMOVED,
     find_secrets,
     is_harmless_name,
@@ -215,7 +217,6 @@ class _Search:
                     start=base + offsets[start - begins[at]],
                     end=base + offsets[end - begins[at]],
                     place=(f"{place}[{at}]" if len(strings) > 1 else place) + edit.place,
-                    shown=edit.shown or shorten(whole[start:end]),
                 )
 
 
@@ -288,7 +289,9 @@ def _look(text: str, name: str, known: Sequence[str]) -> Iterator[Edit]:
 def _edit(start: int, end: int, secret: str, kind: str) -> Edit:
     prefix = "sandbox_" if secret.startswith("sandbox_") else ""
     new = "0" * len(secret) if secret.isdigit() and is_number_of_card(kind) else prefix + REMOVED
-    return Edit(start, end, new, kind, "", shorten(secret) if "\n" not in secret else "")
+    # Of a key's many lines, each with its first letters would be a good part of the key.
+    is_whole = kind != PRIVATE_KEY_KIND and "BEGIN" not in secret
+    return Edit(start, end, new, kind, "", shorten(secret) if is_whole else MASK)
 
 
 def _between(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:

@@ -264,6 +264,7 @@ _PLACEHOLDER = re.compile(
     r"\$\{?[A-Z_]+\}?|\{+[^}]*\}+|%(?:s|r|\w+%|\(\w+\)s)"
 )
 HEX_KIND = "key or token (64 hex digits)"
+PRIVATE_KEY_KIND = "private key"
 # Written out, the end of a line before a secret looks like a letter of it.
 _WRITTEN_OUT = r"(?<=\\[nrtbf])|(?<=%[0-9A-F]{2})|(?<=\\u[0-9a-f]{4})"
 _APART = re.compile(rf"(?<![0-9A-Za-z])|{_WRITTEN_OUT}")
@@ -318,7 +319,7 @@ def _find_key_lines(text: str, start: int, end: int) -> Iterator[Sighting]:
         return
     for line in lines:
         if len(line["line"]) >= _LEAST_LINE or line is lines[-1]:
-            yield Sighting(*line.span(), "private key")
+            yield Sighting(*line.span(), PRIVATE_KEY_KIND)
 
 
 _IN_ADDRESS = "password in an address"

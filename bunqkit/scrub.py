@@ -19,7 +19,7 @@ from urllib.parse import quote
 from bunqkit.errors import ScrubError
 from bunqkit.json_text import Edit, apply, find_edits
 from bunqkit.look import card, code
-from bunqkit.redaction import is_secret_name
+from bunqkit.redaction import PRIVATE_KEY_KIND, is_secret_name
 from bunqkit.settings import find_state_folder, read_written
 from bunqkit.state import read_kept_secrets
 
@@ -58,7 +58,7 @@ class Scrubbing:
     path
         The file.
     findings
-        Its secrets, in order; the lines of a private key count one by one.
+        Its secrets, in order; a private key counts once, however many lines it has.
     text
         The file's text without them.
     """
@@ -68,30 +68,35 @@ class Scrubbing:
         self._before = before
         self._edits = edits
         self.text = apply(before, edits)
+        self._lines = [before.count("\n", 0, edit.start) + 1 for edit in edits]
         self.findings = tuple(
-            Finding(before.count("\n", 0, edit.start) + 1, edit.place, edit.kind, edit.shown)
-            for edit in edits
+            Finding(self._lines[at], edit.place, edit.kind, edit.shown)
+            for at, edit in enumerate(edits)
+            if not self._goes_on(at)
         )
 
     def diff(self) -> str:
         """Show each line that changes, before with its secrets shortened, and after."""
         parts = [f"--- {self.path}", f"+++ {self.path}"]
-        pairs = zip(self.findings, self._edits, strict=True)
-        key_ends_at = 0
-        for line, group in groupby(pairs, key=lambda pair: pair[0].line):
-            found = list(group)
-            edits = [edit for _, edit in found]
-            kinds = ", ".join(dict.fromkeys(finding.kind for finding, _ in found))
-            if kinds == "private key" and key_ends_at == line - 1:
+        for line, group in groupby(range(len(self._edits)), key=self._lines.__getitem__):
+            places = list(group)
+            edits = [self._edits[at] for at in places]
+            if all(map(self._goes_on, places)):
                 parts += [] if parts[-1] == _MORE else [_MORE]
-            else:
-                parts += [
-                    _cut(f"@@ line {line}: {found[0][0].place}: {kinds} @@"),
-                    f"-{self._line(edits, [edit.shown for edit in edits])}",
-                    f"+{self._line(edits, [edit.new for edit in edits])}",
-                ]
-            key_ends_at = line if "private key" in kinds else 0
+                continue
+            kinds = ", ".join(dict.fromkeys(edit.kind for edit in edits))
+            parts += [
+                _cut(f"@@ line {line}: {kinds}: {edits[0].place} @@"),
+                f"-{self._line(edits, [edit.shown for edit in edits])}",
+                f"+{self._line(edits, [edit.new for edit in edits])}",
+            ]
         return "\n".join(parts)
+
+    def _goes_on(self, at: int) -> bool:
+        """Whether a stretch is a further line of the private key before it."""
+        two = self._edits[max(at - 1, 0) : at + 1]
+        is_near = self._lines[at] - self._lines[at - 1] <= 1
+        return len(two) > 1 and is_near and all(edit.kind == PRIVATE_KEY_KIND for edit in two)
 
     def write(self) -> None:
         """Put the file without its secrets in its place, whole or not at all, with its mode.

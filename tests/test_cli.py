@@ -159,6 +159,17 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:
+    """Status 0 if all is well, 1 with the cause in the first line, and what to do below."""
+    well = run("doctor")
+    assert (well.returncode, well.stdout.splitlines()[0][:11]) == (0, "All is well")
+    (tmp_path / "my.env").write_text("BUNQ_APIKEY=x\n")
+    ill = run("doctor", "--env-file", str(tmp_path / "my.env"))
+    assert ill.returncode == 1
+    assert ill.stdout.startswith("BUNQ_APIKEY is no setting: BUNQ_API_KEY is")
+    assert "  1. Write BUNQ_API_KEY in place of BUNQ_APIKEY" in ill.stdout
+
+
 def test_scrub_shows_first_and_writes_when_told(tmp_path: Path) -> None:
     """Status 1 and a diff without the secret; with ``--write`` the file changes, and is well."""
     key = "ab12" * 16
