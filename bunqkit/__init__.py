@@ -38,10 +38,13 @@ if TYPE_CHECKING:
     from bunqkit.frames import to_frame as to_frame
     from bunqkit.frames import to_items as to_items
     from bunqkit.handshake import create_installation as create_installation
+    from bunqkit.handshake import create_provider_credential as create_provider_credential
     from bunqkit.handshake import create_sandbox_user as create_sandbox_user
     from bunqkit.handshake import open_session as open_session
     from bunqkit.handshake import register_device as register_device
     from bunqkit.headings import describe_columns as describe_columns
+    from bunqkit.oauth import OAuthApp as OAuthApp
+    from bunqkit.receiver import Receiver as Receiver
     from bunqkit.related import to_frames as to_frames
     from bunqkit.scrub import scrub_file as scrub_file
     from bunqkit.settings import Settings as Settings
@@ -78,11 +81,14 @@ _HOMES = {
     "frames": ("to_frame", "to_items"),
     "handshake": (
         "create_installation",
+        "create_provider_credential",
         "create_sandbox_user",
         "open_session",
         "register_device",
     ),
     "headings": ("describe_columns",),
+    "oauth": ("OAuthApp",),
+    "receiver": ("Receiver",),
     "related": ("to_frames",),
     "scrub": ("scrub_file",),
     "settings": ("Settings", "load_settings"),

@@ -99,13 +99,12 @@ def _scrub(chosen: argparse.Namespace) -> int:
             sys.stderr.write(f"bunqkit: {error}\n")
             status = 1
             continue
-        number = len(scrubbing.findings)
-        if not number:
-            sys.stdout.write(f"{path}: no secrets found.\n")
-            continue
-        done = "taken out" if chosen.write else "found. --write takes them out"
-        sys.stdout.write(f"{scrubbing.diff()}\n{path}: {number} secrets {done}.\n")
-        status = status if chosen.write else 1
+        sys.stdout.write(f"{scrubbing!r}\n")
+        if scrubbing.findings and chosen.write:
+            sys.stdout.write("They were taken out.\n")
+        elif scrubbing.findings:
+            sys.stdout.write("Nothing is written: --write takes them out.\n")
+            status = 1
     return status
 
 

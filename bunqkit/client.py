@@ -26,7 +26,7 @@ from bunqkit.answer import Answer
 from bunqkit.errors import ApiError, FieldError, NoAnswerError, SignatureError
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.limits import Limiter
-from bunqkit.redaction import Body, Headers, Secret
+from bunqkit.redaction import Body, Headers, Secret, redact_query
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
 
@@ -101,6 +101,7 @@ class Client:
         self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
         self._may_reveal = may_reveal
+        self._transport = transport
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -120,6 +121,7 @@ class Client:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
+        is_enveloped: bool = True,
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -138,6 +140,8 @@ class Client:
             Further headers, such as an upload's ``Content-Type``.
         follow
             Fetches the pages beside this one; this client with the same token by default.
+        is_enveloped
+            Whether JSON must come in the API's envelope; OAuth's token does not.
 
         Raises
         ------
@@ -195,7 +199,7 @@ class Client:
             return self.request("GET", url, token=token)
 
         answer = Answer(exchange, follow or follow_here)
-        if answer.is_json:
+        if answer.is_json and is_enveloped:
             _ = answer.envelope
         return answer
 
@@ -203,6 +207,21 @@ class Client:
     def uses_proxies(self) -> bool:
         """Whether calls go through the proxies that the environment names."""
         return self._http.trust_env
+
+    def without_keys(self, base_url: str) -> Client:
+        """Give a client of another address, by the same way, that knows no keys of either side.
+
+        Its calls are kept among this one's.
+        """
+        client = Client(
+            base_url,
+            transport=self._transport,
+            language=self.language,
+            timeout_s=self.timeout_s,
+            may_reveal=self._may_reveal,
+        )
+        client.exchanges = self.exchanges
+        return client
 
     def close(self) -> None:
         """Close the connections."""
@@ -236,7 +255,8 @@ class Client:
         self, prepared: requests.PreparedRequest, *, earlier: list[Exchange], **told: Any
     ) -> Exchange:
         """Send once, and keep what was seen of it, whatever becomes of it."""
-        url = str(prepared.url)
+        # OAuth has secrets in its query, and a URL is shown wherever a call is.
+        url = redact_query(str(prepared.url))
         seen = Exchange(
             method=str(prepared.method),
             url=url,
@@ -285,9 +305,9 @@ class Client:
                 content = _read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             _let_go_of_frames(error)
-            raise _no_answer(
-                error, asked.method, asked.path, self._origin, self.timeout_s
-            ) from error
+            told = _no_answer(error, asked.method, asked.path, self._origin, self.timeout_s)
+            # The transport's words quote the URL, and so whatever is masked in ours.
+            raise told from (error if asked.url == prepared.url else None)
         return replace(
             asked,
             # Once more: what stands before the network may have changed them after the signing.
@@ -390,7 +410,9 @@ def _judge(exchange: Exchange) -> None:
 def _messages(exchange: Exchange) -> tuple[str, ...]:
     """Give the bank's words; of a page that is not the bank's, what it is."""
     try:
-        told = json.loads(exchange.answer_body)["Error"]
+        told = json.loads(exchange.answer_body)
+        # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
+        told = [told] if "error_description" in told else told["Error"]
         return tuple(_clean(str(entry["error_description"])) for entry in told)
     except (ValueError, KeyError, TypeError, RecursionError):
         media_type = _media_type(exchange) or "no media type"

@@ -149,6 +149,11 @@ class Context(Caller):
         self.settings = settings
         self.bank = bank
 
+    @property
+    def client(self) -> Client:
+        """What sends, signs and verifies; it has our key and the bank's."""
+        return self._client
+
     def accounts(self) -> pd.DataFrame:
         """One row an account, of whatever kind.
 
@@ -326,7 +331,7 @@ class Context(Caller):
         state = self._sessions.state
         if state is not None and state.session is not None:
             session, device = state.session, state.device
-            name = session.user.get("display_name") or "no name"
+            name = _name_of(session.user)
             told |= {
                 "user": f"{name} ({session.user_type} {session.user_id})",
                 "device": f"{device.description} ({device.id})",
@@ -347,3 +352,10 @@ class Context(Caller):
             key_values(self._told()),
             is_production=environment == "PRODUCTION",
         )
+
+
+def _name_of(user: dict[str, Any]) -> str:
+    """Give a user's name; an app's by OAuth is that of the one who let it in."""
+    anchor: dict[str, Any] = user.get("granted_by_user") or {}
+    granter = next((each for each in anchor.values() if isinstance(each, dict)), user)
+    return str(granter.get("display_name") or "no name")

@@ -15,7 +15,7 @@ from bunqkit.answer import Answer
 from bunqkit.client import Client
 from bunqkit.errors import FieldError
 from bunqkit.redaction import Secret
-from bunqkit.signing import KeyPair, PublicKey
+from bunqkit.signing import KeyPair, PublicKey, sign_for_provider
 from bunqkit.state import Device, Installation, Session
 
 # Seconds, if a user of a kind that this kit has not heard of names none. Source: the shortest
@@ -64,6 +64,39 @@ def create_installation(client: Client, key: KeyPair) -> Installation:
     )
     client.key, client.bank_key = installation.key, installation.bank_key
     return installation
+
+
+def create_provider_credential(
+    client: Client, installation: Installation, certificate: str, key: KeyPair, *, chain: str
+) -> Secret:
+    """Between the first and the second step: become a payment service provider, and get its key.
+
+    The key opens sessions for 90 days, as an API key does, for what the certificate's roles allow.
+
+    Parameters
+    ----------
+    client
+        The client of the installation.
+    installation
+        What the first step gave.
+    certificate, chain
+        PEM of the provider's certificate, and of those that vouch for it; the sandbox takes one
+        signed by itself, whose name holds the roles.
+    key
+        The certificate's own key pair.
+
+    Source: bunq docs, "PSD2".
+    """
+    body = {
+        "client_payment_service_provider_certificate": certificate,
+        "client_payment_service_provider_certificate_chain": chain,
+        "client_public_key_signature": sign_for_provider(
+            key, installation.key.public, installation.token
+        ),
+    }
+    path = "/payment-service-provider-credential"
+    answer = client.request("POST", path, body, token=installation.token)
+    return Secret(_text(answer, answer.first("CredentialPasswordIp"), "token_value"))
 
 
 def register_device(

@@ -259,7 +259,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 def _look(text: str, name: str, known: Sequence[str]) -> Iterator[Edit]:
     """Find the secrets of one text by its name, by what it holds, and inside what it holds."""
     if is_secret_name(name) and not is_placeholder(text):
-        yield _edit(0, len(text), text, name)
+        is_key = "PRIVATE KEY-----" in text
+        yield _edit(0, len(text), text, PRIVATE_KEY_KIND if is_key else name)
         return
     for each in known:
         # A short one may be a part of a word that is none.

@@ -137,6 +137,16 @@ def redact(json_value: Any) -> Any:
     return json_value
 
 
+def redact_query(url: str) -> str:
+    """Give an address in which every secret field of the query is shortened."""
+    return _QUERY_FIELD.sub(
+        lambda found: found[1] + shorten(found[3]) if found[2] in _SECRET_FIELDS else found[0], url
+    )
+
+
+_QUERY_FIELD = re.compile(r"([?&]([^=&#]+)=)([^&#]+)")
+
+
 def secret_spans(body: bytes, *known: str) -> list[tuple[int, int]]:
     """Give where in a body secrets stand, as first byte and end, in order.
 

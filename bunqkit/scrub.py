@@ -128,15 +128,13 @@ class Scrubbing:
             ) from error
 
     def __repr__(self) -> str:
-        number = len(self.findings)
-        if not number:
-            return f"{self.path}: no secrets found."
-        return f"{self.diff()}\n{self.path}: {number} found, nothing written; write() does it."
+        if not self.findings:
+            return f"{self.path}: no secret found."
+        return f"{self.diff()}\n{self.path}: secrets found: {len(self.findings)}."
 
     def _repr_html_(self) -> str:
-        number = len(self.findings)
-        body = code(self.diff()) if number else ""
-        return card(f"{escape(str(self.path))}: {number or 'no'} secrets found", body)
+        title = f"{escape(str(self.path))}: secrets found: {len(self.findings) or 'none'}"
+        return card(title, code(self.diff()) if self.findings else "")
 
     def _line(self, edits: list[Edit], texts: list[str]) -> str:
         """Give a line with other texts in place of its secrets; its ends may be cut off."""

@@ -163,6 +163,21 @@ class KeyPair:
         return f"KeyPair({self.public.fingerprint!r})"
 
 
+def sign_for_provider(key: KeyPair, client_key: PublicKey, token: Secret) -> str:
+    """Give the signature by which a payment service provider shows that a certificate is its own.
+
+    Parameters
+    ----------
+    key
+        The certificate's own key, not the client's.
+    client_key, token
+        What the installation exchanged: our public key, and the installation's token.
+
+    Source: bunq docs, "PSD2": over the public key's PEM, a line's end, and the token.
+    """
+    return key.sign(f"{client_key.pem.strip()}\n{token.reveal()}".encode())
+
+
 def certificate_key(pem: str) -> tuple[PublicKey, str]:
     """Give the key of a certificate, and the common name that it stands under.
 

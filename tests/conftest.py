@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import settings
 
 from bunqkit import handshake
 from bunqkit.client import Client
+from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, Clock, doors
 from bunqkit.signing import KeyPair
@@ -169,6 +175,68 @@ def request(to: str, amount: str = "10.00", **more: Any) -> dict[str, Any]:
     }
 
 
+def refusal(call: Callable[[], Any]) -> tuple[int, str]:
+    """Give status and text of a call that must be refused."""
+    with pytest.raises(ApiError) as caught:
+        call()
+    return caught.value.status, caught.value.messages[0]
+
+
+def watch(visitor: Visitor, url: str, category: str = "MUTATION") -> Any:
+    """Ask for callbacks."""
+    path = f"/user/{visitor.session.user_id}/notification-filter-url"
+    body = {"notification_filters": [{"category": category, "notification_target": url}]}
+    return visitor.call("POST", path, body)
+
+
+def certificate(name: str) -> tuple[str, KeyPair]:
+    """Give a certificate signed by itself, and its key."""
+    pair = KeyPair.generate()
+    key = serialization.load_pem_private_key(pair.to_pem().reveal().encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode(), pair
+
+
+class Hook:
+    """A target of callbacks on this machine, which answers as it is told."""
+
+    def __init__(self) -> None:
+        self.came: list[tuple[str, bytes]] = []
+        self.status = 200
+        hook = self
+
+        class Target(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.came.append((self.headers["X-Bunq-Server-Signature"], body))
+                self.send_response(hook.status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = HTTPServer(("127.0.0.1", 0), Target)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """Give what came."""
+        return [json.loads(body)["NotificationUrl"] for _, body in self.came]
+
+
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the settings and the state of whoever runs it."""
@@ -237,3 +305,11 @@ def later(tick: Frozen) -> Callable[..., None]:
         tick.seconds += timedelta(**how).total_seconds()
 
     return move
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """Give a target of callbacks."""
+    hook = Hook()
+    yield hook
+    hook.close()

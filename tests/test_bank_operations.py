@@ -64,6 +64,13 @@ class World:
     ids: dict[str, Any]
     png: str
 
+    @property
+    def iban(self) -> str:
+        """The IBAN of the person's first account."""
+        aliases = self.person.call("GET", self.person.account).item["alias"]
+        told: str = aliases[0]["value"]
+        return told
+
     def visitor(self, operation: Operation) -> Visitor:
         """Give whoever the operation is for."""
         return self.company if operation.path.startswith("/user-company") else self.person
@@ -173,6 +180,20 @@ class World:
                 "date_end": "2026-04-30",
                 "regional_format": "EUROPEAN",
             },
+            "export-annual-overview": {"year": 2025},
+            "payment-service-provider-draft-payment": {
+                "sender_iban": self.iban,
+                "counterparty_iban": "NL91ABNA0417164300",
+                "counterparty_name": "A. Example",
+                "description": "tea",
+                "amount": EUR,
+            },
+            "payment-service-provider-issuer-transaction": {
+                "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
+                "amount": EUR,
+                "description": "tea",
+                "url_redirect": "https://example.org/back",
+            },
             "oauth-client.callback-url": {"url": "https://example.org/back"},
             "credential-password-ip.ip": {"ip": "127.0.0.1"},
             "user-person": {"session_timeout": 3600},
@@ -183,6 +204,8 @@ class World:
             "request-inquiry-batch": {"status": "REVOKED"},
             "request-response": {"status": "REJECTED"},
             "card": {"status": "ACTIVE"},
+            "payment-service-provider-draft-payment": {"status": "CANCELLED"},
+            "oauth-client": {"status": "ACTIVE"},
             "credential-password-ip.ip": {"status": "ACTIVE"},
         }
         if operation.method == "PUT" and name in updates:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Visitor, payment, request
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from conftest import Door, Frozen, Hook, Visitor, certificate, payment, refusal, request, watch
 
 from bunqkit import handshake
-from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, CardUse
 from bunqkit.signing import KeyPair
@@ -32,58 +24,10 @@ def friend(door: Door, other_key: KeyPair) -> Visitor:
     return friend
 
 
-def refusal(call: Callable[[], Any]) -> tuple[int, str]:
-    """Give status and text of a call that must be refused."""
-    with pytest.raises(ApiError) as caught:
-        call()
-    return caught.value.status, caught.value.messages[0]
-
-
 def upload(visitor: Visitor, path: str, content: bytes = PNG, kind: str = "image/png") -> Any:
     """Upload a file; give the answer's item."""
     headers = {"Content-Type": kind, "X-Bunq-Attachment-Description": "a picture"}
     return visitor.call("POST", path, content, headers=headers).item
-
-
-class Hook:
-    """A target of callbacks on this machine, which answers as it is told."""
-
-    def __init__(self) -> None:
-        self.came: list[tuple[str, bytes]] = []
-        self.status = 200
-        hook = self
-
-        class Target(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.came.append((self.headers["X-Bunq-Server-Signature"], body))
-                self.send_response(hook.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Target)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def bodies(self) -> list[dict[str, Any]]:
-        """Give what came."""
-        return [json.loads(body)["NotificationUrl"] for _, body in self.came]
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """Give a target of callbacks."""
-    hook = Hook()
-    yield hook
-    hook.close()
 
 
 # Requests for money
@@ -467,13 +411,6 @@ def test_events_follow_their_objects(visitor: Visitor, friend: Visitor) -> None:
 # Callbacks
 
 
-def watch(visitor: Visitor, url: str, category: str = "MUTATION") -> Any:
-    """Ask for callbacks."""
-    path = f"/user/{visitor.session.user_id}/notification-filter-url"
-    body = {"notification_filters": [{"category": category, "notification_target": url}]}
-    return visitor.call("POST", path, body)
-
-
 def test_callback_comes_signed(visitor: Visitor, friend: Visitor, hook: Hook) -> None:
     """A payment is told to the target, signed by the key that the client verifies answers with."""
     answer = watch(visitor, hook.url)
@@ -576,21 +513,6 @@ def test_there_is_one_oauth_client(visitor: Visitor) -> None:
     visitor.call("DELETE", f"{urls}/{url}")
     assert visitor.call("GET", f"{path}/{number}").item["callback_url"] == []
     assert refusal(lambda: visitor.call("POST", urls, {"url": "ftp://x"}))[0] == 400
-
-
-def certificate(name: str) -> tuple[str, KeyPair]:
-    """Give a certificate signed by itself, and its key."""
-    pair = KeyPair.generate()
-    key = serialization.load_pem_private_key(pair.to_pem().reveal().encode(), None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), 1)
-        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode(), pair
 
 
 @pytest.mark.parametrize(

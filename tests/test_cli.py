@@ -184,4 +184,4 @@ def test_scrub_shows_first_and_writes_when_told(tmp_path: Path) -> None:
     assert "broken.ipynb is no notebook" in shown.stderr
     assert run("scrub", "--write", str(path)).returncode == 0
     assert path.read_text() == '{"api_key": "REMOVED"}'
-    assert run("scrub", str(path)).stdout == f"{path}: no secrets found.\n"
+    assert run("scrub", str(path)).stdout == f"{path}: no secret found.\n"

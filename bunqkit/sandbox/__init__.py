@@ -1,7 +1,8 @@
 """A bank in a box: bunq's protocol, offline, with real keys, tokens, signatures and refusals.
 
 ``Bank`` is the WSGI application, ``doors`` lead to it, ``Office`` is what a served one shows beside
-its API, ``Fault`` has things go wrong, ``Habits`` settles on which side of a contradiction it is.
+its API, ``Fault`` has things go wrong, ``Habits`` settles on which side of a contradiction it is,
+``bank.callbacks`` shows what was sent, sends by hand and once more.
 
 What it is not
 --------------
@@ -16,9 +17,14 @@ What it is not
   CANCELLED: no call of bunq's is known for it.
 - Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse. They
   are signed with the bank's one key. Certificates are not pinned.
-- Statements are ready at once, and how their lines look is our own.
-- There is no OAuth page to click through, so no ``UserApiKey``; what a provider (PSD2) may do is
-  not narrowed down to its roles. Bodies encrypted by the client are not decrypted.
+- Statements are ready at once and their days are Amsterdam's; the columns of a CSV are bunq's, the
+  lines of MT940 and PDF our own. Invoices come only by ``Bank.bill`` and the control desk, at a
+  rate of VAT of our own.
+- On the OAuth page people say by API key who they are, where bunq's app would scan a code, and
+  choose among their accounts; a code buys its token for ten minutes. They take it back by
+  ``Bank.revoke`` or the control desk. What a provider's customer allowed ends after 90 days.
+- An app's filters hear of the accounts that it may see. Confirmation of funds is given to people
+  too, not to CBPIIs alone. Bodies encrypted by the client are not decrypted.
 - Texts of refusals for which no source shows bunq's are our own: too little money, an unknown
   counterparty, a missing field, a page that can't be asked for.
 - Refusals are signed; bunq sends some (429, 491, 5xx) unsigned, and so does this bank where a fault
@@ -32,21 +38,25 @@ Rules of their own, as sources tell of the real bank:
 
     attachment, attachment-public, attachment-public.content, attachment.content, avatar,
     billing-contract-subscription, card, card-batch, card-batch-replace, card-credit, card-debit,
-    card-name, card.export-statement-card-csv, card.export-statement-card-pdf,
-    card.generated-cvc2, card.replace, chat-conversation.attachment.content,
-    confirmation-of-funds, credential-password-ip, credential-password-ip.ip, customer-statement,
+    card-name, card.export-statement-card, card.export-statement-card-csv,
+    card.export-statement-card-pdf, card.export-statement-card.content, card.generated-cvc2,
+    card.replace, chat-conversation.attachment.content, confirmation-of-funds,
+    credential-password-ip, credential-password-ip.ip, customer-statement,
     customer-statement.content, device, device-server, event, event.statement,
-    export-annual-overview, export-rib, health-check, insight-preference-date, insights-search,
-    installation, installation.server-public-key, legal-name, limit, mastercard-action,
-    mastercard-action.payment, monetary-account, monetary-account-bank, monetary-account-card,
-    monetary-account-external, monetary-account-external-savings, monetary-account-joint,
-    monetary-account-savings, notification-filter-email, notification-filter-failure,
-    notification-filter-push, notification-filter-url, oauth-client, oauth-client.callback-url,
-    payment, payment-batch, payment-service-provider-credential, request-inquiry,
-    request-inquiry-batch, request-response, sandbox-user-company, sandbox-user-person,
-    server-error, session, session-server, token-qr-request-ideal, token-qr-request-sofort,
-    tree-progress, user, user-company, user-company.name, user-payment-service-provider,
-    user-person, user.attachment.content, user.notification-filter-url.
+    event.statement.content, export-annual-overview, export-annual-overview.content, export-rib,
+    export-rib.content, health-check, insight-preference-date, insights-search, installation,
+    installation.server-public-key, invoice, invoice.invoice-export, invoice.pdf-content,
+    legal-name, limit, mastercard-action, mastercard-action.payment, monetary-account,
+    monetary-account-bank, monetary-account-card, monetary-account-external,
+    monetary-account-external-savings, monetary-account-joint, monetary-account-savings,
+    notification-filter-email, notification-filter-failure, notification-filter-push,
+    notification-filter-url, oauth-client, oauth-client.callback-url, payment, payment-batch,
+    payment-service-provider-credential, payment-service-provider-draft-payment,
+    payment-service-provider-issuer-transaction, request-inquiry, request-inquiry-batch,
+    request-response, sandbox-user-company, sandbox-user-person, server-error, session,
+    session-server, token-qr-request-ideal, token-qr-request-sofort, tree-progress, user,
+    user-company, user-company.name, user-payment-service-provider, user-person,
+    user.attachment.content, user.invoice, user.notification-filter-url.
 
 Kept generically: what is posted can be read, listed, changed and deleted where bunq has a call for
 it, with every field of its type, and sets nothing off. Where bunq has no call to make one, the list
@@ -54,22 +64,19 @@ is empty until ``Bank.place`` puts something there:
 
     additional-transaction-information-category,
     additional-transaction-information-category-user-defined, bunqme-fundraiser-profile,
-    bunqme-fundraiser-result, bunqme-tab, bunqme-tab-result-response, card.export-statement-card,
-    card.export-statement-card.content, certificate-pinned, challenge-request, company,
-    currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
-    currency-cloud-payment-quote, currency-conversion, currency-conversion-quote, draft-payment,
-    event.statement.content, export-annual-overview.content, export-rib.content,
-    feature-announcement, ideal-merchant-transaction, insights, invoice, invoice.invoice-export,
-    invoice.pdf-content, payment-auto-allocate, payment-auto-allocate.definition,
-    payment-auto-allocate.instance, payment-service-provider-draft-payment,
-    payment-service-provider-issuer-transaction, schedule, schedule-payment,
-    schedule-payment-batch, schedule.schedule-instance, share-invite-monetary-account-inquiry,
+    bunqme-fundraiser-result, bunqme-tab, bunqme-tab-result-response, certificate-pinned,
+    challenge-request, company, currency-cloud-beneficiary,
+    currency-cloud-beneficiary-requirement, currency-cloud-payment-quote, currency-conversion,
+    currency-conversion-quote, draft-payment, feature-announcement, ideal-merchant-transaction,
+    insights, payment-auto-allocate, payment-auto-allocate.definition,
+    payment-auto-allocate.instance, schedule, schedule-payment, schedule-payment-batch,
+    schedule.schedule-instance, share-invite-monetary-account-inquiry,
     share-invite-monetary-account-response, sofort-merchant-transaction, switch-service-payment,
     transferwise-currency, transferwise-quote, transferwise-quote-temporary,
     transferwise-quote.transferwise-recipient,
     transferwise-quote.transferwise-recipient-requirement,
     transferwise-quote.transferwise-transfer,
-    transferwise-quote.transferwise-transfer-requirement, transferwise-user, user.invoice,
+    transferwise-quote.transferwise-transfer-requirement, transferwise-user,
     user.payment-auto-allocate, user.schedule, user.whitelist-sdd, whitelist-sdd,
     whitelist-sdd-one-off, whitelist-sdd-recurring.
 

@@ -20,7 +20,8 @@ from bunqkit import catalogue
 from bunqkit.catalogue import Operation, operations
 from bunqkit.errors import SignatureError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import crowd, life, people
+from bunqkit.sandbox import crowd, life, oauth, people
+from bunqkit.sandbox.callbacks import Callbacks
 from bunqkit.sandbox.clock import START, Clock
 from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
@@ -38,9 +39,12 @@ from bunqkit.sandbox.refusal import (
     not_found,
     refuse,
 )
-from bunqkit.sandbox.resources import access
+from bunqkit.sandbox.resources import access, consents
 from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.invoices import bill
+from bunqkit.sandbox.resources.providers import answer_draft
+from bunqkit.sandbox.resources.rights import check_rights, veil
 from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.sandbox.routes import Routes, read_paging
@@ -100,6 +104,8 @@ class Bank:
         Its time and its books.
     key
         Signs every answer.
+    callbacks
+        What it sends when something happens: seen, sent by hand, sent again.
     demo_key
         The API key of a person with two and a half years of payments behind them.
     faults, habits
@@ -193,8 +199,53 @@ class Bank:
         self._courier.wake()
         return number
 
+    def bill(self, account_id: int, cents: int, what: str) -> int:
+        """Charge an account for something, as bunq does for its plans; give the invoice's id."""
+        with self.ledger.transaction():
+            number = bill(self.ledger, account_id, cents, what)
+        self._courier.wake()
+        return number
+
+    def answer_draft(self, draft_id: int, *, accept: bool) -> int | None:
+        """Say yes or no to what a provider drafted, as its owner does; give the payment's id."""
+        with self.ledger.transaction():
+            number = answer_draft(self.ledger, draft_id, accept=accept)
+        self._courier.wake()
+        return number
+
+    def consent(
+        self, address: str, api_key: str | Secret, accounts: Iterable[int] | None = None
+    ) -> str:
+        """Let an app in, as a person does on the page; give the address they are sent back to.
+
+        Parameters
+        ----------
+        address
+            Of the consent page, with the app's client_id and the rest in its query.
+        api_key
+            Of the one who lets it in.
+        accounts
+            Ids of the accounts that it may see; by default all of theirs.
+        """
+        key = api_key.reveal() if isinstance(api_key, Secret) else api_key
+        return self._oauth.consent(address, key, accounts)
+
+    def revoke(self, consent_id: int) -> None:
+        """Take back what somebody let an app see, as people do in bunq's app.
+
+        Parameters
+        ----------
+        consent_id
+            The id of its ``UserApiKey``.
+        """
+        with self.ledger.transaction():
+            consents.revoke(self.ledger, consent_id)
+        self._courier.wake()
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call; signed, whatever the answer is, unless a fault says otherwise."""
+        if environ["PATH_INFO"] in oauth.PATHS:
+            return self._oauth(environ, start_response)
         method = environ["REQUEST_METHOD"]
         # WSGI hands the path over as Latin-1 whatever its bytes mean.
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
@@ -234,6 +285,8 @@ class Bank:
     def _open_books(self) -> None:
         self.demo_key = Secret(self.ledger.fact("demo_key") or "")
         self._courier = Courier(self.ledger, self.key, self.faults)
+        self.callbacks = Callbacks(self.ledger, self.key, self._courier)
+        self._oauth = oauth.OAuth(self.ledger, self.demo_key)
 
     def _name(self, method: str, path: str) -> str:
         try:
@@ -297,12 +350,13 @@ class Bank:
             habits=self.habits,
             installation=installation,
             session=session,
+            consent=installation and consents.consent_behind(self.ledger, installation["id"]),
         )
         if session is not None:
             access.touch(call)
-            if "userID" in ids and call.number("userID") != call.person_id:
-                raise not_found("User", ids["userID"])
-        told = rule_of(operation)(call)
+            _insist_on_user(call)
+            check_rights(call)
+        told = veil(call, rule_of(operation)(call))
         if isinstance(told, File):
             return told.content_type, told.content
         return _JSON, enclose(told, path, query)
@@ -358,6 +412,19 @@ class Bank:
             # The text is our own: no source shows bunq's.
             raise refuse(400, "The request id was used before.")
         self._request_ids.add((installation["id"], told))
+
+
+def _insist_on_user(call: Call) -> None:
+    """Refuse somebody else's id; an app may use its own, and the rules see the granter's.
+
+    Source: the SDK for an app's own id, psd2_sandbox for the granter's.
+    """
+    if "userID" not in call.ids:
+        return
+    if call.consent is not None and call.number("userID") == call.consent["id"]:
+        call.ids["userID"] = str(call.person_id)
+    if call.number("userID") != call.person_id:
+        raise not_found("User", call.ids["userID"])
 
 
 def _read_body(environ: WSGIEnvironment) -> bytes:

@@ -76,14 +76,24 @@ class Courier:
                 self.deliver()
 
     def _try(self, row: sqlite3.Row) -> None:
-        code, problem = self._post(row["target"], row["body"].encode())
+        answers = [self._post(row["target"], row["body"].encode())]
         if self._faults.take(lambda: str(row["event_type"]), callbacks=True):
-            self._post(row["target"], row["body"].encode())
+            answers.append(self._post(row["target"], row["body"].encode()))
+        code, problem = answers[0]
         tries = row["tries"] + 1
         due = None
         if problem is not None and tries < _TRIES:
             due = wire_time(self._ledger.clock.now() + _SPACING)
+        now = wire_time(self._ledger.clock.now())
         with self._ledger.transaction():
+            for answer in answers:
+                self._ledger.insert(
+                    "attempt",
+                    callback_id=row["id"],
+                    at=now,
+                    response_code=answer[0],
+                    problem=answer[1],
+                )
             self._ledger.update(
                 "callback", row["id"], due=due, tries=tries, response_code=code, problem=problem
             )

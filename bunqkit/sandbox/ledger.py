@@ -383,8 +383,13 @@ class Ledger:
         return text
 
     def bind_api_key(self, text: str) -> None:
-        """Keep a key for good: it is in use."""
-        self._db.execute("UPDATE api_key SET expires = NULL WHERE text = ?", (text,))
+        """Keep a key for good: it is in use. What a provider has ends when it was said to."""
+        self._db.execute(
+            "UPDATE api_key SET expires = NULL WHERE text = ? "
+            "AND text NOT IN (SELECT api_key FROM consent WHERE api_key IS NOT NULL) AND person_id "
+            "NOT IN (SELECT id FROM person WHERE kind = 'UserPaymentServiceProvider')",
+            (text,),
+        )
 
     def last_time(self) -> datetime | None:
         """Give when the last movement or session was written."""

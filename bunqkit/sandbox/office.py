@@ -10,14 +10,16 @@ import json
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bunqkit.errors import BunqkitError
 from bunqkit.sandbox import page
 from bunqkit.sandbox.bank import Bank
+from bunqkit.sandbox.callbacks import Callback
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.faults import Fault
+from bunqkit.sandbox.oauth import PATHS
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.card_use import CardUse
 
@@ -62,20 +64,30 @@ class Office:
         self.glances: deque[Glance] = deque(maxlen=_SHOWN)
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._shown: dict[str, Callable[[], object]] = {
+            "books": self._open_books,
+            "callbacks": lambda: [_told(each) for each in self.bank.callbacks.sent()],
+        }
         self._orders: dict[str, Callable[[dict[str, Any]], object]] = {
             "reset": self._reset,
             "clock": self._move_clock,
             "faults": self._set_faults,
             "cards/use": self._use_card,
             "cards/give-back": self._give_back,
+            "callbacks/trigger": self._trigger,
+            "callbacks/replay": lambda order: _told(self.bank.callbacks.replay(int(order["id"]))),
             "callbacks/deliver": lambda _order: {"tried": self.bank.deliver()},
             "place": self._place,
+            "oauth/consent": self._consent,
+            "oauth/revoke": self._revoke,
+            "drafts/answer": self._answer_draft,
+            "bill": lambda order: {"invoice_id": self.bank.bill(**order)},
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
         path = environ["PATH_INFO"]
-        if path == "/v1" or path.startswith("/v1/"):
+        if path == "/v1" or path.startswith("/v1/") or path in PATHS:
             return self._pass_on(environ, start_response)
         if path == "/" and environ["REQUEST_METHOD"] == "GET":
             host = environ.get("HTTP_HOST") or "127.0.0.1"
@@ -112,8 +124,8 @@ class Office:
     def _obey(self, environ: WSGIEnvironment, what: str) -> tuple[int, object]:
         """Carry out an order of the desk; one that makes no sense is refused with its reason."""
         try:
-            if what == "books" and environ["REQUEST_METHOD"] == "GET":
-                return 200, self._open_books()
+            if what in self._shown and environ["REQUEST_METHOD"] == "GET":
+                return 200, self._shown[what]()
             order = self._read_order(environ, what)
             return 200, self._orders[what](order)
         except Refusal as refusal:
@@ -123,7 +135,7 @@ class Office:
 
     def _read_order(self, environ: WSGIEnvironment, what: str) -> dict[str, Any]:
         if what not in self._orders:
-            known = ", ".join(("books", *self._orders))
+            known = ", ".join((*self._shown, *self._orders))
             raise refuse(404, f"There is no such order. There are: {known}.")
         if environ["REQUEST_METHOD"] != "POST":
             raise refuse(405, "Send a POST.")
@@ -180,8 +192,29 @@ class Office:
     def _give_back(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.give_back(int(order.pop("mastercard_action_id")), **order)}
 
+    def _trigger(self, order: dict[str, Any]) -> object:
+        return [_told(each) for each in self.bank.callbacks.trigger(**order)]
+
+    def _answer_draft(self, order: dict[str, Any]) -> object:
+        number = self.bank.answer_draft(int(order["id"]), accept=bool(order["accept"]))
+        return {"payment_id": number}
+
+    def _consent(self, order: dict[str, Any]) -> object:
+        return {"address": self.bank.consent(**order)}
+
+    def _revoke(self, order: dict[str, Any]) -> object:
+        self.bank.revoke(int(order["id"]))
+        return {"revoked": order["id"]}
+
     def _place(self, order: dict[str, Any]) -> object:
         return {"id": self.bank.place(order["path"], order.get("values"))}
+
+
+def _told(callback: Callback) -> dict[str, Any]:
+    return asdict(callback) | {
+        "body": callback.body.decode(),
+        "is_delivered": callback.is_delivered,
+    }
 
 
 def _length(environ: WSGIEnvironment) -> int:

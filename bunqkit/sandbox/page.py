@@ -1,4 +1,7 @@
-"""The start page of a served bank: what it is, how to point a client at it, what has come in."""
+"""The pages of a served bank: a frame for all, and the start page.
+
+The start page tells what the bank is, how to point a client at it, and what has come in.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ if TYPE_CHECKING:
     from bunqkit.sandbox.office import Office
 
 _STYLE = """
+:root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;max-width:80ch;margin:16px auto;padding:0 16px}
 .badge{background:#0f766e;color:#fff;border-radius:4px;padding:4px 8px}
 pre{border:1px solid #9994;border-radius:4px;padding:8px;overflow-x:auto}
 table{border-collapse:collapse}td,th{text-align:left;padding:4px 16px 4px 0}
 td.number{text-align:right;font-variant-numeric:tabular-nums}code{font-family:monospace}
+button,input{font:inherit;padding:4px 8px;border-radius:4px;border:1px solid #9999}
+.problem{border-left:4px solid #b91c1c;padding-left:8px}
 """
 _CURL = """curl -X POST {url}/sandbox-user-person
 curl {origin}/health
@@ -47,14 +53,10 @@ def start_page(office: Office, url: str) -> str:
         "origin": url.removesuffix("/v1"),
         "key": bank.demo_key.reveal(),
     }
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>A bank in a box</title>
-<style>{_STYLE}</style></head><body>
-<h1><span class="badge">OFFLINE</span> A bank in a box</h1>
-<p>This bank speaks bunq's protocol on your machine: real keys, two tokens, signatures both ways.
-Its money is play money, its people do not exist, and nothing leaves this address but the callbacks
-that you ask for. The API is at <code>{escape(url)}</code>. The bank's time is
-{escape(wire_time(bank.clock.now())[:19])} UTC.</p>
+    body = f"""<p>This bank speaks bunq's protocol on your machine: real keys, two tokens,
+signatures both ways. Its money is play money, its people do not exist, and nothing leaves this
+address but the callbacks that you ask for. The API is at <code>{escape(url)}</code>. The bank's
+time is {escape(wire_time(bank.clock.now())[:19])} UTC.</p>
 <h2>A key to begin with</h2>
 <p>It belongs to a person with two and a half years of payments behind them, and opens nothing
 elsewhere.</p>
@@ -68,7 +70,18 @@ elsewhere.</p>
 key from the installation. The bank signs the bytes of its answer; the client checks them with the
 key that the installation gave it. Below are the last calls, newest first, with the first letters of
 the bank's signature.</p>
-{_glances(office)}
+{_glances(office)}"""
+    return frame_page("A bank in a box", body)
+
+
+def frame_page(title_html: str, body_html: str) -> str:
+    """Give a whole page, the bank's badge before its title; both are HTML already."""
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title_html}</title>
+<meta name="viewport" content="width=device-width">
+<style>{_STYLE}</style></head><body>
+<h1><span class="badge">OFFLINE</span> {title_html}</h1>
+{body_html}
 </body></html>
 """
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bunqkit.errors import BunqkitError
 
-class Refusal(Exception):  # noqa: N818 (the bank's word for it; it never leaves the bank)
-    """What the bank answers in place of a result.
+
+class Refusal(BunqkitError):  # noqa: N818 (the bank's word for it)
+    """What the bank answers in place of a result; raised to whoever calls the ``Bank`` itself.
 
     Attributes
     ----------

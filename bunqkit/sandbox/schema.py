@@ -91,6 +91,10 @@ CREATE TABLE IF NOT EXISTS callback (
     event_type TEXT NOT NULL, object_id INTEGER NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL,
     due TEXT, tries INTEGER NOT NULL DEFAULT 0, response_code INTEGER, problem TEXT);
 CREATE INDEX IF NOT EXISTS callback_due ON callback (due) WHERE due IS NOT NULL;
+CREATE TABLE IF NOT EXISTS attempt (
+    id INTEGER PRIMARY KEY, callback_id INTEGER NOT NULL REFERENCES callback, at TEXT NOT NULL,
+    response_code INTEGER, problem TEXT);
+CREATE INDEX IF NOT EXISTS attempt_of_callback ON attempt (callback_id, id);
 CREATE TABLE IF NOT EXISTS api_key (
     text TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, person_id INTEGER NOT NULL
     REFERENCES person, created TEXT NOT NULL, expires TEXT);
@@ -106,6 +110,14 @@ CREATE TABLE IF NOT EXISTS permitted_ip (
     id INTEGER PRIMARY KEY, device_id INTEGER NOT NULL REFERENCES device, ip TEXT NOT NULL,
     status TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS permitted_ip_of_device ON permitted_ip (device_id);
+CREATE TABLE IF NOT EXISTS consent (
+    id INTEGER PRIMARY KEY, client_id INTEGER NOT NULL, requester_id INTEGER NOT NULL
+    REFERENCES person, granter_id INTEGER NOT NULL REFERENCES person, created TEXT NOT NULL,
+    code TEXT NOT NULL UNIQUE, code_expires TEXT NOT NULL, redirect_uri TEXT NOT NULL, state TEXT,
+    api_key TEXT UNIQUE REFERENCES api_key, revoked TEXT);
+CREATE TABLE IF NOT EXISTS consent_account (
+    consent_id INTEGER NOT NULL REFERENCES consent, account_id INTEGER NOT NULL REFERENCES account,
+    PRIMARY KEY (consent_id, account_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS session (
     id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, installation_id INTEGER NOT NULL
     REFERENCES installation, person_id INTEGER NOT NULL REFERENCES person,

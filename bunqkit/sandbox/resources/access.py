@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import sqlite3
 from datetime import timedelta
 
 from bunqkit.errors import KeyFormatError
@@ -23,7 +24,8 @@ from bunqkit.sandbox.refusal import (
     refuse,
 )
 from bunqkit.sandbox.resources.call import Call, Item, created
-from bunqkit.sandbox.resources.users import tell_user
+from bunqkit.sandbox.resources.consents import consent_behind
+from bunqkit.sandbox.resources.users import tell_consent, tell_user
 from bunqkit.signing import PublicKey
 
 
@@ -78,7 +80,7 @@ def create_device(call: Call) -> list[Item]:
     secret = call.body["secret"]
     key = ledger.row("SELECT * FROM api_key WHERE text = ?", secret)
     now = wire_time(ledger.clock.now())
-    if key is None or (key["expires"] is not None and key["expires"] < now):
+    if key is None or (key["expires"] is not None and key["expires"] <= now):
         raise WRONG_CREDENTIALS
     addresses = check_addresses(call.body.get("permitted_ips") or [call.address])
     number = ledger.next_id("device")
@@ -131,8 +133,9 @@ def create_session(call: Call) -> list[Item]:
     ledger = call.ledger
     device = ledger.row(
         "SELECT device.*, api_key.person_id FROM device JOIN api_key ON text = api_key "
-        "WHERE installation_id = ?",
+        "WHERE installation_id = ? AND (expires IS NULL OR expires > ?)",
         call.installation["id"],
+        wire_time(ledger.clock.now()),
     )
     if (
         device is None
@@ -141,6 +144,7 @@ def create_session(call: Call) -> list[Item]:
     ):
         raise WRONG_CREDENTIALS
     person = ledger.person(device["person_id"])
+    consent = consent_behind(ledger, call.installation["id"])
     number, token, now = ledger.next_id("token"), secrets.token_hex(32), ledger.clock.now()
     ledger.insert(
         "session",
@@ -149,14 +153,20 @@ def create_session(call: Call) -> list[Item]:
         installation_id=call.installation["id"],
         person_id=person["id"],
         created=wire_time(now),
-        expires=wire_time(now + timedelta(seconds=person["session_timeout"])),
+        expires=wire_time(now + _timeout(ledger, person["id"], consent)),
     )
     opened = wire_time(now)
     return [
         ("Id", {"id": number}),
         ("Token", {"id": number, "created": opened, "updated": opened, "token": token}),
-        tell_user(ledger, person),
+        tell_user(ledger, person) if consent is None else tell_consent(ledger, consent),
     ]
+
+
+def _timeout(ledger: Ledger, person_id: int, consent: sqlite3.Row | None) -> timedelta:
+    """Give how long a session lasts: as its user likes, an app's as its owner does."""
+    user = ledger.person(person_id if consent is None else consent["requester_id"])
+    return timedelta(seconds=user["session_timeout"])
 
 
 def delete_session(call: Call) -> list[Item]:
@@ -196,7 +206,10 @@ def touch(call: Call) -> None:
     ledger, session = call.ledger, call.session
     now = ledger.clock.now()
     device = ledger.row(
-        "SELECT * FROM device WHERE installation_id = ?", session["installation_id"]
+        "SELECT device.id FROM device JOIN api_key ON text = api_key "
+        "WHERE installation_id = ? AND (expires IS NULL OR expires > ?)",
+        session["installation_id"],
+        wire_time(now),
     )
     if (
         session["expires"] <= wire_time(now)
@@ -205,5 +218,5 @@ def touch(call: Call) -> None:
     ):
         raise expired(call.habits)
     if session["expires"] < wire_time(now + timedelta(seconds=call.habits.extension_s)):
-        timeout = ledger.person(session["person_id"])["session_timeout"]
-        ledger.update("session", session["id"], expires=wire_time(now + timedelta(seconds=timeout)))
+        expires = wire_time(now + _timeout(ledger, session["person_id"], call.consent))
+        ledger.update("session", session["id"], expires=expires)

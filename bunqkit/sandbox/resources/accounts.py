@@ -31,7 +31,7 @@ _SUB_STATUSES = {
     "BLOCKED": ("COMPLETELY", "ONLY_ACCEPTING_INCOMING"),
     "CANCELLED": ("REDEMPTION_INVOLUNTARY", "REDEMPTION_VOLUNTARY", "PERMANENT"),
 }
-_MINE = (
+MINE = (
     "(person_id = ? OR EXISTS (SELECT 1 FROM co_owner WHERE account_id = account.id "
     "AND co_owner.person_id = ? AND co_owner.status IN ('PENDING', 'ACCEPTED')))"
 )
@@ -39,21 +39,42 @@ _MINE = (
 
 def own_account(call: Call, name: str = "monetary-accountID") -> sqlite3.Row:
     """Read the account in the path; somebody else's is not found."""
+    condition, values = _reached(call)
     row = call.ledger.row(
-        f"SELECT * FROM account WHERE id = ? AND {_MINE}",
-        call.number(name),
-        call.person_id,
-        call.person_id,
+        f"SELECT * FROM account WHERE id = ? AND {condition}", call.number(name), *values
     )
     if row is None:
         raise not_found("Monetary account", call.ids[name])
     return row
 
 
+def _reached(call: Call) -> tuple[str, list[object]]:
+    """Give the condition for accounts that a caller can see: all, or those granted to an app."""
+    values: list[object] = [call.person_id, call.person_id]
+    if call.consent is None:
+        return MINE, values
+    return f"{MINE} AND {GRANTED.format('account.id')}", [*values, call.consent["id"]]
+
+
+def is_granted(call: Call, account_id: int | None) -> bool:
+    """Whether the caller may know of an account of the user's: people all, an app those granted."""
+    if call.consent is None:
+        return True
+    found = call.ledger.row(
+        "SELECT 1 FROM consent_account WHERE consent_id = ? AND account_id = ?",
+        call.consent["id"],
+        account_id,
+    )
+    return found is not None
+
+
+GRANTED = "{} IN (SELECT account_id FROM consent_account WHERE consent_id = ?)"
+"""What an account's id must be for an app to see it."""
+
+
 def list_accounts(call: Call) -> Page:
     """List the accounts of a kind, or of all, newest first; ``status`` may narrow them down."""
-    condition = _MINE
-    values: list[object] = [call.person_id, call.person_id]
+    condition, values = _reached(call)
     for column, wanted in (("kind", call.operation.wrapper), ("status", call.query.get("status"))):
         if wanted not in (None, "*"):
             condition += f" AND account.{column} = ?"
@@ -87,6 +108,8 @@ def create_account(call: Call) -> list[Item]:
         currency=currency,
         details=_kept(body),
     )
+    if call.consent is not None:
+        ledger.insert("consent_account", consent_id=call.consent["id"], account_id=number)
     for each in people:
         status = "ACCEPTED" if each == call.person_id else "PENDING"
         ledger.add_co_owner(number, each, status)

@@ -70,6 +70,8 @@ class Call:
         How the bank behaves where sources disagree.
     installation, session
         Whose token came with the call.
+    consent
+        By whose leave an app calls; ``None`` for people who call for themselves.
     """
 
     operation: Operation
@@ -84,10 +86,11 @@ class Call:
     habits: Habits
     installation: sqlite3.Row | None = None
     session: sqlite3.Row | None = None
+    consent: sqlite3.Row | None = None
 
     @property
     def person_id(self) -> int:
-        """The person whose session it is."""
+        """The person whose session it is, or who let an app open it."""
         assert self.session is not None
         return int(self.session["person_id"])
 

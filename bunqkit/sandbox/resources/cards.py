@@ -13,6 +13,7 @@ from typing import Any
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
+from bunqkit.sandbox.resources.accounts import GRANTED, is_granted
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.labels import label_account
@@ -61,6 +62,8 @@ def order_card(call: Call) -> list[Item]:
         if found is None or found["person_id"] != call.person_id:
             raise not_found("Monetary account", alias["value"])
         account_id = int(found["id"])
+    if not is_granted(call, account_id):
+        raise not_found("Monetary account", account_id)
     pins = _assignments(call, body.get("pin_code_assignment"), account_id)
     values = {name: told for name, told in body.items() if name not in _SECRET} | {
         "pin_code_assignment": pins
@@ -148,18 +151,23 @@ def add_card(
 
 
 def list_cards(call: Call) -> Page:
-    """List the cards, newest first."""
-    return call.page("thing", "scope = ?", (scope_of(call),), tell_card)
+    """List the cards, newest first; an app sees those that pay from accounts granted to it."""
+    condition, values = "scope = ?", (scope_of(call),)
+    if call.consent is None:
+        return call.page("thing", condition, values, tell_card)
+    paying = "json_extract(item, '$.pin_code_assignment[0].monetary_account_id')"
+    condition += f" AND {GRANTED.format(paying)}"
+    return call.page("thing", condition, (*values, call.consent["id"]), tell_card)
 
 
 def get_card(call: Call) -> list[Item]:
     """Give one card."""
-    return [tell_card(call.ledger, find_thing(call, [scope_of(call)], call.ids["itemId"]))]
+    return [tell_card(call.ledger, _own_card(call, scope_of(call), call.ids["itemId"]))]
 
 
 def update_card(call: Call) -> list[Item]:
     """Activate, block, limit or link a card; the answer is the whole card (as in the SDK)."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    row = _own_card(call, scope_of(call), call.ids["itemId"])
     _change(call, row, call.body)
     return get_card(call)
 
@@ -168,7 +176,7 @@ def update_batch(call: Call) -> list[Item]:
     """Change several cards at once: all of them or none."""
     scope = f"user/{call.person_id}/card"
     for entry in call.body["cards"]:
-        row = find_thing(call, [scope], str(entry["id"]))
+        row = _own_card(call, scope, str(entry["id"]))
         _change(call, row, {name: told for name, told in entry.items() if name != "id"})
     ids = [{"id": entry["id"]} for entry in call.body["cards"]]
     return [(call.operation.wrapper, {"updated_card_ids": ids})]
@@ -177,17 +185,24 @@ def update_batch(call: Call) -> list[Item]:
 def replace_card(call: Call) -> list[Item]:
     """Order a new card in place of one, which ends."""
     scope, number = parent_of(call)
-    return created(_replace(call, find_thing(call, [scope], number), call.body))
+    return created(_replace(call, _own_card(call, scope, number), call.body))
 
 
 def replace_batch(call: Call) -> list[Item]:
     """Order new cards in place of several."""
     scope, ids = f"user/{call.person_id}/card", []
     for entry in call.body["cards"]:
-        row = find_thing(call, [scope], str(entry["id"]))
+        row = _own_card(call, scope, str(entry["id"]))
         told = {name: value for name, value in entry.items() if name != "id"}
         ids.append({"id": _replace(call, row, told)})
     return [(call.operation.wrapper, {"updated_card_ids": ids})]
+
+
+def _own_card(call: Call, scope: str, number: str) -> sqlite3.Row:
+    row = find_thing(call, [scope], number)
+    if not is_granted(call, paying_account(read_card(row))):
+        raise not_found("Card", number)
+    return row
 
 
 def _replace(call: Call, row: sqlite3.Row, body: dict[str, Any]) -> int:
@@ -286,7 +301,7 @@ def _check_account(call: Call, number: Any) -> None:
         number if isinstance(number, int) and abs(number) < 2**63 else 0,
         call.person_id,
     )
-    if found is None:
+    if found is None or not is_granted(call, number):
         raise not_found("Monetary account", number)
 
 

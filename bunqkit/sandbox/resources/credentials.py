@@ -18,6 +18,8 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import WRONG_CREDENTIALS, not_found, refuse
 from bunqkit.sandbox.resources.access import add_permitted_ip, check_addresses
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
+from bunqkit.sandbox.resources.consents import revoke_all
+from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.things import (
     add_thing,
     change_thing,
@@ -25,6 +27,7 @@ from bunqkit.sandbox.resources.things import (
     scope_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.users import PROVIDER
 from bunqkit.signing import certificate_key
 
 # Source: bunq docs, "PSD2": a credential is good for 90 days, and its first session for an hour.
@@ -86,8 +89,11 @@ def _tell_device(_ledger: Ledger, row: sqlite3.Row) -> Item:
 
 
 def list_credentials(call: Call) -> Page:
-    """List a person's keys, newest first."""
-    return call.page("api_key", "person_id = ?", (call.person_id,), _tell_credential)
+    """List a person's keys, newest first; what was granted to apps is no key of the person's."""
+    return call.page("api_key", _KEYS, (call.person_id,), _tell_credential)
+
+
+_KEYS = "person_id = ? AND text NOT IN (SELECT api_key FROM consent WHERE api_key IS NOT NULL)"
 
 
 def get_credential(call: Call) -> list[Item]:
@@ -97,7 +103,7 @@ def get_credential(call: Call) -> list[Item]:
 
 def _own_credential(call: Call, name: str) -> sqlite3.Row:
     row = call.ledger.row(
-        "SELECT * FROM api_key WHERE id = ? AND person_id = ?", call.number(name), call.person_id
+        f"SELECT * FROM api_key WHERE id = ? AND {_KEYS}", call.number(name), call.person_id
     )
     if row is None:
         raise not_found("Credential password ip", call.ids[name])
@@ -105,9 +111,9 @@ def _own_credential(call: Call, name: str) -> sqlite3.Row:
 
 
 def _tell_credential(ledger: Ledger, row: sqlite3.Row) -> Item:
-    # Source: RB fixture; the text and its end are gone once the key is in use.
-    is_new = row["expires"] is not None
     device = ledger.row("SELECT * FROM device WHERE api_key = ? ORDER BY id", row["text"])
+    # Source: fixtures of the Ruby client; the text is gone once the key is in use.
+    is_new = device is None and row["expires"] is not None
     return "CredentialPasswordIp", {
         "id": row["id"],
         "created": row["created"],
@@ -198,12 +204,12 @@ def create_provider(call: Call) -> list[Item]:
         key.verify(signed.encode(), body["client_public_key_signature"])
     except (KeyFormatError, SignatureError) as error:
         raise WRONG_CREDENTIALS from error
-    if not any(role in name for role in ("AISP", "PISP", "CBPII")):
+    if not roles_in(name):
         raise refuse(400, "The certificate names no role: AISP, PISP or CBPII.")
-    if ledger.row("SELECT 1 FROM person WHERE name = ? AND kind = ?", name, _PROVIDER):
+    if ledger.row("SELECT 1 FROM person WHERE name = ? AND kind = ?", name, PROVIDER):
         raise refuse(400, "A provider with this certificate's name exists already.")
     person_id = ledger.add_person(
-        kind=_PROVIDER,
+        kind=PROVIDER,
         name=name,
         label=name,
         details={"certificate_distinguished_name": name},
@@ -213,9 +219,6 @@ def create_provider(call: Call) -> list[Item]:
     row = ledger.row("SELECT * FROM api_key WHERE text = ?", text)
     assert row is not None
     return [_tell_credential(ledger, row)]
-
-
-_PROVIDER = "UserPaymentServiceProvider"
 
 
 def get_provider(call: Call) -> list[Item]:
@@ -246,6 +249,18 @@ def get_client(call: Call) -> list[Item]:
     """Give one OAuth client with its callback addresses."""
     row = find_thing(call, [scope_of(call)], call.ids["itemId"])
     return [_tell_client(call.ledger, row)]
+
+
+def update_client(call: Call) -> list[Item]:
+    """Give up an OAuth client, which ends all that was granted to it, or take it up again."""
+    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    status = call.body.get("status") or "ACTIVE"
+    if status not in ("ACTIVE", "CANCELLED"):
+        raise refuse(400, f'Status "{status}" is not valid.')
+    change_thing(call.ledger, row, {"status": status})
+    if status == "CANCELLED":
+        revoke_all(call.ledger, row["id"])
+    return created(row["id"])
 
 
 def _tell_client(ledger: Ledger, row: sqlite3.Row) -> Item:

@@ -91,31 +91,61 @@ def notify(
         Gives the object, if anybody asks for it.
     """
     for person_id in owners(ledger, account_id):
-        scopes = [
-            f"{scope}/notification-filter-url"
-            for scope in (f"user/{person_id}", f"monetary-account/{account_id}")
-        ]
-        filters = ledger.rows("SELECT item FROM thing WHERE scope IN (?, ?)", *scopes)
-        for row in filters:
-            wanted = json.loads(row["item"])
-            for category, event_type in notices:
-                if wanted["category"] == category:
-                    name, item = tell()
-                    target = wanted["notification_target"]
-                    body = {
-                        "target_url": target,
-                        "category": category,
-                        "event_type": event_type,
-                        "object": {name: item},
-                    }
-                    ledger.insert(
-                        "callback",
-                        id=ledger.next_id("callback"),
-                        person_id=person_id,
-                        category=category,
-                        event_type=event_type,
-                        object_id=object_id,
-                        target=target,
-                        body=json.dumps({"NotificationUrl": body}),
-                        due=wire_time(ledger.clock.now()),
-                    )
+        apps = ledger.rows(
+            "SELECT id FROM consent JOIN consent_account ON consent_id = id "
+            "WHERE granter_id = ? AND account_id = ? AND revoked IS NULL",
+            person_id,
+            account_id,
+        )
+        scopes = (f"monetary-account/{account_id}", *(f"user/{app['id']}" for app in apps))
+        notify_person(ledger, person_id, object_id, notices, tell, scopes=scopes)
+
+
+def notify_person(
+    ledger: Ledger,
+    person_id: int,
+    object_id: int,
+    notices: tuple[Notice, ...],
+    tell: Callable[[], Item],
+    *,
+    scopes: tuple[str, ...] = (),
+) -> None:
+    """Write a callback for every filter of a person, and of further scopes, that asks for it."""
+    asked = [f"{scope}/notification-filter-url" for scope in (f"user/{person_id}", *scopes)]
+    filters = ledger.rows(
+        f"SELECT item FROM thing WHERE scope IN ({', '.join('?' * len(asked))})", *asked
+    )
+    for row in filters:
+        wanted = json.loads(row["item"])
+        for category, event_type in notices:
+            if wanted["category"] == category:
+                about = (object_id, tell())
+                target = wanted["notification_target"]
+                add_callback(ledger, person_id, (category, event_type), about, target)
+
+
+def add_callback(
+    ledger: Ledger, person_id: int, notice: Notice, about: tuple[int, Item], target: str
+) -> int:
+    """Write a callback that is due at once; give its id."""
+    category, event_type = notice
+    object_id, (name, item) = about
+    body = {
+        "target_url": target,
+        "category": category,
+        "event_type": event_type,
+        "object": {name: item},
+    }
+    number = ledger.next_id("callback")
+    ledger.insert(
+        "callback",
+        id=number,
+        person_id=person_id,
+        category=category,
+        event_type=event_type,
+        object_id=object_id,
+        target=target,
+        body=json.dumps({"NotificationUrl": body}),
+        due=wire_time(ledger.clock.now()),
+    )
+    return number

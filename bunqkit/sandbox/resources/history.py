@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
@@ -73,7 +74,7 @@ def _tell(ledger: Ledger, row: sqlite3.Row) -> Item:
         # Source: the official description and captures: texts, and one of the two is null.
         "user_id": str(row["person_id"]) if account_id is None else None,
         "monetary_account_id": None if account_id is None else str(account_id),
-        "object": _object(ledger, row["kind"], row["object_id"]),
+        "object": tell_object(ledger, row["kind"], row["object_id"]),
         "status": row["status"],
         "is_event_latest_for_object": True,
         "is_event_reassignable": False,
@@ -81,7 +82,8 @@ def _tell(ledger: Ledger, row: sqlite3.Row) -> Item:
     return "Event", shape("Event", values)
 
 
-def _object(ledger: Ledger, kind: str, number: int) -> dict[str, object] | None:
+def tell_object(ledger: Ledger, kind: str, number: int) -> dict[str, dict[str, Any]] | None:
+    """Give the object of an event as it stands now, under its name; ``None`` if it is gone."""
     table, key, tell = _OBJECTS.get(
         kind, ("thing", "id", lambda _ledger, row: (kind, tell_thing(row, kind)))
     )

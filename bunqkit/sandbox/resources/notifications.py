@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from datetime import timedelta
 
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.refusal import refuse
@@ -21,7 +22,7 @@ _MOST_URLS = 2
 
 def set_filters(call: Call) -> list[Item]:
     """Replace all filters by those that are sent; an empty list removes them."""
-    told, scope = call.body["notification_filters"], scope_of(call)
+    told, scope = call.body["notification_filters"], _scope(call)
     for each in told:
         if not each.get("category"):
             raise refuse(400, 'Missing required field "notification_filters.category".')
@@ -34,13 +35,38 @@ def set_filters(call: Call) -> list[Item]:
     call.ledger.execute("DELETE FROM thing WHERE scope = ?", scope)
     for each in told:
         values = {name: each.get(name) for name in ("category", "notification_target")}
-        add_thing(call.ledger, scope, call.operation.wrapper, values)
+        secret = {"lapses": wire_time(call.ledger.clock.now() + _APP_LIFETIME)}
+        is_lent = call.consent is not None and scope.endswith("-push")
+        add_thing(
+            call.ledger,
+            scope,
+            call.operation.wrapper,
+            values,
+            secret=secret if is_lent else None,
+        )
     return list_filters(call)
+
+
+# Source: bunq docs, "Callbacks": push filters made through OAuth lapse.
+_APP_LIFETIME = timedelta(days=90)
+
+
+def _scope(call: Call) -> str:
+    """Give where filters are kept: an app's stand beside those of the person."""
+    scope = scope_of(call)
+    if call.consent is None:
+        return scope
+    return f"user/{call.consent['id']}/{scope.rpartition('/')[2]}"
 
 
 def list_filters(call: Call) -> list[Item]:
     """Give all filters."""
-    rows = call.ledger.rows("SELECT * FROM thing WHERE scope = ? ORDER BY id", scope_of(call))
+    rows = call.ledger.rows(
+        "SELECT * FROM thing WHERE scope = ? "
+        "AND COALESCE(json_extract(secret, '$.lapses'), '~') > ? ORDER BY id",
+        _scope(call),
+        wire_time(call.ledger.clock.now()),
+    )
     name = call.operation.wrapper
     told = [tell_thing(row, name) for row in rows]
     if call.habits.filters_nest:

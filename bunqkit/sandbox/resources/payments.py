@@ -17,6 +17,7 @@ from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
 from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.rights import check_payee
 from bunqkit.sandbox.resources.things import (
     add_thing,
     change_thing,
@@ -123,6 +124,7 @@ def _pay(
     target, outside = find_counterparty(
         call.ledger, body["counterparty_alias"], account["currency"]
     )
+    check_payee(call, target)
     check_description(body["description"], outside=outside)
     details = {
         "merchant_reference": body.get("merchant_reference"),
@@ -155,8 +157,8 @@ def book(
     ):
         record(ledger, account_id, "Payment", number, at=at)
         notices = [("MUTATION", f"MUTATION_{word}")]
-        # Source: bunq docs, "Callbacks": what comes of a request is no PAYMENT.
-        if movement.sub_type != "REQUEST":
+        # Source: bunq docs, "Callbacks": what comes of a request or an invoice is no PAYMENT.
+        if movement.sub_type not in ("REQUEST", "BILLING"):
             notices.append(("PAYMENT", f"PAYMENT_{word}"))
         notify(
             ledger,

@@ -14,8 +14,10 @@ from bunqkit.sandbox.resources import (
     files,
     funds,
     history,
+    invoices,
     notifications,
     payments,
+    providers,
     requests,
     statements,
     things,
@@ -51,6 +53,7 @@ _RULES: dict[str, Rule] = {
     "oauth-client.create": credentials.create_client,
     "oauth-client.list": credentials.list_clients,
     "oauth-client.get": credentials.get_client,
+    "oauth-client.update": credentials.update_client,
     "oauth-client.callback-url.create": credentials.create_callback_url,
     "oauth-client.callback-url.update": credentials.update_callback_url,
     "user.list": users.list_users,
@@ -88,6 +91,9 @@ _RULES: dict[str, Rule] = {
     "request-response.list": requests.list_responses,
     "request-response.get": requests.get_response,
     "request-response.update": requests.update_response,
+    "payment-service-provider-draft-payment.create": providers.create_draft,
+    "payment-service-provider-draft-payment.update": providers.update_draft,
+    "payment-service-provider-issuer-transaction.create": providers.create_transaction,
     "confirmation-of-funds.create": funds.confirm_funds,
     "token-qr-request-ideal.create": funds.read_code,
     "token-qr-request-sofort.create": funds.read_code,
@@ -118,10 +124,16 @@ _RULES: dict[str, Rule] = {
     "customer-statement.create": statements.create_statement,
     "customer-statement.content": statements.read_statement,
     "event.statement.create": statements.create_event_statement,
-    "export-annual-overview.create": statements.create_paper,
-    "export-rib.create": statements.create_paper,
-    "card.export-statement-card-csv.create": statements.create_paper,
-    "card.export-statement-card-pdf.create": statements.create_paper,
+    "event.statement.content": statements.read_event_statement,
+    "export-annual-overview.create": statements.create_overview,
+    "export-annual-overview.content": statements.read_overview,
+    "export-rib.create": statements.create_bank_details,
+    "export-rib.content": statements.read_bank_details,
+    "card.export-statement-card-csv.create": statements.create_card_statement,
+    "card.export-statement-card-pdf.create": statements.create_card_statement,
+    "card.export-statement-card.content": statements.read_card_statement,
+    "invoice.invoice-export.create": invoices.create_export,
+    "invoice.pdf-content": invoices.read_invoice,
     "notification-filter-failure.list": notifications.list_failures,
     "notification-filter-failure.create": notifications.retry_failures,
 }
@@ -147,7 +159,7 @@ _GENERIC: dict[str, Rule] = {
 
 def rule_of(operation: Operation) -> Rule:
     """Give the rule that answers an operation."""
-    return own_rule(operation) or _GENERIC.get(operation.verb) or statements.read_paper
+    return own_rule(operation) or _GENERIC[operation.verb]
 
 
 def own_rule(operation: Operation) -> Rule | None:
@@ -165,8 +177,9 @@ def own_rule(operation: Operation) -> Rule | None:
 
 def resources_with_rules() -> dict[str, bool]:
     """Say of each resource whether it has rules of its own, or is kept generically."""
-    # Cards make them, by a rule that no call leads to.
-    told = {"mastercard-action": True}
+    # These are made by rules that no call leads to, or that are another resource's.
+    made = ("mastercard-action", "invoice", "user.invoice", "card.export-statement-card")
+    told = dict.fromkeys(made, True)
     for each in operations():
         told[each.resource] = told.get(each.resource, False) or own_rule(each) is not None
     return told

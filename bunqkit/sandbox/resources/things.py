@@ -26,6 +26,7 @@ _POSTED_AS = {
     "schedule": ("schedule-payment", "schedule-payment-batch"),
     "whitelist-sdd": ("whitelist-sdd-one-off", "whitelist-sdd-recurring"),
     "payment-auto-allocate": (),
+    "invoice": (),
 }
 # Things that are kept in tables of their own, and may have notes and the like below them.
 _KEPT_APART = {
@@ -207,10 +208,7 @@ def _insist(call: Call, collection: str, name: str, scope: str) -> None:
         account = call.number("monetary-accountID")
         found = call.ledger.row(_KEPT_APART[collection], call.number(name), account)
     else:
-        before = scope.rpartition("/")[0]
-        shown = _POSTED_AS.get(collection, ())
-        scopes = [scope, *(f"{before}/{each}" for each in shown)]
-        found = thing_of(call.ledger, scopes, call.ids[name])
+        found = thing_of(call.ledger, shown_in(call, scope), call.ids[name])
     if found is None:
         raise not_found(_spoken(collection), call.ids[name])
 
@@ -218,8 +216,13 @@ def _insist(call: Call, collection: str, name: str, scope: str) -> None:
 def _scopes(call: Call) -> list[str]:
     """Give the scopes that a collection shows, the one that it posts to first."""
     scope = scope_of(call)
+    return [scope] if call.operation.method == "POST" else shown_in(call, scope)
+
+
+def shown_in(call: Call, scope: str) -> list[str]:
+    """Give the scopes whose things are shown in a collection, its own first."""
     before, _, last = scope.rpartition("/")
-    if last not in _POSTED_AS or call.operation.method == "POST":
+    if last not in _POSTED_AS:
         return [scope]
     scopes = [scope, *(f"{before}/{each}" for each in _POSTED_AS[last])]
     if last == "whitelist-sdd":

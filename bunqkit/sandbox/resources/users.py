@@ -16,6 +16,7 @@ from bunqkit.sandbox.resources.labels import label_nobody, label_user, tell_avat
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount
 
+PROVIDER = "UserPaymentServiceProvider"
 # Source: bunq docs and bunqDesktop: five minutes to seven days in practice.
 _TIMEOUTS = range(60, 90 * 86_400 + 1)
 _ACCOUNTS = 25
@@ -23,11 +24,17 @@ _ACCOUNTS = 25
 
 def list_users(call: Call) -> list[Item]:
     """Give the one user of the session."""
+    if call.consent is not None:
+        return [tell_consent(call.ledger, call.consent)]
     return [tell_user(call.ledger, call.ledger.person(call.person_id))]
 
 
 def get_user(call: Call) -> list[Item]:
     """Give oneself; another's id, or another kind of user's path, finds nobody."""
+    if call.consent is not None and call.operation.name == "user.get":
+        if call.number("itemId") not in (call.consent["id"], call.person_id):
+            raise not_found("User", call.ids["itemId"])
+        return list_users(call)
     person = _oneself(call, "itemId")
     return [tell_user(call.ledger, person)]
 
@@ -131,7 +138,7 @@ def _oneself(call: Call, name: str) -> sqlite3.Row:
     kinds = {
         "user-person": ("UserPerson",),
         "user-company": ("UserCompany",),
-        "user-payment-service-provider": ("UserPaymentServiceProvider",),
+        "user-payment-service-provider": (PROVIDER,),
     }
     allowed = kinds.get(call.operation.path.split("/")[1])
     if call.number(name) != person["id"] or (allowed and person["kind"] not in allowed):
@@ -166,6 +173,23 @@ def tell_user(ledger: Ledger, person: sqlite3.Row) -> Item:
     if own is not None:
         common |= own(ledger, person, details)
     return person["kind"], shape(person["kind"], common | details | {"public_nick_name": nick})
+
+
+def tell_consent(ledger: Ledger, row: sqlite3.Row) -> Item:
+    """Give the user of a session that a granted token opened."""
+    people = {
+        name: ledger.person(row[column])
+        for name, column in (
+            ("requested_by_user", "requester_id"),
+            ("granted_by_user", "granter_id"),
+        )
+    }
+    return "UserApiKey", {
+        "id": row["id"],
+        "created": row["created"],
+        "updated": row["revoked"] or row["created"],
+        **{name: dict([tell_user(ledger, person)]) for name, person in people.items()},
+    }
 
 
 def _person(_ledger: Ledger, person: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any]:
