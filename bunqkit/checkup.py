@@ -14,7 +14,7 @@ import re
 import stat
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from importlib import metadata
@@ -23,7 +23,7 @@ from pathlib import Path
 from bunqkit.causes import Cause, cause
 from bunqkit.errors import SettingsError
 from bunqkit.look import badge, card, key_values, table
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, mask_secrets
 from bunqkit.settings import NAMES, Settings, load_settings, read_written
 from bunqkit.visit import Check, Found, Visit
 
@@ -129,8 +129,11 @@ def doctor(
     blemish = [*examination.files(settings), *examination.libraries()]
     if found is None:
         found = next(iter(blemish), None)
-    environment_found = settings.environment if settings else ""
-    return Checkup(found, tuple(examination.checks), environment_found)
+    return Checkup(
+        found and Cause(found.name, _tidy(found.said), tuple(map(_tidy, found.steps))),
+        tuple(replace(check, told=_tidy(check.told)) for check in examination.checks),
+        settings.environment if settings else "",
+    )
 
 
 class _Examination:
@@ -154,9 +157,9 @@ class _Examination:
         try:
             settings = load_settings(environment=environment, api_key=api_key, env_file=env_file)
         except SettingsError as error:
-            self.note("settings", "wrong", _short(str(error)))
+            self.note("settings", "wrong", str(error))
             raise Found(_cause_of(str(error), self._path or env_file)) from error
-        where = f"from {_short(str(self._path))}" if self._path else "no .env was found"
+        where = f"from {self._path!s}" if self._path else "no .env was found"
         self.note("settings", "well", f"{settings.environment}, {where}")
         self._look_at_key(settings, api_key)
         return settings
@@ -167,11 +170,11 @@ class _Examination:
             return "the argument of the call"
         if name in os.environ:
             return "the environment"
-        return _short(str(self._path)) if self._path else ".env"
+        return str(self._path) if self._path else ".env"
 
     def age_of_key(self, place: str) -> float:
         """Give the hours since the file with the key was written; 0 if it is in none."""
-        if self._path is None or place != _short(str(self._path)):
+        if self._path is None or place != str(self._path):
             return 0.0
         return (datetime.now(UTC).timestamp() - self._path.stat().st_mtime) / 3600
 
@@ -185,7 +188,7 @@ class _Examination:
             mode = stat.S_IMODE(file.stat().st_mode)
             if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
                 is_private = False
-                shown = _short(str(file))
+                shown = str(file)
                 self.note("permissions", "wrong", f"{shown} can be read by others ({mode:04o})")
                 yield cause("open file", file=shown)
         if files and is_private:
@@ -218,7 +221,7 @@ class _Examination:
             if is_set:
                 self.note("settings", "note", f"{wrong} is no setting; {right} is, and it is set")
                 continue
-            place = "the environment" if wrong in os.environ else _short(str(self._path))
+            place = "the environment" if wrong in os.environ else str(self._path)
             self.note("settings", "wrong", f"{wrong} in {place} is no setting of bunqkit")
             raise Found(cause("misspelt name", wrong=wrong, right=right, place=place))
 
@@ -245,8 +248,7 @@ class _Examination:
 
 def _cause_of(message: str, path: object) -> Cause:
     """Give the cause that a settings' error stands for."""
-    message = _short(message)
-    place = _short(str(path)) if path else ".env"
+    place = str(path) if path else ".env"
     if "letters that no key has" in message:
         return cause("letters of key", place=place)
     if "is a sandbox key" in message:
@@ -281,9 +283,9 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def _short(text: str) -> str:
-    """Write the home folder as ``~``: a bug report need not say whose it is."""
-    return text.replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
+def _tidy(text: str) -> str:
+    """Take out secrets that stand where none belongs, and whose home folder it is."""
+    return mask_secrets(text).replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
 
 
 def _fill(text: str, start: str) -> list[str]:

@@ -236,6 +236,13 @@ def find_secrets(text: str) -> Iterator[Sighting]:
     yield from _find_named(text)
 
 
+def mask_secrets(text: str) -> str:
+    """Give a text in which everything that ``find_secrets`` finds is shortened."""
+    for seen in sorted(find_secrets(text), key=lambda seen: seen.start, reverse=True):
+        text = text[: seen.start] + shorten(text[seen.start : seen.end]) + text[seen.end :]
+    return text
+
+
 def _find_named(text: str) -> Iterator[Sighting]:
     # Most texts hold none of the words, and finding that out is cheap.
     lower = text.lower()
@@ -367,9 +374,15 @@ _NAMED = tuple(
         (
             ("key", "secret", "pass", "token"),
             (
-                r"(?m)^[^\S\n]*(?:!|export |set |%env |%set_env )*(?P<name>[A-Z][A-Z0-9_]*"
-                r"(?:API_?KEY|SECRET|PASSPHRASE|PASSWORD|TOKEN))(?:=| (?=\S))"
-                r"(?P<value>[^\s\"'\\][^\s\"'\\]*)"
+                r"(?m)^[^\S\n]*(?:!|export |set |%(?:set_)?env )*(?P<name>[A-Z][A-Z0-9_]*"
+                r"(?:API_?KEY|SECRET|PASSPHRASE|PASSWORD|TOKEN))=(?P<value>[^\s\"'\\]+)"
+            ),
+        ),
+        (
+            ("%env", "%set_env"),
+            (
+                r"%(?:set_)?env (?P<name>[A-Z][A-Z0-9_]*"
+                r"(?:API_?KEY|SECRET|PASSPHRASE|PASSWORD|TOKEN)) (?P<value>[^\s\"'\\]+)"
             ),
         ),
         (

@@ -7,6 +7,7 @@ bank knows the installation and takes the key anew.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -36,6 +37,16 @@ _SKEW_S = 60
 _CERTIFICATE_OUT_OF_DATE = (9, 10)
 _CERTIFICATE_OF_ANOTHER = (62, 64)
 _KEY_LETTERS = 64
+_GATEWAY = (502, 503, 504)
+_REFUSES_EVERYBODY = (429, 491, 500)
+# Source: bunq docs, "Errors"; 466 and 491 are bunq's own.
+_REFUSALS = {
+    429: "too many calls",
+    466: "header lost",
+    491: "maintenance",
+    500: "trouble",
+    **dict.fromkeys(_GATEWAY, "gateway"),
+}
 
 
 @dataclass(frozen=True)
@@ -168,11 +179,11 @@ class Visit:
             self._stop_without_answer(error)
         kind = exchange.answer_headers.get("Content-Type", "no media type").partition(";")[0]
         told = {"status": exchange.status, "kind": kind}
-        if exchange.status in (502, 503, 504):
+        if exchange.status in _GATEWAY:
             self._stop("connection", "a gateway answers", "gateway", **told)
         if not _is_banks(exchange):
             self._stop("connection", f"status {exchange.status}, {kind}", "no bank", **told)
-        if exchange.status == 429 or exchange.status > 466:  # noqa: PLR2004 (bunq's own ends there)
+        if exchange.status in _REFUSES_EVERYBODY:
             self._stop_at_refusal(exchange, ())
         scheme = "TLS" if self._url.startswith("https") else "without TLS, since it is near"
         self._note("connection", "well", f"{self._origin} answers ({scheme})")
@@ -241,6 +252,10 @@ class Visit:
             if kept is not None and self._is_alive(kept):
                 return None
             with self._file.lock():
+                latest = self._file.look()
+                if isinstance(latest, State) and latest.session != (kept and kept.session):
+                    self._note("session", "well", "another kernel has opened one just now")
+                    return None
                 return self._go_through_steps(kept)
         except StateError as error:
             self._stop("state", "the folder can't be used", "state unreadable", message=str(error))
@@ -362,14 +377,16 @@ class Visit:
             self._note("address", "well", f"permitted to a new device: {told}")
             return
         parts = urlsplit(self._url)
-        own = _own_address(str(parts.hostname), parts.port or 443)
-        is_seen = own is not None and (
-            not own.is_private or ipaddress.ip_address(_look_up(str(parts.hostname))).is_private
+        own = _own_addresses(str(parts.hostname), parts.port or 443)
+        # Near, or without a router in between, the bank sees what this machine sees.
+        is_seen = self._proxy() is None and all(
+            not mine.is_private or bank.is_private for mine, bank in own
         )
-        if own is not None and str(own) in permitted:
-            self._note("address", "well", f"{own} is permitted to a new device")
-        elif is_seen and self._proxy() is None:
-            self._stop("address", f"{own} is not permitted", "own address", address=own)
+        mine = ", ".join(str(each) for each, _ in own)
+        if any(str(each) in permitted for each, _ in own):
+            self._note("address", "well", f"{mine} is permitted to a new device")
+        elif own and is_seen:
+            self._stop("address", f"{mine} is not permitted", "own address", address=mine)
         else:
             self._note("address", "note", "the bank sees another than this machine knows")
 
@@ -407,12 +424,7 @@ class Visit:
             "call": f"{exchange.method} {exchange.path}",
             "words": " ".join(words),
         }
-        names = {429: "too many calls", 466: "header lost", 491: "maintenance"}
-        name = names.get(exchange.status, "refused")
-        if exchange.status in (502, 503, 504):
-            name = "gateway"
-        elif exchange.status == 500:  # noqa: PLR2004 (the bank's own trouble)
-            name = "trouble"
+        name = _REFUSALS.get(exchange.status, "refused")
         self._stop("bank", f"{told['call']}: status {exchange.status}", name, **told)
 
 
@@ -442,19 +454,22 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting += [one for one in more if isinstance(one, BaseException)]
 
 
-def _look_up(host: str) -> str:
-    return str(socket.getaddrinfo(host, None)[0][4][0])
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def _own_address(host: str, port: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Give the address that this machine would call from; nothing is sent."""
+def _own_addresses(host: str, port: int) -> list[tuple[_Address, _Address]]:
+    """Give the addresses that this machine may call from, each with the bank's; sends nothing."""
+    own = []
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect(address)
-            return ipaddress.ip_address(probe.getsockname()[0])
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except OSError:
-        return None
+        return []
+    for family, _, _, _, address in found:
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(address)
+            mine, bank = probe.getsockname()[0], str(address[0])
+            own.append((ipaddress.ip_address(mine), ipaddress.ip_address(bank)))
+    return own
 
 
 def _duration(seconds: float) -> str:

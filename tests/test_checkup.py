@@ -228,6 +228,11 @@ def _unknown_environment(town: Town) -> None:
     town.write(ENVIRONMENT="TEST")
 
 
+@fault("settings", "BUNQ_ENVIRONMENT can't be used.")
+def _key_in_the_wrong_line(town: Town) -> None:
+    town.write(ENVIRONMENT=town.key, API_KEY=None)
+
+
 @fault("settings", "BUNQ_API_KEY can't be used.")
 def _environment_not_said(town: Town) -> None:
     Path(".env").write_text("BUNQ_API_KEY=" + "ab12" * 16)
@@ -607,7 +612,7 @@ def _old_library(town: Town) -> None:
 def test_the_first_line_names_the_cause(
     name: str, town: Town, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each planted fault is found, said in the first line within 80 columns, and has a remedy."""
+    """Each planted fault is found, said in the first line, and has a remedy."""
     plant, cause, first_line = FAULTS[name]
     plant(town)
     told = doctor()

@@ -294,6 +294,7 @@ def test_what_is_no_secret_stays(text: str, tmp_path: Path) -> None:
         'columns = ["token", "secret", "amount"]',
         'frame.rename(columns={"token": "name"})',
         "BUNQ_API_KEY=sandbox_...",
+        "BUNQ_API_KEY is not set; BUNQ_STATE_PASSPHRASE may be.",
         'connect(api_key="<your key>")',
         "-----BEGIN PRIVATE KEY----- is its first line, -----END PRIVATE KEY----- its last",
         "curl -H 'X-Bunq-Client-Authentication: $TOKEN'",
