@@ -23,8 +23,9 @@ from pathlib import Path
 from bunqkit.causes import Cause, cause
 from bunqkit.errors import SettingsError
 from bunqkit.look import badge, card, key_values, table
-from bunqkit.redaction import Secret, mask_secrets
+from bunqkit.redaction import Secret
 from bunqkit.settings import NAMES, Settings, load_settings, read_written
+from bunqkit.sightings import mask_secrets
 from bunqkit.visit import Check, Found, Visit
 
 _WIDTH = 79

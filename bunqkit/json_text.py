@@ -15,17 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
-from bunqkit.redaction import (
+from bunqkit.redaction import MASK, is_number_of_card, is_secret_name, shorten
+from bunqkit.sightings import (
     HEX_KIND,
-    MASK,
     PRIVATE_KEY_KIND,
     REMOVED,
     find_secrets,
     is_harmless_name,
-    is_number_of_card,
     is_placeholder,
-    is_secret_name,
-    shorten,
 )
 
 

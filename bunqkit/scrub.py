@@ -19,8 +19,9 @@ from urllib.parse import quote
 from bunqkit.errors import ScrubError
 from bunqkit.json_text import Edit, apply, find_edits
 from bunqkit.look import card, code
-from bunqkit.redaction import PRIVATE_KEY_KIND, is_secret_name
+from bunqkit.redaction import is_secret_name
 from bunqkit.settings import find_state_folder, read_written
+from bunqkit.sightings import PRIVATE_KEY_KIND
 from bunqkit.state import read_kept_secrets
 
 _WIDTH = 76

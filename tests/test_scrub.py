@@ -9,6 +9,7 @@ import random
 import re
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 import bunqkit
 from bunqkit.errors import ScrubError
+from bunqkit.sandbox import Bank, doors
 from bunqkit.scrub import scrub_file
 from bunqkit.signing import KeyPair
 
@@ -426,3 +428,49 @@ def test_a_scrubbed_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ran = nbclient.NotebookClient(nbformat.read(path, as_version=4)).execute()
     outputs = [out for cell in ran.cells for out in cell.outputs]
     assert "".join(out["text"] for out in outputs) == "env: BUNQ_API_KEY=REMOVED\n0\n" * 2
+
+
+def test_a_recording_of_a_browser_loses_every_secret(tmp_path: Path, bank: Bank) -> None:
+    """Headers, query, body and answers of the handshake in a HAR file; ids and IBANs stay."""
+    client = bunqkit.Client(doors.BASE_URL, transport=doors.InProcess(bank))
+    installation = bunqkit.create_installation(client, KEY)
+    bunqkit.register_device(client, installation, bank.demo_key, description="laptop")
+    session = bunqkit.open_session(
+        client, installation, bank.demo_key, now=datetime(2026, 4, 1, tzinfo=UTC)
+    )
+    entries = [
+        {
+            "request": {
+                "method": exchange.method,
+                "url": f"{exchange.url}?access_token={session.token.reveal()}&count=10",
+                "headers": [{"name": n, "value": v} for n, v in exchange.request_headers.items()],
+                "postData": {"text": exchange.request_body.decode()},
+            },
+            "response": {
+                "status": exchange.status,
+                "headers": [{"name": n, "value": v} for n, v in exchange.answer_headers.items()],
+                "content": {
+                    "text": base64.b64encode(exchange.answer_body).decode(),
+                    "encoding": "base64",
+                },
+            },
+        }
+        for exchange in client.exchanges
+    ]
+    told = json.loads(scrubbed(tmp_path, {"log": {"entries": entries}}, "bunq.har"))
+    last = told["log"]["entries"][-1]
+    answer = json.loads(base64.b64decode(last["response"]["content"]["text"]))
+    user = answer["Response"][2]["UserPerson"]
+    assert answer["Response"][1]["Token"]["token"] == "REMOVED"
+    assert user == session.user
+    assert json.loads(last["request"]["postData"]["text"]) == {"secret": "sandbox_REMOVED"}
+    assert last["request"]["url"].endswith("?access_token=REMOVED&count=10")
+    whole = json.dumps(told) + json.dumps(answer)
+    signature = next(
+        text
+        for name, text in client.exchanges[-1].request_headers.items()
+        if name == "X-Bunq-Client-Signature"
+    )
+    for secret in (bank.demo_key, installation.token, session.token):
+        assert secret.reveal() not in whole
+    assert signature not in whole
