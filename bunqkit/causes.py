@@ -47,6 +47,10 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     # Settings.
     "settings": ("{name} can't be used.", ("{message}",)),
     "env file": ("The file that should hold the settings can't be used.", ("{message}",)),
+    "file of another name": (
+        "Settings are in {file}, which is not read: only .env is.",
+        ("Rename {file} to .env.",),
+    ),
     "misspelt name": (
         "{wrong} is no setting: {right} is, and it is not set.",
         ("Write {right} in place of {wrong} in {place}.",),

@@ -29,12 +29,21 @@ from bunqkit.sightings import mask_secrets
 from bunqkit.visit import Check, Found, Visit
 
 _WIDTH = 79
+# What people write for a setting, where it is too far from its name to be a slip of the hand.
 _ALSO_MEANT = {
-    "BUNQ_TOKEN": "BUNQ_API_KEY",
-    "BUNQ_SECRET": "BUNQ_API_KEY",
+    **dict.fromkeys(
+        ("API_KEY", "APIKEY", "BUNQ_KEY", "BUNQ_API", "BUNQ_TOKEN", "BUNQ_API_TOKEN", "BUNQ_SECRET",
+         "BUNQ_SANDBOX_API_KEY", "BUNQ_SANDBOX_KEY", "BUNQ_PRODUCTION_API_KEY"),
+        "BUNQ_API_KEY",
+    ),
+    "BUNQ_ENV": "BUNQ_ENVIRONMENT",
     "BUNQ_URL": "BUNQ_BASE_URL",
     "BUNQ_HOST": "BUNQ_BASE_URL",
-}
+    "BUNQ_LANG": "BUNQ_LANGUAGE",
+    "BUNQ_IPS": "BUNQ_PERMITTED_IPS",
+    "BUNQ_STATE_FOLDER": "BUNQ_STATE_DIR",
+}  # fmt: skip
+_NEARLY_ENV = (".env.txt", ".env.example", ".env.local", "env", "env.txt", "dotenv")
 
 
 @dataclass(frozen=True)
@@ -160,8 +169,10 @@ class _Examination:
         except SettingsError as error:
             self.note("settings", "wrong", str(error))
             raise Found(_cause_of(str(error), self._path or env_file)) from error
-        where = f"from {self._path!s}" if self._path else "no .env was found"
+        where = f"from {self._path}" if self._path else "no .env was found"
         self.note("settings", "well", f"{settings.environment}, {where}")
+        if self._path is None:
+            self._look_for_nearly_env()
         self._look_at_key(settings, api_key)
         return settings
 
@@ -212,12 +223,18 @@ class _Examination:
                 yield cause("old library", library=library, version=version, least=least)
         self.note("versions", state, ", ".join(told))
 
+    def _look_for_nearly_env(self) -> None:
+        for name in _NEARLY_ENV:
+            file = Path.cwd() / name
+            if file.is_file() and re.search(rb"(?m)^[ \t]*BUNQ_\w+=", file.read_bytes()):
+                self.note("settings", "wrong", f"{file} has settings, and is not read")
+                raise Found(cause("file of another name", file=name))
+
     def _look_for_misspelt_names(self, *, has_key: bool) -> None:
         for wrong in self._written:
             right = _meant(wrong)
             is_set = right in self._written or (has_key and right == "BUNQ_API_KEY")
-            is_ours = wrong.upper().startswith(("BUNQ", "BUNK")) or right == "BUNQ_API_KEY"
-            if right is None or not is_ours:
+            if right is None:
                 continue
             if is_set:
                 self.note("settings", "note", f"{wrong} is no setting; {right} is, and it is set")
@@ -265,12 +282,10 @@ def _meant(name: str) -> str | None:
     if name in NAMES:
         return None
     words = name.upper().replace("-", "_")
-    if words in (*NAMES, *_ALSO_MEANT):
+    if words in NAMES or words in _ALSO_MEANT:
         return _ALSO_MEANT.get(words, words)
-    for written in (words, f"BUNQ_{words}"):
-        for near in difflib.get_close_matches(written, NAMES, n=1, cutoff=0.65):
-            return near
-    return None
+    near = difflib.get_close_matches(words, NAMES, n=1, cutoff=0.8)
+    return near[0] if near else None
 
 
 def _version(library: str) -> str:

@@ -188,6 +188,16 @@ def _key_without_prefix(town: Town) -> None:
     Path(".env").write_text(f"API_KEY={town.key}\n")
 
 
+@fault("misspelt name", "BUNQ_ENV is no setting: BUNQ_ENVIRONMENT is, and it is not set.")
+def _short_name(town: Town) -> None:
+    Path(".env").write_text("BUNQ_ENV=SANDBOX\n")
+
+
+@fault("file of another name", "Settings are in .env.txt, which is not read: only .env is.")
+def _env_with_the_ending_of_a_text(town: Town) -> None:
+    Path(".env.txt").write_text(f"BUNQ_API_KEY={town.key}\n")
+
+
 @fault("misspelt name", "bunq_environment is no setting: BUNQ_ENVIRONMENT is, and it is not set.")
 def _name_in_small_letters(town: Town) -> None:
     Path(".env").write_text("bunq_environment=SANDBOX\n")
@@ -720,3 +730,12 @@ def test_the_home_folder_is_not_told(town: Town) -> None:
     town.connect()
     assert str(Path.cwd()) not in repr(doctor())
     assert "~/.env" in repr(doctor())
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "BUNQ_WEBHOOK_URL", "KEY", "PATH_TO_KEY"])
+def test_settings_of_other_programs_are_left_alone(name: str, town: Town) -> None:
+    """A .env may serve more than one master."""
+    town.write()
+    with Path(".env").open("a") as file:
+        file.write(f"{name}=x\n")
+    assert doctor().is_well
