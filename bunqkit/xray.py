@@ -337,6 +337,11 @@ class _Seal:
 def _explain_token(exchange: Exchange) -> list[str]:
     below = exchange.path.partition("?")[0].removeprefix("/v1")
     told = [_TOKENS[exchange.token]]
+    if below == _OAUTH_PATH:
+        return [
+            *told,
+            "The code and the client's secret, all in the query, open this call.",
+        ]
     needed = "session"
     if exchange.method == "POST" and below in _NEEDS_INSTALLATION:
         needed = "installation"
@@ -351,7 +356,13 @@ def _explain_token(exchange: Exchange) -> list[str]:
     return told
 
 
+# Source: bunq docs, "OAuth": beside the API, with keys of neither side.
+_OAUTH_PATH = "/token"
+
+
 def _why_unsigned(exchange: Exchange) -> str:
+    if exchange.path.startswith(f"/v1{_OAUTH_PATH}?"):
+        return "Nothing was signed: there is no body, and the client's secret says who asks."
     if exchange.method in ("GET", "DELETE"):
         return (
             "Nothing was signed: a signature covers the body and nothing else, and a "

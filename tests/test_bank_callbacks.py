@@ -171,6 +171,7 @@ def test_the_desk_knows_oauth_and_bills(desk: requests.Session, bank: Bank, key:
     assert visitor.balance() == "499.01"
     for path, body in (("oauth/revoke", {"id": 1}), ("drafts/answer", {"id": 1, "accept": True})):
         assert order(path, **body).status_code == 404
+    assert desk.get(f"{CONTROL}/oauth", timeout=5).json() == []
     address = f"{doors.BASE_URL.replace('/v1', '/auth')}?client_id=x"
     answer = order("oauth/consent", address=address, api_key="x")
     assert (answer.status_code, "client_id" in answer.json()["problem"]) == (400, True)

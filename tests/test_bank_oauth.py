@@ -248,6 +248,12 @@ def test_names_are_escaped_and_frames_forbidden(app: App, visitor: Visitor) -> N
     assert page.headers["Referrer-Policy"] == "no-referrer"
 
 
+def test_an_owner_may_let_their_own_app_in(app: App, visitor: Visitor) -> None:
+    """As people do who try it out: asker and granter are then the same."""
+    told = app.enter(visitor).call("GET", "/user").item
+    assert told["requested_by_user"] == told["granted_by_user"]
+
+
 # The token
 
 
@@ -462,7 +468,11 @@ def test_revoking_ends_the_token_and_tells_the_app(
     watch(visitor, hook.url, "OAUTH")
     guest = app.enter(person)
     other = app.enter(person)
-    guest.bank.revoke(guest.session.user_id)
+    last, first = guest.bank.granted()
+    assert (first.id, first.is_used, first.revoked) == (guest.session.user_id, True, None)
+    assert last.accounts == (person.account_id, pot(person))
+    guest.bank.revoke(first.id)
+    assert guest.bank.granted()[1].revoked
     assert refusal(lambda: guest.call("GET", "/user")) == (403, "Insufficient authentication.")
     assert refusal(guest.open)[1].startswith("User credentials are incorrect.")
     guest.bank.deliver()
@@ -629,9 +639,19 @@ def test_what_a_customer_lets_a_provider_see_ends_after_ninety_days(
     plain = make_app(door, person.session, person.call)
     friend = Visitor(door, KeyPair.generate())
     other = plain.enter(friend)
-    later(days=89, hours=23)
+    filters = [{"category": "MUTATION", "notification_target": "http://127.0.0.1:9/"}]
+    path = f"{guest.user}/notification-filter-url"
+    guest.call("POST", path, {"notification_filters": filters})
+    later(days=6)
+    person.top_up("1.00")
+    later(days=83, hours=23)
     guest.session = guest.open()
     later(hours=1)
+    person.session = handshake.open_session(
+        person.client, person.installation, person.api_key, now=door.bank.clock.now()
+    )
+    person.top_up("1.00")
+    assert len(door.bank.callbacks.sent()) == 1
     assert refusal(lambda: guest.call("GET", "/user"))[0] == 403
     assert refusal(guest.open)[0] == 400
     assert other.open()

@@ -117,8 +117,10 @@ def test_no_secret_shows(bank: Bank, app: bunqkit.OAuthApp, owner: bunqkit.Conte
     seen = owner.exchanges[-1]
     shown = f"{app!r} {token!r} {seen!r} {seen.url} {seen.path} {seen.describe()} {seen.as_curl()}"
     assert seen.path.startswith("/v1/token?grant_type=authorization_code&code=")
-    assert secret not in shown
-    assert token.reveal() not in shown
+    told = f"{shown} {seen.xray()}"
+    assert secret not in told
+    assert token.reveal() not in told
+    assert "all in the query, open this call" in told
     state = parse_qs(urlsplit(app.ask()).query)["state"][0]
     code = "c0de" * 16
     with pytest.raises(ApiError) as caught:

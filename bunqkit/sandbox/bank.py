@@ -230,6 +230,10 @@ class Bank:
         key = api_key.reveal() if isinstance(api_key, Secret) else api_key
         return self._oauth.consent(address, key, accounts)
 
+    def granted(self) -> list[consents.Consent]:
+        """Give what people have let apps see, newest first."""
+        return consents.list_consents(self.ledger)
+
     def revoke(self, consent_id: int) -> None:
         """Take back what somebody let an app see, as people do in bunq's app.
 

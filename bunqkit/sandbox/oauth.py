@@ -230,7 +230,7 @@ say it by your API key{f", or go on as the demo person, {name}" if demo else ""}
         )
         scopes = "".join(f"<li>{escape(each)}</li>" for each in wish.scopes)
         name = escape(wish.name)
-        heading = "<tr><th>Account</th><th>IBAN</th><th>Balance</th></tr>"
+        heading = "<tr><th>Account</th><th>IBAN</th><th class='number'>Balance</th></tr>"
         return _form(
             f"{name} asks to be let in",
             f"""<p>You are {escape(person["label"])}. {name} will then be able to</p>

@@ -1,7 +1,8 @@
 """What a served bank shows beside its API: a start page, its health, and a control desk.
 
 All of it lies outside ``/v1``, where bunq has nothing. The desk does to play money what no client
-may: it forgets everybody, moves the clock, has things go wrong, uses cards, opens the books.
+may: it forgets everybody, moves the clock, has things go wrong, uses cards, bills, lets apps in,
+sends callbacks by hand and shows what was sent, opens the books.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Office:
         self._lock = threading.Lock()
         self._shown: dict[str, Callable[[], object]] = {
             "books": self._open_books,
+            "oauth": lambda: [asdict(each) for each in self.bank.granted()],
             "callbacks": lambda: [_told(each) for each in self.bank.callbacks.sent()],
         }
         self._orders: dict[str, Callable[[dict[str, Any]], object]] = {

@@ -19,13 +19,14 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:80ch;margin:16px auto;padding:
 .badge{background:#0f766e;color:#fff;border-radius:4px;padding:4px 8px}
 pre{border:1px solid #9994;border-radius:4px;padding:8px;overflow-x:auto}
 table{border-collapse:collapse}td,th{text-align:left;padding:4px 16px 4px 0}
-td.number{text-align:right;font-variant-numeric:tabular-nums}code{font-family:monospace}
+td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}code{font-family:monospace}
 button,input{font:inherit;padding:4px 8px;border-radius:4px;border:1px solid #9999}
 .problem{border-left:4px solid #b91c1c;padding-left:8px}
 """
 _CURL = """curl -X POST {url}/sandbox-user-person
 curl {origin}/health
 curl {origin}/control/books
+curl {origin}/control/callbacks
 curl -H 'Content-Type: application/json' -d '{{"days": 30}}' {origin}/control/clock"""
 _KIT = """BUNQ_ENVIRONMENT=OFFLINE BUNQ_BASE_URL={url} BUNQ_API_KEY={key} python
 >>> import bunqkit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -92,11 +93,14 @@ def main() -> None:
     friend, theirs = walk_requests(restored, account)
     walk_files(account, number)
     walk_cards(account)
+    walk_papers()
     callback(BRAVO)
     done("callback")
     walk_joint(friend)
     walk_refusals(theirs)
     walk_psd2()
+    use(restored)
+    walk_oauth(account)
     use(restored)
     endpoint.SessionApiObject.delete(0)
     error = refused(ForbiddenException, endpoint.UserApiObject.list)
@@ -207,6 +211,72 @@ def walk_cards(account: int) -> None:
     assert card.name_on_card == names[0]
     assert endpoint.CardApiObject.get(card.id_).value.second_line == "second line"
     done("card")
+
+
+def walk_papers() -> None:
+    """Ask for statements and an overview, read their files, throw one away; read the plan."""
+    period = ("2026-04-01", "2026-04-30")
+    csv = endpoint.ExportStatementApiObject.create(
+        "CSV", *period, regional_format="UK_US", include_attachment=False
+    ).value
+    content = endpoint.ExportStatementContentApiObject.list(csv).value
+    assert b'"-12.50"' in content
+    other = endpoint.ExportStatementApiObject.create("MT940", *period).value
+    assert b":60F:C260401EUR0,00" in endpoint.ExportStatementContentApiObject.list(other).value
+    told = endpoint.ExportStatementApiObject.get(other).value
+    assert (told.status, told.statement_number) == ("COMPLETED", 2)
+    endpoint.ExportStatementApiObject.delete(csv)
+    assert [each.id_ for each in endpoint.ExportStatementApiObject.list().value] == [other]
+    year = endpoint.ExportAnnualOverviewApiObject.create(2025).value
+    assert endpoint.ExportAnnualOverviewApiObject.get(year).value.year == 2025
+    file = endpoint.ExportAnnualOverviewContentApiObject.list(year).value
+    assert file.startswith(b"%PDF-")
+    (plan,) = endpoint.BillingContractSubscriptionApiObject.list().value
+    assert plan.status == "ACTIVE"
+    assert endpoint.InvoiceApiObject.list().value == []
+    done("papers")
+
+
+def walk_oauth(account: int) -> None:
+    """Let the app of somebody else in by the page, and see as it what was chosen, and no more.
+
+    The SDK's own helpers for the addresses can't be imported in this release.
+    """
+    customer = BunqContext.api_context().api_key
+    owner = new_user()
+    BunqContext.load_api_context(owner)
+    number = endpoint.OauthClientApiObject.create().value
+    back = "https://example.org/back"
+    endpoint.OauthCallbackUrlApiObject.create(number, back)
+    client = endpoint.OauthClientApiObject.get(number).value
+    asked = {"response_type": "code", "client_id": client.client_id, "redirect_uri": back}
+    page_url = URL.removesuffix("/v1") + "/auth"
+    page = requests.get(page_url, params=asked, timeout=10)
+    for form in ({"answer": "key", "api_key": customer}, {"answer": "allow", "account": account}):
+        (ticket,) = re.findall(r'name="ticket" value="(\w+)"', page.text)
+        form["ticket"] = ticket
+        page = requests.post(page_url, data=form, timeout=10, allow_redirects=False)
+    code = page.headers["Location"].partition("code=")[2]
+    bought = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": back,
+        "client_id": client.client_id,
+        "client_secret": client.secret,
+    }
+    token = requests.post(f"{URL}/token", params=bought, timeout=10).json()["access_token"]
+    app = ApiContext.create(ApiEnvironmentType.SANDBOX, token, "interop app")
+    assert app.session_context.user_api_key.granted_by_user.UserPerson
+    BunqContext.load_api_context(app)
+    accounts = endpoint.MonetaryAccountApiObject.list().value
+    assert [each.MonetaryAccountBank.id_ for each in accounts] == [account]
+    assert endpoint.PaymentApiObject.list(account).value
+    error = refused(
+        ForbiddenException,
+        lambda: endpoint.PaymentApiObject.create(eur("1.00"), BRAVO, "mine", account),
+    )
+    assert "own accounts only" in str(error)
+    done("oauth")
 
 
 def walk_joint(friend: str) -> None:

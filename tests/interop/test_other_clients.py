@@ -39,10 +39,12 @@ STEPS = (
     "avatar",
     "attachment",
     "card",
+    "papers",
     "callback",
     "joint account",
     "typed errors",
     "psd2",
+    "oauth",
     "log out",
 )
 

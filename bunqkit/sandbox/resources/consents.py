@@ -14,6 +14,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,48 @@ from bunqkit.sandbox.resources.users import PROVIDER, tell_consent
 
 _CODE_LIFETIME = timedelta(minutes=10)
 _PROVIDER_LIFETIME = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What somebody let an app see.
+
+    Attributes
+    ----------
+    id
+        Of its ``UserApiKey``, by which it is revoked.
+    app, granter_id
+        Whose app it is by name, and who let it in.
+    accounts
+        Ids of the accounts that it may see.
+    is_used
+        Whether the code has bought its token.
+    revoked
+        When it was taken back, as it is written; ``None`` for not yet.
+    """
+
+    id: int
+    app: str
+    granter_id: int
+    accounts: tuple[int, ...]
+    is_used: bool
+    revoked: str | None
+
+
+def list_consents(ledger: Ledger) -> list[Consent]:
+    """Give all that was ever granted at the bank, newest first."""
+    accounts = "SELECT account_id FROM consent_account WHERE consent_id = ? ORDER BY account_id"
+    return [
+        Consent(
+            id=row["id"],
+            app=ledger.person(row["requester_id"])["label"],
+            granter_id=row["granter_id"],
+            accounts=tuple(each["account_id"] for each in ledger.rows(accounts, row["id"])),
+            is_used=row["api_key"] is not None,
+            revoked=row["revoked"],
+        )
+        for row in ledger.rows("SELECT * FROM consent ORDER BY id DESC")
+    ]
 
 
 def find_client(ledger: Ledger, client_id: str, redirect_uri: str) -> sqlite3.Row:
@@ -85,16 +128,13 @@ def grant(
     chosen = set(accounts)
     if not chosen or not chosen <= {row["id"] for row in accounts_of(ledger, person_id)}:
         raise refuse(400, "Choose at least one account, of your own.")
-    requester = int(client["scope"].split("/")[1])
-    if requester == person_id:
-        raise refuse(400, "An app sees the accounts of its own owner by the owner's API key.")
     code, now = secrets.token_hex(32), ledger.clock.now()
     number = ledger.next_id("person")
     ledger.insert(
         "consent",
         id=number,
         client_id=client["id"],
-        requester_id=requester,
+        requester_id=int(client["scope"].split("/")[1]),
         granter_id=person_id,
         created=wire_time(now),
         code=code,

@@ -92,10 +92,12 @@ def notify(
     """
     for person_id in owners(ledger, account_id):
         apps = ledger.rows(
-            "SELECT id FROM consent JOIN consent_account ON consent_id = id "
-            "WHERE granter_id = ? AND account_id = ? AND revoked IS NULL",
+            "SELECT consent.id FROM consent JOIN consent_account ON consent_id = consent.id "
+            "JOIN api_key ON text = consent.api_key "
+            "WHERE granter_id = ? AND account_id = ? AND (expires IS NULL OR expires > ?)",
             person_id,
             account_id,
+            wire_time(ledger.clock.now()),
         )
         scopes = (f"monetary-account/{account_id}", *(f"user/{app['id']}" for app in apps))
         notify_person(ledger, person_id, object_id, notices, tell, scopes=scopes)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.accounts import own_account
+from bunqkit.sandbox.resources.accounts import MINE, own_account
 from bunqkit.sandbox.resources.call import Call, File, Item, created
 from bunqkit.sandbox.resources.history import tell_object
 from bunqkit.sandbox.resources.labels import label_account, label_user
@@ -156,7 +156,8 @@ def read_overview(call: Call) -> File:
     first, end = date(year, 1, 1), date(year, 12, 31)
     texts = [f"Annual overview of {year}", call.ledger.person(call.person_id)["name"]]
     accounts = call.ledger.rows(
-        "SELECT * FROM account WHERE person_id = ? AND created < ? ORDER BY id",
+        f"SELECT * FROM account WHERE {MINE} AND created < ? ORDER BY id",
+        call.person_id,
         call.person_id,
         _instants(first, end)[1],
     )
