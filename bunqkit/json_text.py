@@ -317,14 +317,15 @@ def _look_into_json(text: str, known: Sequence[str]) -> Iterator[Edit]:
 def _look_into_base64(
     text: str, known: Sequence[str]
 ) -> Iterator[tuple[tuple[int, int], Edit | None]]:
-    """Give where a text holds another as base64, and how that is written without its secrets."""
+    """Give where a text holds secrets as base64, and how that is written without, if it is not."""
     for found in _BASE64.finditer(text):
-        if inner := _plain_text(found[0]):
-            edits = _settle(list(_look(inner, "", known)))
+        inner = _plain_text(found[0])
+        if edits := _settle(list(_look(inner, "", known))):
             new = base64.b64encode(apply(inner, edits).encode()).decode()
-            kind = f"{edits[0].kind} in base64" if edits else ""
-            edit = Edit(*found.span(), new, kind, "", edits[0].shown) if edits else None
-            yield found.span(), edit
+            kind = f"{edits[0].kind} in base64"
+            yield found.span(), Edit(*found.span(), new, kind, "", edits[0].shown)
+        elif REMOVED in inner:
+            yield found.span(), None
 
 
 def _plain_text(coded: str) -> str:

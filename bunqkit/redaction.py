@@ -187,10 +187,13 @@ def is_secret_name(name: str) -> bool:
 
 def is_number_of_card(name: str) -> bool:
     """Whether the name is that of a PIN or of a card's check digits, which may be a number."""
-    return re.search(r"(?i)(?:^|_)(pin(_?code)?|cvc2?|cvv2?|activation_code)$", name) is not None
+    return (
+        re.search(r"(?i)(?:^|_)(pin([ _-]?code)?|cvc2?|cvv2?|activation_code)$", name) is not None
+    )
 
 
 _SECRET_NAME = re.compile(
     r"(?:api_?key|secret|passphrase|password|private_?key|(?:access|refresh|session|auth|"
     r"installation)_token|^token|^pin|pin_code|cvc2?|cvv2?)$"
 )
+_CARD_NAME = re.compile(r"(?i)(?:^|_)(?:pin(?:[ _-]?code)?|cvc2?|cvv2?|activation_code)$")

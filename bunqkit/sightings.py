@@ -140,6 +140,7 @@ _KEY_LINE = re.compile(
     r"|(?P<line>(?:[A-Za-z0-9+/=]|\\/)+)"
 )
 _LEAST_LINE = 16
+_NEARLY_ALL = 0.8
 
 
 def _find_key_lines(text: str, start: int, end: int) -> Iterator[Sighting]:
@@ -152,13 +153,17 @@ def _find_key_lines(text: str, start: int, end: int) -> Iterator[Sighting]:
     longest = max((len(line["line"]) for line in lines), default=0)
     if longest < 2 * _LEAST_LINE:
         return
+    # Between the lines may stand code, but not where nearly all is base64.
+    is_pure = sum(len(line["line"]) for line in lines) > _NEARLY_ALL * (end - start)
+    least = _LEAST_LINE // 4 if is_pure else _LEAST_LINE
     for line in lines:
-        if len(line["line"]) >= _LEAST_LINE or line is lines[-1]:
+        if len(line["line"]) >= least or line is lines[-1]:
             yield Sighting(*line.span(), PRIVATE_KEY_KIND)
 
 
 _IN_ADDRESS = "password in an address"
 _QUOTE = r"""(?:\\*["']|&quot;|&\#39;|&\#x27;)"""
+_BETWEEN = r"(?:<[^<>]*>|&\w+;|[^\w\n<>]){1,8}"  # signs, or the tags of a table
 _NAMED = tuple(
     (words, re.compile(pattern))
     for words, pattern in (
@@ -197,6 +202,10 @@ _NAMED = tuple(
             ),
         ),
         (
+            ("passphrase=", "password="),
+            r"(?P<name>[A-Z][A-Z0-9_]*(?:PASSPHRASE|PASSWORD))=(?P<value>[^\n\"'\\]+)",
+        ),
+        (
             ("%env", "%set_env"),
             (
                 r"%(?:set_)?env (?P<name>[A-Z][A-Z0-9_]*"
@@ -212,11 +221,11 @@ _NAMED = tuple(
         ),
         (
             ("pin",),
-            r"(?i)\b(?P<name>pin(?:[ _-]?code)?)\b[^\w\n]{1,5}(?P<value>[0-9]{4,6})\b",
+            rf"(?i)\b(?P<name>pin(?:[ _-]?code)?)\b{_BETWEEN}(?P<value>[0-9]{{4,6}})\b",
         ),
         (
             ("cvc", "cvv"),
-            r"(?i)(?:\b|_)(?P<name>cvc2?|cvv2?)\b[^\w\n]{1,5}(?P<value>[0-9]{3,4})\b",
+            rf"(?i)(?:\b|_)(?P<name>cvc2?|cvv2?)\b{_BETWEEN}(?P<value>[0-9]{{3,4}})\b",
         ),
     )
 )

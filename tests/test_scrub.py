@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -222,7 +223,7 @@ def scrubbed(tmp_path: Path, held: object, name: str = "recording.json") -> str:
         r"{\"password\": \"correct horse battery\"}",
         "%env BUNQ_STATE_PASSPHRASE=correct",
         "%env BUNQ_STATE_PASSPHRASE correct",
-        "export BUNQ_STATE_PASSPHRASE=correct",
+        "export BUNQ_STATE_PASSPHRASE=correct horse battery",
         "BUNQ_API_KEY=correct123horse45",
         'headers = {"X-Bunq-Client-Authentication": "correct123horse45"}',
         "curl -H 'X-Bunq-Client-Authentication: correct123horse45'",
@@ -240,6 +241,55 @@ def test_what_stands_under_a_secret_name_in_a_text(source: str, tmp_path: Path) 
     secret = r"session=\w+|4711correct|correct horse battery|correct(123horse45)?(\+/==)?"
     kept = re.sub(secret, "REMOVED", source)
     assert json.loads(told) == {"source": kept}
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("PIN code: 4711", "PIN code: 0000"),
+        ("{'pin_code': '4711', 'cvc2': 123}", "{'pin_code': '0000', 'cvc2': 000}"),
+        ("<th>cvc2</th><td>123</td>", "<th>cvc2</th><td>000</td>"),
+        ("generated_cvc2&nbsp;123", "generated_cvc2&nbsp;000"),
+    ],
+)
+def test_numbers_of_a_card_become_zeros(told: str, kept: str, tmp_path: Path) -> None:
+    """What was a number in code stays one."""
+    assert json.loads(scrubbed(tmp_path, [told])) == [kept]
+
+
+@pytest.mark.parametrize("kind", ["PRIVATE KEY", "RSA PRIVATE KEY"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda pem: pem,
+        lambda pem: "\n".join(pem.splitlines()[1:-1]),
+        lambda pem: "".join(pem.splitlines()[1:-1]),
+        lambda pem: "key = (\n" + "\n".join(f"    {line!r}" for line in pem.splitlines()) + "\n)",
+        lambda pem: "key = (\n" + "\n".join(f"  '{x}'" for x in pem.splitlines()[1:-1]) + "\n)",
+        lambda pem: "".join(f"'{line}\\n' +\n" for line in pem.splitlines()),
+        lambda pem: pem[:900],
+        lambda pem: "<pre>" + pem.replace("\n", "<br>") + "</pre>",
+        quote,
+        lambda pem: repr({"key": pem.encode()}),
+        lambda pem: "\n".join(
+            base64.b64encode(pem.encode()).decode()[a : a + 76] for a in range(0, 2400, 76)
+        ),
+    ],
+)
+def test_a_private_key_goes_however_it_is_written(
+    kind: str, write: Callable[[str], str], tmp_path: Path
+) -> None:
+    """With and without its first and last line, in quotes, in HTML, in a URL, cut, in base64."""
+    loaded = serialization.load_pem_private_key(PEM.encode(), None)
+    forms = {
+        "PRIVATE KEY": serialization.PrivateFormat.PKCS8,
+        "RSA PRIVATE KEY": serialization.PrivateFormat.TraditionalOpenSSL,
+    }
+    how = (serialization.Encoding.PEM, forms[kind], serialization.NoEncryption())
+    text = write(loaded.private_bytes(*how).decode())
+    left = json.loads(scrubbed(tmp_path, {"source": text.splitlines(keepends=True)}))
+    runs = re.findall(r"[A-Za-z0-9+/]{16,}", re.sub(r"%0A|\\n", " ", "".join(left["source"])))
+    assert runs == []
 
 
 @pytest.mark.parametrize(
