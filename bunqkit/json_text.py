@@ -13,6 +13,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import accumulate
 
 from bunqkit.redaction import MASK, is_number_of_card, is_secret_name, shorten
@@ -205,10 +206,11 @@ class _Search:
         if not edits:
             return
         begins = [0, *accumulate(len(part) + (0 if is_split else 1) for part in parts)]
+        offsets_of = cache(lambda at: _offsets(self._token(strings[at])))
         for edit in edits:
             for start, end in _pieces(whole, edit, begins):
                 at = bisect_right(begins, start) - 1
-                base, offsets = strings[at].start, _offsets(self._token(strings[at]))
+                base, offsets = strings[at].start, offsets_of(at)
                 yield replace(
                     edit,
                     start=base + offsets[start - begins[at]],

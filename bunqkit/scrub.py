@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import tempfile
+from bisect import bisect_left
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
@@ -69,7 +71,8 @@ class Scrubbing:
         self._before = before
         self._edits = edits
         self.text = apply(before, edits)
-        self._lines = [before.count("\n", 0, edit.start) + 1 for edit in edits]
+        ends = [found.start() for found in re.finditer("\n", before)]
+        self._lines = [bisect_left(ends, edit.start) + 1 for edit in edits]
         self.findings = tuple(
             Finding(self._lines[at], edit.place, edit.kind, edit.shown)
             for at, edit in enumerate(edits)
