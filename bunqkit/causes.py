@@ -211,6 +211,10 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
         "The kept state was written for another key or bank, or by another bunqkit.",
         ("connect() puts {state} aside and makes the three steps anew.",),
     ),
+    "state locked": (
+        "What is kept is encrypted, and BUNQ_STATE_PASSPHRASE does not open it.",
+        ("Correct BUNQ_STATE_PASSPHRASE.", "Or start anew with a new device: move {state} away."),
+    ),
     "state unreadable": ("The state folder can't be used.", ("{message}",)),
     "state's key": (
         "The kept private key is not the one that the bank knows this installation by.",

@@ -13,6 +13,7 @@ import platform
 import re
 import stat
 import textwrap
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from pathlib import Path
 from bunqkit.causes import Cause, cause
 from bunqkit.errors import SettingsError
 from bunqkit.look import badge, card, key_values, table
+from bunqkit.private_files import PrivacyWarning
 from bunqkit.redaction import Secret
 from bunqkit.settings import NAMES, Settings, load_settings, read_written
 from bunqkit.sightings import mask_secrets
@@ -121,29 +123,32 @@ def doctor(
         Show it; its first line is the most likely cause. It holds no secret and is fit for a bug
         report.
     """
-    examination = _Examination(env_file)
-    settings: Settings | None = None
-    found: Cause | None = None
-    try:
-        settings = examination.settings(environment, api_key, env_file)
-        if settings.base_url is None:
-            examination.note(
-                "bank", "well", "connect() opens a bank in this process, and needs no key"
-            )
-        else:
-            place = examination.place_of("BUNQ_API_KEY", api_key)
-            visit = Visit(settings, examination.checks, place, examination.age_of_key(place))
-            found = visit.go()
-    except Found as stop:
-        found = stop.cause
-    blemish = [*examination.files(settings), *examination.libraries()]
-    if found is None:
-        found = next(iter(blemish), None)
-    return Checkup(
-        found and Cause(found.name, _tidy(found.said), tuple(map(_tidy, found.steps))),
-        tuple(replace(check, told=_tidy(check.told)) for check in examination.checks),
-        settings.environment if settings else "",
-    )
+    with warnings.catch_warnings():
+        # What others can read is told as a check.
+        warnings.simplefilter("ignore", PrivacyWarning)
+        examination = _Examination(env_file)
+        settings: Settings | None = None
+        found: Cause | None = None
+        try:
+            settings = examination.settings(environment, api_key, env_file)
+            if settings.base_url is None:
+                examination.note(
+                    "bank", "well", "connect() opens a bank in this process, and needs no key"
+                )
+            else:
+                place = examination.place_of("BUNQ_API_KEY", api_key)
+                visit = Visit(settings, examination.checks, place, examination.age_of_key(place))
+                found = visit.go()
+        except Found as stop:
+            found = stop.cause
+        blemish = [*examination.files(settings), *examination.libraries()]
+        if found is None:
+            found = next(iter(blemish), None)
+        return Checkup(
+            found and Cause(found.name, _tidy(found.said), tuple(map(_tidy, found.steps))),
+            tuple(replace(check, told=_tidy(check.told)) for check in examination.checks),
+            settings.environment if settings else "",
+        )
 
 
 class _Examination:

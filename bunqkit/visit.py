@@ -246,6 +246,7 @@ class Visit:
             environment=settings.environment,
             base_url=self._client.base_url,
             api_key=settings.api_key,
+            passphrase=settings.state_passphrase,
         )
         try:
             kept = self._look_at_state()
@@ -258,7 +259,8 @@ class Visit:
                     return None
                 return self._go_through_steps(kept)
         except StateError as error:
-            self._stop("state", "the folder can't be used", "state unreadable", message=str(error))
+            name = "state locked" if "BUNQ_STATE_PASSPHRASE" in str(error) else "state unreadable"
+            self._stop("state", str(error), name, message=str(error), state=self._state())
         except NoAnswerError as error:
             self._stop_without_answer(error)
         except ApiError as error:

@@ -82,7 +82,7 @@ class Town:
     def connect(self) -> None:
         """Go through the three steps, and keep what they reach."""
         self.write()
-        bunqkit.connect().close()
+        bunqkit.connect()
 
     def kept(self) -> Path:
         """Give the one state file."""
@@ -424,6 +424,13 @@ def _damaged_state(town: Town) -> None:
 def _state_of_another_format(town: Town) -> None:
     town.connect()
     town.change_kept(lambda kept: kept.update(format=99))
+
+
+@fault("state locked", "What is kept is encrypted, and BUNQ_STATE_PASSPHRASE does not open it.")
+def _state_with_another_passphrase(town: Town) -> None:
+    town.settings["BUNQ_STATE_PASSPHRASE"] = "correct horse"
+    town.connect()
+    town.write(STATE_PASSPHRASE="battery staple")
 
 
 @fault("state unreadable", "The state folder can't be used.")

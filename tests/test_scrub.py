@@ -327,7 +327,7 @@ def test_what_stands_under_a_secret_name_in_json(held: Any, kept: Any, tmp_path:
     assert json.loads(scrubbed(tmp_path, held)) == kept
 
 
-@pytest.mark.parametrize("text", ORDINARY)
+@pytest.mark.parametrize("text", ORDINARY, ids=lambda text: text[:20])
 def test_what_is_no_secret_stays(text: str, tmp_path: Path) -> None:
     """Ids, hashes, IBANs, labelled digests, public keys, masked secrets."""
     path = tmp_path / "n.json"
