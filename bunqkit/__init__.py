@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from bunqkit.answer import Answer as Answer
+    from bunqkit.checkup import doctor as doctor
     from bunqkit.client import Client as Client
     from bunqkit.context import Context as Context
     from bunqkit.context import connect as connect
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import LockedError as LockedError
     from bunqkit.errors import NoAnswerError as NoAnswerError
     from bunqkit.errors import OutcomeUnknownError as OutcomeUnknownError
+    from bunqkit.errors import ScrubError as ScrubError
     from bunqkit.errors import SettingsError as SettingsError
     from bunqkit.errors import SignatureError as SignatureError
     from bunqkit.errors import StateError as StateError
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from bunqkit.receiver import Receiver as Receiver
     from bunqkit.reconciliation import reconcile as reconcile
     from bunqkit.related import to_frames as to_frames
+    from bunqkit.scrub import scrub_file as scrub_file
     from bunqkit.settings import Settings as Settings
     from bunqkit.settings import load_settings as load_settings
     from bunqkit.signing import KeyPair as KeyPair
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "answer": ("Answer",),
+    "checkup": ("doctor",),
     "client": ("Client",),
     "context": ("Context", "connect"),
     "differences": ("drift",),
@@ -74,6 +78,7 @@ _HOMES = {
         "LockedError",
         "NoAnswerError",
         "OutcomeUnknownError",
+        "ScrubError",
         "SettingsError",
         "SignatureError",
         "StateError",
@@ -93,6 +98,7 @@ _HOMES = {
     "oauth": ("OAuthApp",),
     "receiver": ("Receiver",),
     "related": ("to_frames",),
+    "scrub": ("scrub_file",),
     "settings": ("Settings", "load_settings"),
     "signing": ("KeyPair", "PublicKey"),
     "view": ("show",),

@@ -57,7 +57,8 @@ def _sync(chosen: argparse.Namespace) -> tuple[str, bool]:
     bunq = connect()
     # What waits for the bank's limits says so on the error stream, which cron would mail.
     aside = contextlib.redirect_stderr(io.StringIO()) if chosen.quiet else contextlib.nullcontext()
-    with Ledger(chosen.ledger) as ledger, contextlib.closing(bunq), aside:
+    # The session stays: the next sync takes it up without a call.
+    with Ledger(chosen.ledger) as ledger, aside:
         for operation in chosen.follow:
             ledger.follow(operation)
         is_watched = not chosen.quiet and sys.stderr.isatty()

@@ -1,37 +1,26 @@
-"""``bunqkit tour``, ``sandbox``, the course, and the ledger's chores."""
+"""The commands: ``tour``, ``doctor``, ``scrub``, ``notebooks``, ``lab``, ``sandbox``, a ledger's.
+
+Each loads what it needs, and no other's.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bunqkit import __version__
 from bunqkit.errors import BunqkitError
 
+_ENVIRONMENTS = ("OFFLINE", "SANDBOX", "PRODUCTION")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give its exit status: 0, 1 if it failed, 130 if it was interrupted."""
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
+    chosen = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = chosen.run
     try:
-        if chosen.command == "tour":
-            from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
-
-            show_tour(chosen.environment)
-        elif chosen.command in ("notebooks", "lab"):
-            from bunqkit.course import copy_notebooks, open_lab  # noqa: PLC0415 (as above)
-
-            copied = copy_notebooks(chosen.folder)
-            sys.stdout.write(f"{copied}\n")
-            if chosen.command == "lab":
-                return open_lab(chosen.folder)
-        elif chosen.command == "sandbox":
-            _serve(chosen)
-        else:
-            from bunqkit.chores import run_chore  # noqa: PLC0415 (each command loads its own)
-
-            return run_chore(chosen)
+        return run(chosen)
     except BunqkitError as error:
         sys.stderr.write(f"bunqkit: {error}\n")
         return 1
@@ -41,7 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Somebody has read enough, as in "bunqkit tour | head".
         sys.stderr.close()
         return 0
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,12 +42,32 @@ def _parser() -> argparse.ArgumentParser:
     tour.add_argument(
         "--environment", default="OFFLINE", type=str.upper, choices=("OFFLINE", "SANDBOX")
     )
+    tour.set_defaults(run=_tour)
+    doctor = commands.add_parser(
+        "doctor",
+        help="say why a connection fails, and what to do",
+        description="The first line is the most likely cause. Nothing of it is secret. Exit "
+        "status: 0 if all is well, 1 if something is to be done.",
+    )
+    doctor.add_argument("--environment", type=str.upper, choices=_ENVIRONMENTS)
+    doctor.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
+    doctor.set_defaults(run=_examine)
+    scrub = commands.add_parser(
+        "scrub",
+        help="show the secrets in notebooks and recorded answers, or take them out",
+        description="Shows what would change. Exit status: 0 if no file holds a secret any more, "
+        "1 if one does, or can't be read.",
+    )
+    scrub.add_argument("files", nargs="+", metavar="FILE", help="a notebook, JSON or JSON lines")
+    scrub.add_argument("--write", action="store_true", help="change the files")
+    scrub.set_defaults(run=_scrub)
     for name, told in (
         ("notebooks", "copy the course into a folder; what you have changed there stays"),
         ("lab", "copy the course, and open it in JupyterLab"),
     ):
         course = commands.add_parser(name, help=told)
         course.add_argument("folder", nargs="?", default="bunqkit-course", help="(%(default)s)")
+        course.set_defaults(run=_copy_course)
     sandbox = commands.add_parser("sandbox", help="serve the offline bank until interrupted")
     sandbox.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     sandbox.add_argument("--port", default=8080, type=int, help="0 takes a free one (%(default)s)")
@@ -69,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument(
         "--people", default=0, type=int, metavar="N", help="add people with a year behind them"
     )
+    sandbox.set_defaults(run=_serve)
     _add_chores(commands)
     return parser
 
@@ -81,6 +90,7 @@ def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         parser.add_argument("ledger", help="the ledger's file")
         parser.add_argument("--quiet", action="store_true", help="say nothing if all is well")
         parser.add_argument("--log", metavar="FILE", help="add a line to this file")
+        parser.set_defaults(run=_do_chore)
     sync.add_argument(
         "--follow", action="append", default=[], metavar="OPERATION", help="read this list, too"
     )
@@ -92,7 +102,59 @@ def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     export.add_argument("--as", dest="kind", default="parquet", help="or csv, or beancount")
 
 
-def _serve(chosen: argparse.Namespace) -> None:
+def _tour(chosen: argparse.Namespace) -> int:
+    from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
+
+    show_tour(chosen.environment)
+    return 0
+
+
+def _examine(chosen: argparse.Namespace) -> int:
+    from bunqkit.checkup import doctor  # noqa: PLC0415 (each command loads its own)
+
+    checkup = doctor(environment=chosen.environment, env_file=chosen.env_file)
+    sys.stdout.write(f"{checkup!r}\n")
+    return 0 if checkup.is_well else 1
+
+
+def _scrub(chosen: argparse.Namespace) -> int:
+    """Look through each file, whatever became of those before."""
+    from bunqkit.scrub import scrub_file  # noqa: PLC0415 (each command loads its own)
+
+    status = 0
+    for path in chosen.files:
+        try:
+            scrubbing = scrub_file(path)
+            if chosen.write:
+                scrubbing.write()
+        except BunqkitError as error:
+            sys.stderr.write(f"bunqkit: {error}\n")
+            status = 1
+            continue
+        sys.stdout.write(f"{scrubbing!r}\n")
+        if scrubbing.findings and chosen.write:
+            sys.stdout.write("They were taken out.\n")
+        elif scrubbing.findings:
+            sys.stdout.write("Nothing is written: --write takes them out.\n")
+            status = 1
+    return status
+
+
+def _copy_course(chosen: argparse.Namespace) -> int:
+    from bunqkit.course import copy_notebooks, open_lab  # noqa: PLC0415 (each loads its own)
+
+    sys.stdout.write(f"{copy_notebooks(chosen.folder)}\n")
+    sys.stdout.flush()
+    return open_lab(chosen.folder) if chosen.command == "lab" else 0
+
+
+def _do_chore(chosen: argparse.Namespace) -> int:
+    from bunqkit.chores import run_chore  # noqa: PLC0415 (each command loads its own)
+
+    return run_chore(chosen)
+
+
+def _serve(chosen: argparse.Namespace) -> int:
     """Serve the bank: the address on the first line, a ready API key on the second."""
     from bunqkit.sandbox import Bank, Office, doors  # noqa: PLC0415 (each command loads its own)
 
@@ -106,3 +168,4 @@ def _serve(chosen: argparse.Namespace) -> None:
         server.run()
     finally:
         bank.close()
+    return 0

@@ -294,6 +294,11 @@ class Client:
         )
         return self._exchange(prepared, asked, [])
 
+    @property
+    def uses_proxies(self) -> bool:
+        """Whether calls go through the proxies that the environment names."""
+        return self._http.trust_env
+
     def fresh(self) -> Client:
         """Give a client of the same bank, over the same connections, that has no keys yet."""
         other = copy.copy(self)

@@ -94,7 +94,7 @@ def make_client(settings: Settings, bank: Bank | None = None) -> Client:
         return Client(
             str(settings.base_url),
             language=settings.language,
-            limiter=_limiter(settings),
+            limiter=make_limiter(settings),
             retries=Retries(),
             may_reveal=settings.environment == "OFFLINE",
         )
@@ -143,7 +143,7 @@ def make_context(
     return Context(settings, client, sessions, bank=bank)
 
 
-def _limiter(settings: Settings) -> Limiter:
+def make_limiter(settings: Settings) -> Limiter:
     """Give bunq's limits for bunq; an offline bank that somebody serves says its own."""
     if settings.environment == "OFFLINE":
         return Limiter()

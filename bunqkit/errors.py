@@ -11,6 +11,7 @@ BunqkitError
  +-- FieldError             a path or a body lacks a field, or has one too many
  +-- LockedError            production is read-only, and no unlock covers the call
  +-- FrameError             items can't become a table, or a table items
+ +-- ScrubError             a file can't be looked through for secrets, and was left alone
  +-- Interrupted            somebody stopped a fetch; what has come is in it
  +-- CallError              a call did not bring what it asked for
       +-- OutcomeUnknownError  a write's answer was lost, and nobody can say if it was done
@@ -108,6 +109,10 @@ class LockedError(BunqkitError):
 
 class FrameError(BunqkitError):
     """Items can't become a table, or a table can't become items again."""
+
+
+class ScrubError(BunqkitError):
+    """A file can't be read, parsed or written, and is as it was."""
 
 
 class Interrupted(BunqkitError):  # noqa: N818 (it is no error of anybody's)

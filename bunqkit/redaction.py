@@ -2,7 +2,7 @@
 
 A secret text travels as a ``Secret``, which prints masked wherever it ends up: a repr, a log, a
 traceback with locals. JSON and headers that hold one are shown through ``redact`` and
-``redact_headers``.
+``redact_headers``. ``sightings`` finds secrets in texts of any kind.
 """
 
 from __future__ import annotations
@@ -201,3 +201,29 @@ def _masked(json_value: Any) -> Any:
     if json_value is None or json_value == "":
         return json_value
     return shorten(json_value) if isinstance(json_value, str) else MASK
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value under this name opens something: a field, a header, a variable, a column.
+
+    ``apiKey``, ``BUNQ_API_KEY`` and ``x-bunq-client-authentication`` are such names. ``code`` is
+    none here, though ``redact`` masks it: most codes of a bank are no secrets.
+    """
+    if name.lower() in _SECRET_HEADERS | _SIGNATURE_HEADERS:
+        return True
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_")
+    return words in _SECRET_FIELDS - {"code"} or _SECRET_NAME.search(words) is not None
+
+
+def is_number_of_card(name: str) -> bool:
+    """Whether the name is that of a PIN or of a card's check digits, which may be a number."""
+    return (
+        re.search(r"(?i)(?:^|_)(pin([ _-]?code)?|cvc2?|cvv2?|activation_code)$", name) is not None
+    )
+
+
+_SECRET_NAME = re.compile(
+    r"(?:api_?key|secret|passphrase|password|private_?key|(?:access|refresh|session|auth|"
+    r"installation)_token|^token|^pin|pin_code|cvc2?|cvv2?)$"
+)
+_CARD_NAME = re.compile(r"(?i)(?:^|_)(?:pin(?:[ _-]?code)?|cvc2?|cvv2?|activation_code)$")

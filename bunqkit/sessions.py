@@ -220,6 +220,11 @@ class Sessions:
         return self._file.lock() if self._file else contextlib.nullcontext()
 
 
+def is_wrong_credentials(error: ApiError) -> bool:
+    """Whether the bank refused key, address or both: it has one text for all."""
+    return _WRONG_CREDENTIALS in error.messages
+
+
 def session_ended(error: ApiError) -> bool:
     """Whether the bank refused the token: the call was not carried out."""
     return error.status == _UNAUTHORISED or any(text in _INSUFFICIENT for text in error.messages)

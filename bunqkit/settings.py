@@ -30,6 +30,17 @@ BASE_URLS = {
     "PRODUCTION": "https://api.bunq.com/v1",
 }
 ENVIRONMENTS = ("OFFLINE", *BASE_URLS)
+NAMES = (
+    "BUNQ_ENVIRONMENT",
+    "BUNQ_API_KEY",
+    "BUNQ_DEVICE_DESCRIPTION",
+    "BUNQ_PERMITTED_IPS",
+    "BUNQ_LANGUAGE",
+    "BUNQ_STATE_DIR",
+    "BUNQ_STATE_PASSPHRASE",
+    "BUNQ_BASE_URL",
+    "BUNQ_TOTAL_CAP",
+)
 _SANDBOX_PREFIX = "sandbox_"
 # In production, in the account's currency: enough to try things, too little to lose a house.
 DEFAULT_CAP = Decimal("1000.00")
@@ -175,6 +186,30 @@ def write_api_key(
             "writable, or put a key there yourself."
         ) from error
     return path
+
+
+def read_written(
+    env_file: str | os.PathLike[str] | None = None,
+) -> tuple[Path | None, dict[str, Secret]]:
+    """Give the ``.env`` that counts, and what it and the environment say, usable or not.
+
+    The names are those of the file, known or not, and of the environment those with ``BUNQ_``.
+    """
+    try:
+        path, values = _read_env_file(env_file)
+    except SettingsError:
+        path, values = None, {}
+    told = {name: Secret(text) for name, text in os.environ.items() if name[:5] == "BUNQ_"}
+    return path, values | told
+
+
+def find_state_folder() -> Path:
+    """Give the folder where state is kept, even if other settings can't be used."""
+    path, written = read_written()
+    told = written.get("BUNQ_STATE_DIR")
+    place = "the environment" if "BUNQ_STATE_DIR" in os.environ else str(path)
+    usable = told is not None and told.reveal().strip()
+    return _state_folder(_Found("BUNQ_STATE_DIR", told, place) if told and usable else None, path)
 
 
 def _with_key(path: Path, api_key: Secret, environment: str | None) -> str:

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from bunqkit.errors import BunqkitError, StateError
 from bunqkit.private_files import make_private_folder, remove_halves, warn_if_open, write_private
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, is_secret_name
 from bunqkit.sealing import Seal
 from bunqkit.signing import KeyPair, PublicKey
 
@@ -185,6 +185,25 @@ class StateFile:
         StateError
             If it is there and can't be read, or the passphrase does not open it.
         """
+        found = self.look()
+        if found is None:
+            return None
+        warn_if_open(self.path)
+        if isinstance(found, str):
+            self._set_aside(found)
+            return None
+        if self._passphrase is not None and self._seal is None:
+            self.save(found)
+        return found
+
+    def look(self) -> State | str | None:
+        """Read what was kept, and change nothing: give it, or why it can't be used, or ``None``.
+
+        Raises
+        ------
+        StateError
+            If it is there and can't be read, or the passphrase does not open it.
+        """
         try:
             found = self._read(self.path.read_bytes())
         except FileNotFoundError:
@@ -194,17 +213,11 @@ class StateFile:
                 f"{self.path} can't be read ({error.strerror}). Check its permissions, or name "
                 "another folder in BUNQ_STATE_DIR."
             ) from error
-        warn_if_open(self.path)
         if isinstance(found, _Closed):
             raise StateError(
                 f"{self.path} is encrypted, and {found.why}. Correct BUNQ_STATE_PASSPHRASE; or, to "
                 "start anew with a new device, move the file away."
             )
-        if isinstance(found, str):
-            self._set_aside(found)
-            return None
-        if self._passphrase is not None and self._seal is None:
-            self.save(found)
         return found
 
     def save(self, state: State) -> None:
@@ -287,6 +300,24 @@ class _Closed:
     """Why a state stays closed: it is neither used nor set aside."""
 
     why: str
+
+
+def read_kept_secrets(folder: Path) -> list[Secret]:
+    """Give the tokens and private keys in a folder of states, those set aside included."""
+    found = []
+    for path in (*folder.glob("*.json"), *folder.glob("*.aside-*")):
+        try:
+            kept = json.loads(path.read_bytes())
+            found += [
+                Secret(text)
+                for step in kept.values()
+                if isinstance(step, dict)
+                for name, text in step.items()
+                if is_secret_name(name) and isinstance(text, str)
+            ]
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue
+    return found
 
 
 def _state_to_json(state: State, password: Secret | None = None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_the_three_commands(served: Bank, capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr()
     lines = said.out.splitlines()
     assert re.match(r"Complete up to 20.* new, 0 corrected, 0 gone, \d+ pages", lines[0])
-    assert lines[1].startswith("Holds: 711 payments")
+    assert re.match(r"Holds: \d+ payments", lines[1])
     assert lines[2].startswith("711 payments in ")
     assert len(lines) == 4
     with Ledger("ledger.sqlite") as ledger:

@@ -157,3 +157,31 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "--port 0" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:
+    """Status 0 if all is well, 1 with the cause in the first line, and what to do below."""
+    well = run("doctor")
+    assert (well.returncode, well.stdout.splitlines()[0][:11]) == (0, "All is well")
+    (tmp_path / "my.env").write_text("BUNQ_APIKEY=x\n")
+    ill = run("doctor", "--env-file", str(tmp_path / "my.env"))
+    assert ill.returncode == 1
+    assert ill.stdout.startswith("BUNQ_APIKEY is no setting: BUNQ_API_KEY is")
+    assert "  1. Write BUNQ_API_KEY in place of BUNQ_APIKEY" in ill.stdout
+
+
+def test_scrub_shows_first_and_writes_when_told(tmp_path: Path) -> None:
+    """Status 1 and a diff without the secret; with ``--write`` the file changes, and is well."""
+    key = "ab12" * 16
+    path, broken = tmp_path / "n.json", tmp_path / "broken.ipynb"
+    path.write_text(f'{{"api_key": "{key}"}}')
+    broken.write_text("{")
+    shown = run("scrub", str(broken), str(path))
+    assert (shown.returncode, path.read_text()) == (1, f'{{"api_key": "{key}"}}')
+    assert '+{"api_key": "REMOVED"}' in shown.stdout
+    assert "--write" in shown.stdout
+    assert key not in shown.stdout + shown.stderr
+    assert "broken.ipynb is no notebook" in shown.stderr
+    assert run("scrub", "--write", str(path)).returncode == 0
+    assert path.read_text() == '{"api_key": "REMOVED"}'
+    assert run("scrub", str(path)).stdout == f"{path}: no secret found.\n"
