@@ -1,12 +1,10 @@
 """Serialises once, signs, sends, verifies, judges.
 
-The only importer of ``requests`` outside the sandbox's door. Knows nothing of sessions: tokens are
-given call by call.
+Knows nothing of sessions: tokens are given call by call.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import re
@@ -20,7 +18,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-import urllib3
 
 from bunqkit import __version__
 from bunqkit.answer import Answer
@@ -37,11 +34,9 @@ from bunqkit.limits import Limiter
 from bunqkit.redaction import Body, Headers, Secret, redact_query
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
+from bunqkit.transport import Authentication, bytes_of, carry
 
-# Source: bunq asks for time-outs of one's own; the official SDK has none and hangs for ever.
-_CONNECT_TIMEOUT_S = 10.0
 _TIMEOUT_S = 30.0
-_CHUNK = 1 << 16
 _OK = 200
 # What no guard keeps from production: the three steps and the log-out. Source: bunq docs,
 # "Environments", for the host.
@@ -395,7 +390,7 @@ class Client:
                 params=params,
                 headers=told,
                 data=content,
-                auth=_Authentication(token),
+                auth=Authentication(token),
             )
             # OAuth has secrets in its query, and a URL is shown wherever a call is.
             url = redact_query(str(prepared.url))
@@ -404,7 +399,7 @@ class Client:
                 url=url,
                 path=url[len(self._origin) :],
                 request_headers=Headers(prepared.headers),
-                request_body=Body(_bytes_of(prepared)),
+                request_body=Body(bytes_of(prepared)),
                 status=0,
                 answer_headers={},
                 answer_body=b"",
@@ -428,7 +423,7 @@ class Client:
         seen = replace(asked, sent_at=datetime.now(UTC))
         started = time.monotonic()
         try:
-            seen = self._send(prepared, seen)
+            seen = carry(self._http, prepared, seen, origin=self._origin, timeout_s=self.timeout_s)
             seen = self._verify(seen)
         except (NoAnswerError, SignatureError) as error:
             seen = replace(seen, failure=str(error))
@@ -438,39 +433,6 @@ class Client:
             self.exchanges.add(seen)
             earlier.append(seen)
         return seen
-
-    def _send(self, prepared: requests.PreparedRequest, asked: Exchange) -> Exchange:
-        started = time.monotonic()
-        deadline = started + self.timeout_s
-        settings: Any = self._http.merge_environment_settings(asked.url, {}, True, None, None)
-        try:
-            with contextlib.closing(
-                # Straight to the connections: nothing here follows a redirect.
-                self._http.get_adapter(asked.url).send(
-                    prepared,
-                    timeout=(min(_CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s),
-                    **settings,
-                )
-            ) as response:
-                content = _read(response, deadline)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            _let_go_of_frames(error)
-            told = _no_answer(error, asked.method, asked.path, self._origin, self.timeout_s)
-            # The transport's words quote the URL, and so whatever is masked in ours.
-            raise told from (error if asked.url == prepared.url else None)
-        except BaseException as error:
-            _let_go_of_frames(error)
-            raise
-        return replace(
-            asked,
-            # Once more: what stands before the network may have changed them after the signing.
-            request_headers=Headers(prepared.headers),
-            request_body=Body(_bytes_of(prepared)),
-            status=response.status_code,
-            answer_headers=Headers(response.headers),
-            answer_body=Body(content),
-            elapsed_s=time.monotonic() - started,
-        )
 
     def _verify(self, exchange: Exchange) -> Exchange:
         # Before the status: a forged refusal is a forgery too.
@@ -497,35 +459,6 @@ class Client:
         return replace(exchange, is_verified=True)
 
 
-class _Authentication(requests.auth.AuthBase):
-    """Adds the token, and keeps ``requests`` from adding what a ``.netrc`` says."""
-
-    def __init__(self, token: Secret | None) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token is not None:
-            request.headers["X-Bunq-Client-Authentication"] = self._token.reveal()
-        return request
-
-
-def _bytes_of(prepared: requests.PreparedRequest) -> bytes:
-    body = prepared.body or b""
-    assert isinstance(body, bytes)
-    return body
-
-
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """Read the body, and give up when the whole of it takes too long."""
-    parts = []
-    # read1 returns with what has come: an answer that drips can't outlast the deadline.
-    while part := response.raw.read1(_CHUNK, decode_content=True):
-        parts.append(part)
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout("the answer did not end in time")
-    return b"".join(parts)
-
-
 def _judge(exchange: Exchange) -> None:
     if exchange.status == _OK:
         return
@@ -537,48 +470,4 @@ def _judge(exchange: Exchange) -> None:
         response_id=exchange.answer_headers.get("X-Bunq-Client-Response-Id"),
         signed=exchange.is_verified,
         exchange=exchange,
-    )
-
-
-def _let_go_of_frames(error: BaseException) -> None:
-    """Take the frames from an error and its causes: the transport's hold the token as a local."""
-    cause: BaseException | None = error
-    while cause is not None:
-        cause.__traceback__ = None
-        cause = cause.__cause__ or cause.__context__
-
-
-def _no_answer(
-    error: Exception, method: str, path: str, origin: str, timeout_s: float
-) -> NoAnswerError:
-    was_sent = True
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(error, requests.exceptions.SSLError):
-        why, was_sent = "its certificate was not accepted", False
-    elif isinstance(error, requests.exceptions.ProxyError):
-        why, was_sent = "the proxy did not let it through", False
-    elif isinstance(reason, urllib3.exceptions.NameResolutionError):
-        why, was_sent = "its name could not be looked up", False
-    elif isinstance(error, requests.ConnectTimeout):
-        why, was_sent = "the connection was not made in time", False
-    elif isinstance(reason, urllib3.exceptions.NewConnectionError):
-        why, was_sent = "nothing listens there or nothing leads there", False
-    elif isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-        why = f"it took longer than {timeout_s:g} s"
-    elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        why, was_sent = "its address can't be used", False
-    else:
-        why = "the connection was cut"
-    outcome = (
-        "It may have been carried out: look before you send it again."
-        if was_sent and method != "GET"
-        else "Nothing was carried out."
-    )
-    return NoAnswerError(
-        f"No answer to {method} {path} from {origin}: {why}. {outcome} Without a network, "
-        "BUNQ_ENVIRONMENT=OFFLINE opens a bank on this machine.",
-        method=method,
-        path=path,
-        was_sent=was_sent,
     )
