@@ -126,9 +126,19 @@ class Answer:
         """The body's bytes, which show themselves: an image, a PDF, a text."""
         return Content(self.exchange.answer_body, self.media_type)
 
+    @property
+    def older_url(self) -> str | None:
+        """Where the page of older items is; found in the bytes, without reading the items."""
+        told = _find_pagination(self.exchange.answer_body)
+        return told.get("older_url") if told is not None else self._url("older_url")
+
     def _page(self, which: str) -> Answer | None:
-        url = (self.envelope.get("Pagination") or {}).get(which)
+        url = self._url(which)
         return self._follow(url) if url else None
+
+    def _url(self, which: str) -> str | None:
+        url: str | None = (self.envelope.get("Pagination") or {}).get(which)
+        return url
 
 
 class Content(bytes):
@@ -185,7 +195,25 @@ def _read_envelope(exchange: Exchange) -> dict[str, Any]:
     pagination = envelope.get("Pagination")
     if pagination is not None and not isinstance(pagination, dict):
         raise exchange.unusable('its "Pagination" is no object')
+    if any(url is not None and not isinstance(url, str) for url in (pagination or {}).values()):
+        raise exchange.unusable("the address of a page is no text")
     return envelope
+
+
+def _find_pagination(body: bytes) -> dict[str, Any] | None:
+    """Read ``Pagination`` alone, if it is the last member of the envelope; else ``None``.
+
+    What follows its name, closed by the last brace of the body, is JSON only if that brace closes
+    the object that the name is in: the envelope. Inside a text no quote stands by itself.
+    """
+    at = body.rfind(b'"Pagination"')
+    if at < 0:
+        return None
+    try:
+        told = json.loads(b"{" + body[at:])["Pagination"]
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _only(entry: dict[str, Any]) -> object:

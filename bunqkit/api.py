@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bunqkit.catalogue import Field, Operation, operations, type_named
 from bunqkit.errors import UnknownNameError
+from bunqkit.redaction import conceal
 
 if TYPE_CHECKING:
     import inspect
@@ -121,6 +122,7 @@ class Verb(_Documented):
 
     def __call__(self, *own_id: object, **given: Any) -> Answer:
         """Call the operation; the signature tells what it takes."""
+        given = conceal(given)
         return self._call(self.operation, *own_id, **given)
 
     @property

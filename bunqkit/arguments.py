@@ -99,10 +99,20 @@ def arrange(
         return Arranged(path, params, None)
 
     def currency() -> str:
-        return str((account or find_account(None))["currency"])
+        return _currency(account or find_account(None))
 
     fields = _BodyWriter(currency).write(operation, left)
     return Arranged(path, params, fields)
+
+
+def _currency(account: Mapping[str, Any]) -> str:
+    told = account.get("currency")
+    if not told:
+        raise FieldError(
+            "The account says no currency. Write the amount as a dictionary: "
+            "{'value': '10.00', 'currency': 'EUR'}."
+        )
+    return str(told)
 
 
 class _BodyWriter:

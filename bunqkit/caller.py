@@ -22,12 +22,14 @@ from bunqkit.catalogue import Operation, find
 from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
 from bunqkit.differences import DriftLog
-from bunqkit.errors import ApiError, CallError, FieldError, SignatureError, UnknownNameError
-from bunqkit.exchange import Exchanges
+from bunqkit.errors import ApiError, FieldError, SignatureError, UnknownNameError
+from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.guard import Guard, Permit
-from bunqkit.outcome import Books, Write, add_reference, is_lost
+from bunqkit.outcome import Books, Write, add_reference
+from bunqkit.redaction import conceal
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
+from bunqkit.settings import DEFAULT_CAP
 from bunqkit.shorthand import choose_account, read_upload
 from bunqkit.state import Session
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PAGE = 200
+# What a lost write has made is among the newest: little is fetched to find it.
+_LOOK = 50
 
 
 class Caller:
@@ -48,6 +52,8 @@ class Caller:
         Gives the session to call with.
     environment
         Decides what may be written: production is read-only until a call is unlocked.
+    cap
+        The most that all calls together may move in production, in the account's currency.
 
     Attributes
     ----------
@@ -55,8 +61,15 @@ class Caller:
         Counts where answers differ from the catalogue, once it is switched on.
     """
 
-    def __init__(self, client: Client, sessions: Sessions, *, environment: str = "OFFLINE") -> None:
-        self._guard = Guard(environment)
+    def __init__(
+        self,
+        client: Client,
+        sessions: Sessions,
+        *,
+        environment: str = "OFFLINE",
+        cap: Decimal = DEFAULT_CAP,
+    ) -> None:
+        self._guard = Guard(environment, cap=cap)
         self.drift = DriftLog()
         self._client = client
         self._sessions = sessions
@@ -135,6 +148,7 @@ class Caller:
         ApiError, NoAnswerError, SignatureError, BadAnswerError
             As the client says.
         """
+        given, body = conceal(given), conceal(body)
         method, _, path = operation.strip().partition(" ")
         if path:
             path, _, query = path.strip().partition("?")
@@ -162,17 +176,7 @@ class Caller:
         BadAnswerError
             If the bank leads back to a page that came before.
         """
-        known = _find_known(operation)
-        if known is not None and known.is_paged:
-            given.setdefault("count", _PAGE)
-        page: Answer | None = self.call(operation, *own_id, **given)
-        seen = set()
-        while page is not None:
-            if page.exchange.path in seen:
-                raise page.exchange.unusable("its page of older items is one that came before")
-            seen.add(page.exchange.path)
-            yield page
-            page = page.older()
+        return self._pages(operation, *own_id, is_read=True, **given)
 
     def frame(
         self,
@@ -196,7 +200,8 @@ class Caller:
         Returns
         -------
         DataFrame
-            As ``to_frame`` gives it; ``attrs["bunqkit"]`` says whether it is complete.
+            As ``to_frame`` gives it; ``attrs["bunqkit"]`` says whether it is complete, and so does
+            a line, which goes to the screen when all is there.
 
         Raises
         ------
@@ -206,9 +211,17 @@ class Caller:
         from bunqkit.paging import frame_of_pages  # noqa: PLC0415 (pandas when first used)
 
         known = _find_known(operation)
-        pages = self.pages(operation, *own_id, **given)
-        name = None if known is None else known.name
-        return frame_of_pages(pages, operation=name, money=money, max_rows=max_rows)
+        if known is not None and known.is_paged and max_rows is not None:
+            count = -(-max_rows // int(given.get("count", _PAGE)))
+            self._client.limiter.announce("GET", known.path, count, what=f"At most {count} pages")
+        pages = self._pages(operation, *own_id, is_read=False, **given)
+        return frame_of_pages(
+            pages,
+            operation=None if known is None else known.name,
+            money=money,
+            max_rows=max_rows,
+            is_said=True,
+        )
 
     def download(self, operation: str, *own_id: object, **given: Any) -> Content:
         """Get a file's bytes, which show themselves: ``download("attachment.content", 7)``.
@@ -277,11 +290,16 @@ class Caller:
             Its name, such as ``payment.create``.
         up_to
             The most that all its calls together may move, in the account's currency; needed by
-            what moves money.
+            what moves money. ``"any"`` for a call whose body names no amount.
         count
             How many calls may be made.
         to
             The only counterparty that it may be for: e-mail address, phone number or IBAN.
+
+        Returns
+        -------
+        context manager
+            It gives a ``Permit``, which counts down, and keeps in ``sent`` what it let through.
         """
         return self._guard.unlock(operation, up_to=up_to, count=count, to=to)
 
@@ -328,18 +346,12 @@ class Caller:
             path,
             body or {},
             self._books,
-            lambda below: self._request("GET", below, params={"count": _PAGE}),
+            lambda below: self._request("GET", below, params={"count": _LOOK}),
             self._books.newest.get(path),
         )
-        try:
-            answer = self._request(operation.method, path, body, operation, params=query)
-        except (CallError, SignatureError, KeyboardInterrupt) as error:
-            if not is_lost(error, path):
-                raise
-            return write.settle(error)
-        if operation.method == "POST":
-            self._books.claim(path, answer)
-        return answer
+        return write.carry_out(
+            lambda: self._request(operation.method, path, body, operation, params=query)
+        )
 
     def _arrange(
         self,
@@ -392,8 +404,9 @@ class Caller:
         *,
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
+        is_read: bool = True,
     ) -> Answer:
-        def send(session: Session) -> Answer:
+        def send(session: Session, *earlier: Exchange) -> Answer:
             answer = self._client.request(
                 method,
                 path,
@@ -402,6 +415,9 @@ class Caller:
                 params=params,
                 headers=headers,
                 follow=lambda url: self._request("GET", url),
+                is_enveloped=is_read,
+                is_unlocked=True,
+                earlier=earlier,
             )
             if self.drift.is_on and answer.is_json:
                 self.drift.add(answer)
@@ -414,15 +430,39 @@ class Caller:
         except ApiError as error:
             if not session_ended(error):
                 raise
+            refused = error.exchange
+        except SignatureError as error:
+            self._sessions.ask_if_wiped(error, session)
+            raise
         # Refused, so not carried out: with the next session it is sent again, once.
-        return send(self._sessions.current(but_not=session))
+        return send(self._sessions.current(but_not=session), refused)
 
-    def _account_pages(self) -> Iterator[Answer]:
-        return self.pages("monetary-account.list")
+    def _pages(
+        self, operation: str, *own_id: object, is_read: bool, **given: Any
+    ) -> Iterator[Answer]:
+        """Give the pages of a list; whoever takes them unread reads them himself."""
+        known = _find_known(operation)
+        if known is not None and known.is_paged:
+            given.setdefault("count", _PAGE)
+        # The first is read in any case: its ids are noted.
+        page: Answer | None = self.call(operation, *own_id, **given)
+        seen = set()
+        while page is not None:
+            if page.exchange.path in seen:
+                raise page.exchange.unusable("its page of older items is one that came before")
+            seen.add(page.exchange.path)
+            yield page
+            url = page.older_url
+            page = self._request("GET", url, is_read=is_read) if url else None
 
     def _accounts(self) -> list[dict[str, Any]]:
-        self._known_accounts = [account for page in self._account_pages() for account in page.items]
-        return self._known_accounts
+        known: list[dict[str, Any]] = []
+        for page in self.pages("monetary-account.list"):
+            if not all(type(each.get("id")) is int for each in page.items):
+                raise page.exchange.unusable("an account has no id")
+            known += page.items
+        self._known_accounts = known
+        return known
 
     def _account(self, named: object) -> Mapping[str, Any]:
         """Find an account; without a name the oldest open one. Source: as the SDK chooses."""

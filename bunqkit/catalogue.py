@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from bunqkit.errors import CatalogueError, FieldError, UnknownNameError
@@ -233,11 +233,9 @@ class Operation:
 
         return describe_operation(self)
 
-    def _ids(self) -> Iterator[tuple[str, str]]:
+    def _ids(self) -> tuple[tuple[str, str], ...]:
         """Give the path before each id, and the id's name."""
-        for match in _ID.finditer(self.path):
-            prefix = self.path[: match.start()].rstrip("/")
-            yield prefix, _id_name(match[1], prefix.rpartition("/")[2])
+        return _ids_of(self.path)
 
 
 def operations() -> tuple[Operation, ...]:
@@ -471,6 +469,14 @@ def _parts(path: str) -> list[str]:
     return parts[1:] if parts[0] == "v1" else parts
 
 
+@cache
+def _ids_of(path: str) -> tuple[tuple[str, str], ...]:
+    prefixes = ((match, path[: match.start()].rstrip("/")) for match in _ID.finditer(path))
+    return tuple(
+        (prefix, _id_name(match[1], prefix.rpartition("/")[2])) for match, prefix in prefixes
+    )
+
+
 def _is_id(part: str) -> bool:
     return part.startswith("{") and part.endswith("}")
 
@@ -485,13 +491,14 @@ def _id_name(placeholder: str, collection: str) -> str:
     return re.sub(r"(ID|UUID)$", lambda end: f"_{end[1].lower()}", placeholder).replace("-", "_")
 
 
-def _id_text(value: object) -> str:
+def _id_text(value: Any) -> str:
     """Give an id as text; empty if it is none, or would lead to another path."""
     if isinstance(value, str):
         return "" if value in {".", ".."} else value
-    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
-        return str(index(value))
-    return ""
+    try:
+        return "" if isinstance(value, bool) else str(index(value))
+    except TypeError:
+        return ""
 
 
 def _lister(method: str, prefix: str) -> str:

@@ -7,11 +7,12 @@ given call by call.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -23,7 +24,14 @@ import urllib3
 
 from bunqkit import __version__
 from bunqkit.answer import Answer
-from bunqkit.errors import ApiError, FieldError, NoAnswerError, SignatureError
+from bunqkit.errors import (
+    ApiError,
+    FieldError,
+    LockedError,
+    NoAnswerError,
+    SignatureError,
+    StoppedBeforeSending,
+)
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.limits import Limiter
 from bunqkit.redaction import Body, Headers, Secret, redact_query
@@ -35,19 +43,11 @@ _CONNECT_TIMEOUT_S = 10.0
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 16
 _OK = 200
+# What no guard keeps from production: the three steps and the log-out. Source: bunq docs,
+# "Environments", for the host.
+_PRODUCTION_HOST = "api.bunq.com"
+_FREE = re.compile(r"/(installation|device-server|session-server|session/[0-9]+)")
 _SIGNATURE = "X-Bunq-Client-Signature"
-
-_ADVICE = {
-    "User credentials are incorrect. Incorrect API key or IP address.": (
-        "One text for three causes: the key is wrong or expired unused, it belongs to the other "
-        "environment, or this machine's address is not permitted to it."
-    ),
-    "Insufficient authentication.": "The token is unknown or expired here: open a new session.",
-    "Insufficient authorisation.": "The token is unknown or expired here: open a new session.",
-    "The request signature is invalid.": (
-        "The signed bytes are not the sent bytes, or the key is not the installation's."
-    ),
-}
 
 
 class Client:
@@ -101,9 +101,11 @@ class Client:
         self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
         self._may_reveal = may_reveal
+        self._secrets: frozenset[Secret] = frozenset()
         self._transport = transport
         self._http = requests.Session()
         parts = urlsplit(self.base_url)
+        self._is_production = (parts.hostname or "").rstrip(".") == _PRODUCTION_HOST
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
         # A proxy has no business between this machine and itself.
@@ -121,7 +123,10 @@ class Client:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
+        retries: Retries | None = None,
+        is_unlocked: bool = False,
         is_enveloped: bool = True,
+        earlier: Sequence[Exchange] = (),
     ) -> Answer:
         """Send one call and give its answer, verified.
 
@@ -140,11 +145,21 @@ class Client:
             Further headers, such as an upload's ``Content-Type``.
         follow
             Fetches the pages beside this one; this client with the same token by default.
+        retries
+            In place of the client's own.
+        is_unlocked
+            Whether a guard has let the call through. Without it nothing but the handshake and the
+            log-out changes anything at production's address.
         is_enveloped
-            Whether JSON must come in the API's envelope; OAuth's token does not.
+            Whether JSON must come in the API's envelope. OAuth's token does not; and of a page that
+            is given on to a quicker reader, that one will find out.
+        earlier
+            Attempts at the same call that came before, for who looks at its exchange.
 
         Raises
         ------
+        LockedError
+            If it would change something in production, and no guard has let it through.
         FieldError
             If the body can't be written as JSON, or the path leads to another host.
         NoAnswerError
@@ -160,40 +175,63 @@ class Client:
         Source: bunq docs, "Signing", "Headers", "Errors".
         """
         below = self._below(path)
-        content = _serialise(body)
+        if method != "GET" and self._is_production and not (is_unlocked or _FREE.fullmatch(below)):
+            raise LockedError(
+                f"{method} {below} was not sent: PRODUCTION is read-only. If you mean it, call it "
+                "by a context of bunqkit.connect(), inside bunq.unlock(...)."
+            )
+        content = self._serialise(body)
+        if token is not None:
+            self._secrets |= {token}
 
         pauses_s = [0.0]
-        earlier: list[Exchange] = []
+        attempts = list(earlier)
+        has_left = False
 
         def send_once() -> Exchange:
+            nonlocal has_left
             wait = self.limiter.wait(method, below)
-            told = self._headers(method, content, is_json=not isinstance(body, bytes))
-            request = requests.Request(
+            ours = self._headers(method, content, is_json=not isinstance(body, bytes))
+            told = {**ours, **(headers or {})}
+            # Prepared without the session: no cookie of an answer is ever sent back.
+            prepared = requests.PreparedRequest()
+            prepared.prepare(
                 method,
                 f"{self.base_url}{below}",
                 params=params,
-                headers={**told, **(headers or {})},
+                headers=told,
                 data=content,
                 auth=_Authentication(token),
             )
-            exchange = self._exchange(
-                self._http.prepare_request(request),
-                token=token.kind if token else "",
-                signed=content if told.get(_SIGNATURE) else None,
-                waited_s=wait.seconds,
-                budget=wait.limit,
-                paused_s=pauses_s[-1],
-                earlier=earlier,
-            )
-            _judge(exchange)
+            has_left = True
+            try:
+                exchange = self._exchange(
+                    prepared,
+                    token=token.kind if token else "",
+                    signed=content if told.get(_SIGNATURE, "") is ours.get(_SIGNATURE) else None,
+                    waited_s=wait.seconds,
+                    budget=wait.limit,
+                    paused_s=pauses_s[-1],
+                    earlier=attempts,
+                )
+                _judge(exchange)
+            except (ApiError, NoAnswerError):
+                # If it is sent again after this, it was not carried out.
+                has_left = False
+                raise
             return exchange
 
-        exchange = self._retries.run(
-            send_once,
-            is_read=method == "GET",
-            learn=partial(self.limiter.learn, method, below),
-            note=pauses_s.append,
-        )
+        try:
+            exchange = (retries or self._retries).run(
+                send_once,
+                is_read=method == "GET",
+                learn=partial(self.limiter.learn, method, below),
+                note=pauses_s.append,
+            )
+        except KeyboardInterrupt as interrupt:
+            if has_left:
+                raise
+            raise StoppedBeforeSending from interrupt
 
         def follow_here(url: str) -> Answer:
             return self.request("GET", url, token=token)
@@ -202,6 +240,12 @@ class Client:
         if answer.is_json and is_enveloped:
             _ = answer.envelope
         return answer
+
+    def fresh(self) -> Client:
+        """Give a client of the same bank, over the same connections, that has no keys yet."""
+        other = copy.copy(self)
+        other.key = other.bank_key = None
+        return other
 
     def without_keys(self, base_url: str) -> Client:
         """Give a client of another address, by the same way, that knows no keys of either side.
@@ -233,9 +277,30 @@ class Client:
             )
         return path
 
+    def _serialise(self, body: Mapping[str, Any] | bytes | None) -> Body:
+        """Write a body, once: these bytes are signed, and sent."""
+        if body is None or isinstance(body, bytes):
+            return Body(body or b"")
+        try:
+            text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=self._reveal)
+            return Body(text.encode())
+        except (TypeError, ValueError, RecursionError) as error:
+            raise FieldError(
+                f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
+                "times texts such as '2026-01-31 09:00:00.000000'."
+            ) from error
+
+    def _reveal(self, value: object) -> str:
+        if not isinstance(value, Secret):
+            raise TypeError(f"a {value.__class__.__name__} is no JSON")
+        self._secrets |= {value}
+        return value.reveal()
+
     def _headers(self, method: str, content: bytes, *, is_json: bool) -> dict[str, str]:
         headers = {
             "User-Agent": f"bunqkit/{__version__}",
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip, deflate",
             "Cache-Control": "no-cache",
             "X-Bunq-Language": self.language,
             "X-Bunq-Client-Request-Id": str(uuid.uuid4()),
@@ -267,6 +332,7 @@ class Client:
             key=self.key.public if self.key else None,
             bank_key=self.bank_key,
             sent_at=datetime.now(UTC),
+            secrets=self._secrets,
             may_reveal=self._may_reveal,
             earlier=tuple(earlier),
             **told,
@@ -287,13 +353,13 @@ class Client:
     def _send(self, prepared: requests.PreparedRequest, asked: Exchange) -> Exchange:
         started = time.monotonic()
         deadline = started + self.timeout_s
-        settings = self._http.merge_environment_settings(asked.url, {}, True, None, None)
+        settings: Any = self._http.merge_environment_settings(asked.url, {}, True, None, None)
         try:
             with contextlib.closing(
-                self._http.send(
+                # Straight to the connections: nothing here follows a redirect.
+                self._http.get_adapter(asked.url).send(
                     prepared,
                     timeout=(min(_CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s),
-                    allow_redirects=False,
                     **settings,
                 )
             ) as response:
@@ -303,6 +369,9 @@ class Client:
             told = _no_answer(error, asked.method, asked.path, self._origin, self.timeout_s)
             # The transport's words quote the URL, and so whatever is masked in ours.
             raise told from (error if asked.url == prepared.url else None)
+        except BaseException as error:
+            _let_go_of_frames(error)
+            raise
         return replace(
             asked,
             # Once more: what stands before the network may have changed them after the signing.
@@ -324,7 +393,8 @@ class Client:
             if exchange.status == _OK:
                 raise SignatureError(
                     f"The answer to {call} has no signature, so it may not be the bank's. "
-                    "Don't act on it; look for what stands between you and the bank."
+                    "Don't act on it; look for what stands between you and the bank.",
+                    status=exchange.status,
                 )
             return exchange
         try:
@@ -332,7 +402,8 @@ class Client:
         except SignatureError as error:
             raise SignatureError(
                 f"The answer to {call} (status {exchange.status}) was not signed by the bank that "
-                f"this installation knows: {error} Don't act on it."
+                f"this installation knows: {error} Don't act on it.",
+                status=exchange.status,
             ) from error
         return replace(exchange, is_verified=True)
 
@@ -355,26 +426,6 @@ def _bytes_of(prepared: requests.PreparedRequest) -> bytes:
     return body
 
 
-def _serialise(body: Mapping[str, Any] | bytes | None) -> bytes:
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return Body(body)
-    try:
-        return Body(json.dumps(body, ensure_ascii=False, allow_nan=False, default=_reveal).encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise FieldError(
-            f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
-            "times texts such as '2026-01-31 09:00:00.000000'."
-        ) from error
-
-
-def _reveal(value: object) -> str:
-    if isinstance(value, Secret):
-        return value.reveal()
-    raise TypeError(f"a {value.__class__.__name__} is no JSON")
-
-
 def _read(response: requests.Response, deadline: float) -> bytes:
     """Read the body, and give up when the whole of it takes too long."""
     parts = []
@@ -389,42 +440,15 @@ def _read(response: requests.Response, deadline: float) -> bytes:
 def _judge(exchange: Exchange) -> None:
     if exchange.status == _OK:
         return
-    messages = _messages(exchange)
     raise ApiError(
-        messages,
+        exchange.refusal,
         status=exchange.status,
         method=exchange.method,
         path=exchange.path,
         response_id=exchange.answer_headers.get("X-Bunq-Client-Response-Id"),
         signed=exchange.is_verified,
         exchange=exchange,
-        advice=" ".join(_ADVICE[message] for message in messages if message in _ADVICE),
     )
-
-
-def _messages(exchange: Exchange) -> tuple[str, ...]:
-    """Give the bank's words; of a page that is not the bank's, what it is."""
-    try:
-        told = json.loads(exchange.answer_body)
-        # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
-        told = [told] if "error_description" in told else told["Error"]
-        return tuple(_clean(str(entry["error_description"])) for entry in told)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        media_type = _media_type(exchange) or "no media type"
-        return (
-            f"(none: {len(exchange.answer_body)} bytes of {media_type}, not in the bank's form.)",
-        )
-
-
-def _clean(text: str) -> str:
-    """Take out control characters, which could rewrite a terminal, and bound the length."""
-    limit = 500
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit]
-
-
-def _media_type(exchange: Exchange) -> str:
-    media_type = exchange.answer_headers.get("Content-Type", "")
-    return _clean(media_type.partition(";")[0].strip().lower())
 
 
 def _let_go_of_frames(error: BaseException) -> None:

@@ -5,30 +5,26 @@ A ``Context`` is one key at one bank: it calls any operation, and has tables and
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit import handshake
-from bunqkit.caller import Caller
 from bunqkit.client import Client
-from bunqkit.errors import FieldError, SettingsError
+from bunqkit.errors import SettingsError, StateError
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
+from bunqkit.overview import Overview
 from bunqkit.redaction import Secret
 from bunqkit.retries import Retries
 from bunqkit.sessions import Sessions
 from bunqkit.settings import Settings, load_settings, write_api_key
-from bunqkit.shorthand import choose_account, write_instant
 from bunqkit.state import StateFile
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from bunqkit.picture import HandshakePicture
     from bunqkit.sandbox import Bank
 
 _SUGAR_DADDY = "sugardaddy@bunq.com"
@@ -92,6 +88,7 @@ def connect(
         environment=settings.environment,
         base_url=client.base_url,
         api_key=settings.api_key,
+        passphrase=settings.state_passphrase,
     )
     sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
     sessions.current()
@@ -131,7 +128,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     return Context(settings, client, sessions, bank=own_bank)
 
 
-class Context(Caller):
+class Context(Overview):
     """One key at one bank, ready to call; made by ``connect()``.
 
     Attributes
@@ -145,85 +142,31 @@ class Context(Caller):
     def __init__(
         self, settings: Settings, client: Client, sessions: Sessions, *, bank: Bank | None = None
     ) -> None:
-        super().__init__(client, sessions, environment=settings.environment)
+        super().__init__(client, sessions, environment=settings.environment, cap=settings.total_cap)
         self.settings = settings
         self.bank = bank
+
+    @property
+    def handshake(self) -> HandshakePicture:
+        """The three steps that led here: who sent what, which token came back, when it ends."""
+        from bunqkit.picture import HandshakePicture  # noqa: PLC0415 (who only calls needs none)
+
+        state, api_key = self._sessions.state, self.settings.api_key
+        if state is None or api_key is None:
+            raise StateError("The three steps have not been made yet. Make a call first.")
+        return HandshakePicture(
+            state,
+            environment=self.settings.environment,
+            base_url=str(self.settings.base_url),
+            api_key=api_key,
+            kept_in=self._sessions.kept_in,
+            now=self._sessions.now(),
+        )
 
     @property
     def client(self) -> Client:
         """What sends, signs and verifies; it has our key and the bank's."""
         return self._client
-
-    def accounts(self) -> pd.DataFrame:
-        """One row an account, of whatever kind.
-
-        Returns
-        -------
-        DataFrame
-            ``id, type, description, iban, balance, balance_cents, currency, status``.
-        """
-        from bunqkit.tables import tabulate_accounts  # noqa: PLC0415 (pandas when first used)
-
-        return tabulate_accounts(entry for page in self._account_pages() for entry in page.wrapped)
-
-    def payments(
-        self,
-        *,
-        since: str | date | datetime | None = None,
-        until: str | date | datetime | None = None,
-        account: int | str | None = None,
-        max_rows: int | None = None,
-    ) -> pd.DataFrame:
-        """One row a payment, newest first, of all accounts or one.
-
-        Parameters
-        ----------
-        since, until
-            From ``since`` on and before ``until``; a date without zone is a day in Amsterdam.
-        account
-            Id, IBAN or description of one account.
-        max_rows
-            At most so many, the newest.
-
-        Returns
-        -------
-        DataFrame
-            ``id, created, account_id, account, amount, amount_cents, currency, counterparty,
-            counterparty_iban, description, type, sub_type, balance_after, direction,
-            is_own_transfer, reverses``. A transfer between
-            two of your accounts has a row for each. ``attrs["bunqkit"]`` says whether the table
-            is complete, or cut by ``max_rows``.
-        """
-        from bunqkit.tables import list_ibans, tabulate_payments  # noqa: PLC0415 (pandas, too)
-
-        if max_rows is not None and max_rows < 0:
-            raise FieldError(f"max_rows is {max_rows}. Make it 0 or more, or leave it out.")
-        first = None if since is None else write_instant(since, "since")
-        end = None if until is None else write_instant(until, "until")
-        known = self._accounts()
-        chosen = known if account is None else [choose_account(known, account)]
-        # One more than is wanted tells whether there are more.
-        limit = None if max_rows is None else max_rows + 1
-        payments = [
-            payment
-            for one in chosen
-            for payment in itertools.islice(self._payments_of(one["id"], first, end), limit)
-        ]
-        frame = tabulate_payments(
-            payments,
-            {one["id"]: str(one.get("description")) for one in known},
-            own_ibans=list_ibans(known),
-        )
-        is_cut = max_rows is not None and len(frame) > max_rows
-        frame = frame.head(max_rows if max_rows is not None else len(frame))
-        frame.attrs["bunqkit"] = {
-            "operation": "payment.list",
-            "accounts": [one["id"] for one in chosen],
-            "rows": len(frame),
-            "complete": not is_cut,
-            "cut_by": "max_rows" if is_cut else None,
-        }
-        return frame
 
     def pay(
         self,
@@ -304,26 +247,24 @@ class Context(Caller):
         return self.request_money(amount, _SUGAR_DADDY, "Top up", name="Sugar Daddy")
 
     def close(self) -> None:
-        """Let go of the connections. The session stays, so that the next start can use it."""
+        """Log out: the session ends at the bank and is forgotten on disk. Harmless twice.
+
+        A script may as well leave it open: the next start then needs no call. Another kernel that
+        shares the session opens a new one at its next call. A call after ``close()`` does, too.
+        """
+        self._sessions.close()
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _create(self, resource: str, **given: Any) -> dict[str, Any]:
         account = self._account(given.pop("account"))["id"]
         made = self.call(f"{resource}.create", account=account, **given).first("Id")
         return self.call(f"{resource}.get", made["id"], account=account).item
-
-    def _payments_of(
-        self, account_id: int, first: str | None, end: str | None
-    ) -> Iterator[dict[str, Any]]:
-        seen = set()
-        for page in self.pages("payment.list", account=account_id):
-            for payment in page.items:
-                # bunq's times are of one width and sort as text.
-                if first is not None and payment["created"] < first:
-                    return
-                if payment["id"] not in seen and (end is None or payment["created"] < end):
-                    seen.add(payment["id"])
-                    yield payment
 
     def _told(self) -> dict[str, str]:
         """Tell what the context is; asks nobody, so that showing it is free."""

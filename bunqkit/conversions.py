@@ -42,7 +42,8 @@ _EMPTY_ARROW = {
 }
 _EMPTY_FORMS = {"time": "time", "decimal": "decimal"}
 _TIME_FORMS = {"time": "us", "time without fraction": "s"}
-_HOLLOW = "{}"
+HOLLOW = "{}"
+"""The form of a column that marks objects which hold nothing."""
 _TEXT_KINDS = ("text", "date", "any")
 # The least time that Python's datetime holds, too.
 _FIRST = pa.scalar(-62_135_596_800_000_000, pa.timestamp("us"))
@@ -91,7 +92,7 @@ def to_pandas(
         converted, and what is odd if nothing is.
     """
     if isinstance(column, list):
-        return _objects(column)
+        return _objects(column, kind)
     found = column.type
     if pa.types.is_list(found):
         return _lists(column, kind)
@@ -126,7 +127,7 @@ def to_wire(values: pd.Series[Any], form: str, currencies: pd.Series[Any] | None
             return _write_times(values, _TIME_FORMS[form])
         if form == "decimal":
             return [None if value is None else str(value) for value in _present(values)]
-        if form == _HOLLOW:
+        if form == HOLLOW:
             return [None if value is None else {} for value in _present(values)]
         if form:
             beside = [None] * len(values) if currencies is None else _present(currencies)
@@ -156,10 +157,10 @@ def _nothing(rows: int, kind: Kind, money: Money) -> tuple[Any, str, str]:
     return from_arrow(pd.api.types.pandas_dtype(dtype), nothing), form, ""
 
 
-def _objects(values: list[Any]) -> tuple[Any, str, str]:
+def _objects(values: list[Any], kind: Kind) -> tuple[Any, str, str]:
     if all(value is None or value == {} for value in values):
         marks = [None if value is None else True for value in values]
-        return pd.array(marks, dtype="boolean"), _HOLLOW, ""
+        return pd.array(marks, dtype="boolean"), HOLLOW, _odd("empty objects", kind)
     found = {value.__class__ for value in values} - {None.__class__}
     if found == {int}:
         odd = "whole numbers past 64 bits"

@@ -8,9 +8,9 @@ refuses or may have rounded goes the general way, by ``json``, with the same res
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, compress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from bunqkit.columns import Block, Column, block_of, holds_exactly
+from bunqkit.columns import Block, Column, block_of, holds_exactly, plain
 from bunqkit.errors import FrameError
 from bunqkit.schemas import Path, arrow_of
 
@@ -27,6 +27,7 @@ _EXACT = 2.0**53
 _ROWS = 1000
 _AT_ONCE = 2
 _NUL = rb"\u0000"
+_CREATED: Path = ("created",)
 
 Rows: TypeAlias = tuple[list[str], list[tuple[str, Block]]]
 """The type of each row, and the rows of each type in blocks."""
@@ -146,6 +147,45 @@ def blocks_of(wrapped: Sequence[Mapping[str, Any]]) -> Rows:
     return names, blocks
 
 
+def between(
+    rows: Rows, since: str | None, until: str | None, *, keep: Callable[[Path], bool] | None = None
+) -> tuple[Rows, bool]:
+    """Give the rows that were created in a span, and whether the last one was before it.
+
+    Parameters
+    ----------
+    rows
+        In the order in which they came.
+    since, until
+        As the bank writes times, which sort as text; ``None`` is no bound. What does not say when
+        it was created is kept.
+    keep
+        Whether the column of a path is kept; that of ``created`` must be, if there are bounds.
+    """
+    names, blocks = rows
+    if keep is not None:
+        blocks = [
+            (name, Block(block.rows, {p: c for p, c in block.leaves.items() if keep(p)}))
+            for name, block in blocks
+        ]
+    if since is None and until is None:
+        return (names, blocks), False
+    ages: dict[str, list[int]] = {name: [] for name in names}
+    kept = []
+    for name, block in blocks:
+        created = plain(block.leaves.get(_CREATED, [None] * block.rows))
+        own = [_age(text, since, until) for text in created]
+        ages[name] += own
+        wanted = [not age for age in own]
+        if any(wanted):
+            leaves = {path: _filter(column, wanted) for path, column in block.leaves.items()}
+            kept.append((name, Block(sum(wanted), leaves)))
+    by_type = {name: iter(each) for name, each in ages.items()}
+    in_order = [next(by_type[name]) for name in names]
+    within = [name for name, age in zip(names, in_order, strict=True) if not age]
+    return (within, kept), in_order[-1:] == [-1]
+
+
 def read_envelope(body: bytes) -> list[dict[str, Any]]:
     """Give the ``Response`` list of a body.
 
@@ -166,6 +206,21 @@ def read_envelope(body: bytes) -> list[dict[str, Any]]:
         if not (isinstance(entry, dict) and len(entry) == 1 and isinstance(_only(entry), dict)):
             raise FrameError("An entry of a page is not one object under one type.")
     return response
+
+
+def _age(created: object, since: str | None, until: str | None) -> int:
+    """Give -1 for what is older than a span, 1 for what is newer, else 0."""
+    if not isinstance(created, str):
+        return 0
+    if since is not None and created < since:
+        return -1
+    return 1 if until is not None and created >= until else 0
+
+
+def _filter(column: Column, wanted: list[bool]) -> Column:
+    if isinstance(column, list):
+        return list(compress(column, wanted))
+    return column.filter(pa.array(wanted))
 
 
 def _only(entry: dict[str, Any]) -> object:

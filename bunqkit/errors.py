@@ -22,8 +22,12 @@ No message holds an API key, a token, a private key or a signature.
 
 from __future__ import annotations
 
+import textwrap
+import traceback
 from collections.abc import Callable
 from typing import Any
+
+from bunqkit.advice import advise
 
 
 class BunqkitError(Exception):
@@ -43,7 +47,17 @@ class KeyFormatError(BunqkitError):
 
 
 class SignatureError(BunqkitError):
-    """A signature is missing, or was made over other bytes or with another key."""
+    """A signature is missing, or was made over other bytes or with another key.
+
+    Attributes
+    ----------
+    status
+        The HTTP status of the answer that bore it; ``None`` if it was none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CatalogueError(BunqkitError):
@@ -158,6 +172,12 @@ class NoAnswerError(CallError):
         self.was_sent = was_sent
 
 
+class StoppedBeforeSending(KeyboardInterrupt):
+    """Somebody interrupted a wait before a call was sent: it was not carried out."""
+
+    was_sent = False
+
+
 class BadAnswerError(CallError):
     """An answer came that is not one of the API's: cut off, or no JSON, or no envelope.
 
@@ -183,6 +203,8 @@ class ApiError(CallError):
         The bank's own words, in English, one for each problem.
     response_id
         What bunq's support asks for; ``None`` if the answer had none.
+    why, what_to_do
+        What it usually means, and what helps; the kit's words, not the bank's.
     signed
         Whether the bank's signature vouches for the refusal.
     exchange
@@ -200,17 +222,75 @@ class ApiError(CallError):
         path: str,
         response_id: str | None,
         signed: bool,
-        advice: str = "",
         exchange: Any = None,
+        why: str | None = None,
     ) -> None:
+        advice = advise(status, messages)
         words = " ".join(messages) or "no words"
-        said = f"The bank refused {method} {path} with status {status}: {words}"
-        trace = f"(response id {response_id})" if response_id else ""
-        super().__init__(
-            " ".join(part for part in (said, advice, trace) if part), method=method, path=path
-        )
+        told = [
+            f"The bank refused {method} {path} with status {status}: {words}",
+            _fill("Why, most likely", why or advice.why),
+            _fill("What to do", advice.what_to_do),
+        ]
+        if response_id:
+            told.append(f"Response id: {response_id}")
+        super().__init__("\n".join(told), method=method, path=path)
         self.status = status
         self.messages = messages
         self.response_id = response_id
+        self.why = why or advice.why
+        self.what_to_do = advice.what_to_do
         self.signed = signed
         self.exchange = exchange
+        self._is_shown = False
+
+    def advising(self, why: str) -> ApiError:
+        """Give the same refusal with another cause, from who knows more of how it came about."""
+        return ApiError(
+            self.messages,
+            status=self.status,
+            method=self.method,
+            path=self.path,
+            response_id=self.response_id,
+            signed=self.signed,
+            exchange=self.exchange,
+            why=why,
+        )
+
+    def _repr_html_(self) -> str:
+        from bunqkit.look import error_card  # noqa: PLC0415 (front ends only)
+
+        return error_card(
+            f"The bank refused {self.method} {self.path} with status {self.status}",
+            {
+                "Why, most likely": self.why,
+                "What to do": self.what_to_do,
+                "The bank's words": " ".join(self.messages) or "none",
+            },
+            response_id=self.response_id,
+        )
+
+    def _render_traceback_(self) -> list[str]:
+        """Give the usual traceback; in a notebook, put the card before it.
+
+        IPython asks for this when nobody catches the error, and a second time for its history:
+        the card comes once.
+
+        Source: ``showtraceback`` and ``_format_exception_for_storage`` of IPython's shell.
+        """
+        from IPython.core.getipython import get_ipython  # noqa: PLC0415 (it is the one who asks)
+
+        shell: Any = get_ipython()
+        if shell is None:
+            return traceback.format_exception(self)
+        if hasattr(shell, "kernel") and not self._is_shown:
+            self._is_shown = True
+            shell.display_pub.publish({"text/html": self._repr_html_(), "text/plain": str(self)})
+        lines: list[str] = shell.InteractiveTB.structured_traceback(
+            type(self), self, self.__traceback__
+        )
+        return lines
+
+
+def _fill(name: str, words: str) -> str:
+    return textwrap.fill(f"{name}: {words}", 80, subsequent_indent="  ", break_on_hyphens=False)

@@ -7,6 +7,7 @@ explains, and the snippets read the key from the environment.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from html import escape
 from typing import TYPE_CHECKING, overload
 
 from bunqkit.errors import BadAnswerError
-from bunqkit.redaction import redact, redact_headers, secret_spans
+from bunqkit.redaction import Secret, redact, redact_headers, secret_spans, shorten
 from bunqkit.signing import PublicKey
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Exchange:
         The pause before it and the attempts before it, if it was sent again.
     failure
         Why there is no answer, or none that can be believed.
+    secrets
+        What the client knew to be secret: tokens and the API key, masked wherever they stand.
     may_reveal
         Whether its secrets open nothing, so that they may be shown: only at an offline bank.
     """
@@ -91,6 +94,7 @@ class Exchange:
     paused_s: float = 0.0
     earlier: tuple[Exchange, ...] = ()
     failure: str = field(default="", compare=False)
+    secrets: frozenset[Secret] = frozenset()
     may_reveal: bool = False
 
     @property
@@ -103,6 +107,19 @@ class Exchange:
         if self.is_verified:
             return f"{self.status}, verified"
         return f"{self.status}, not signed" if self.bank_key else f"{self.status}, before keys"
+
+    @property
+    def refusal(self) -> tuple[str, ...]:
+        """The bank's words for what it refuses; of a page that is not the bank's, what it is."""
+        try:
+            told = json.loads(self.answer_body)
+            # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
+            told = [told] if "error_description" in told else told["Error"]
+            return tuple(_clean(str(entry["error_description"])) for entry in told)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            told = self.answer_headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            kind = _clean(told) or "no media type"
+            return (f"(none: {len(self.answer_body)} bytes of {kind}, not in the bank's form.)",)
 
     def xray(self, *, reveal: bool = False, signed: bytes | None = None) -> Xray:
         """Show what was sent and why, what was signed, how the answer was checked, what it took.
@@ -145,17 +162,27 @@ class Exchange:
 
     def secret_spans(self, body: bytes) -> list[tuple[int, int]]:
         """Give where secrets stand in one of its bodies, as first byte and end."""
-        return secret_spans(body, self.request_headers.get("X-Bunq-Client-Authentication", ""))
+        return secret_spans(body, *(secret.reveal() for secret in self.secrets))
+
+    def redacted(self, body: bytes, *, indent: int | None = None) -> str | None:
+        """Give one of its bodies as JSON text without secrets; ``None`` if it is no JSON."""
+        try:
+            text = json.dumps(redact(json.loads(body)), ensure_ascii=False, indent=indent)
+        except (ValueError, RecursionError):
+            return None
+        for known in filter(None, (secret.reveal() for secret in self.secrets)):
+            text = text.replace(known, shorten(known))
+        return text
 
     def describe(self) -> str:
         """Tell the exchange as text, a header a line, tokens and signatures shortened."""
         lines = [
             f"{self.method} {self.path}",
             *_told(self.request_headers),
-            *_shown(self.request_body),
+            *self._shown(self.request_body),
             f"-> {self.status or self.outcome}",
             *_told(self.answer_headers),
-            *_shown(self.answer_body),
+            *self._shown(self.answer_body),
         ]
         return "\n".join(lines)
 
@@ -168,6 +195,15 @@ class Exchange:
             path=self.path,
             status=self.status,
         )
+
+    def _shown(self, body: bytes) -> list[str]:
+        if not body:
+            return []
+        text = self.redacted(body)
+        if text is None:
+            return [f"  ({len(body)} bytes that are no JSON)"]
+        limit = 300
+        return [f"  {text}" if len(text) <= limit else f"  {text[:limit]}… ({len(body)} bytes)"]
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.path} -> {self.outcome}, {1000 * self.elapsed_s:.0f} ms>"
@@ -212,8 +248,8 @@ class Exchanges(Sequence[Exchange]):
 
     def __repr__(self) -> str:
         lines = [
-            f"{at:>3}  {method:<7}{path:<{_PATH_WIDTH}}{outcome}"
-            for at, method, path, outcome in self._rows()
+            f"{at:>3}  {each.method:<7}{_shorten_path(each.path):<{_PATH_WIDTH}}{each.outcome}"
+            for at, each in enumerate(self[:])
         ]
         return "\n".join(lines) or "No calls yet."
 
@@ -221,16 +257,16 @@ class Exchanges(Sequence[Exchange]):
         from bunqkit.look import card, method_label, table  # noqa: PLC0415 (front ends only)
 
         rows = [
-            [str(at), method_label(method), escape(path), escape(outcome)]
-            for at, method, path, outcome in self._rows()
+            [str(at), method_label(each.method), escape(each.path), escape(each.outcome)]
+            for at, each in enumerate(self[:])
         ]
         return card("Calls, oldest first", table(["", "method", "path", "answer"], rows))
 
-    def _rows(self) -> list[tuple[int, str, str, str]]:
-        return [
-            (at, each.method, _shorten_path(each.path), each.outcome)
-            for at, each in enumerate(self[:])
-        ]
+
+def _clean(text: str) -> str:
+    """Take out control characters, which could rewrite a terminal, and bound the length."""
+    limit = 500
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit]
 
 
 def _size(exchange: Exchange) -> int:
@@ -250,14 +286,3 @@ def _told(headers: Mapping[str, str]) -> list[str]:
         for name, text in redact_headers(headers).items()
         if name.lower().startswith(_TOLD)
     ]
-
-
-def _shown(body: bytes) -> list[str]:
-    if not body:
-        return []
-    try:
-        text = json.dumps(redact(json.loads(body)), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return [f"  ({len(body)} bytes that are no JSON)"]
-    limit = 300
-    return [f"  {text}" if len(text) <= limit else f"  {text[:limit]}… ({len(body)} bytes)"]

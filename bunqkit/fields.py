@@ -9,7 +9,10 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from bunqkit.redaction import Secret
 
 if TYPE_CHECKING:
     from bunqkit.reference import Page
@@ -86,7 +89,7 @@ class Type:
         """The fields of answers."""
         return tuple(field for field in self.fields if field.readable)
 
-    @property
+    @cached_property
     def writable(self) -> tuple[Field, ...]:
         """The fields of bodies, required ones first."""
         fields = [field for field in self.fields if field.writable]
@@ -104,13 +107,14 @@ class Type:
         return describe_type(self)
 
     def __getitem__(self, name: str) -> Field:
-        for field in self.fields:
-            if field.name == name:
-                return field
-        raise KeyError(name)
+        return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:
-        return any(field.name == name for field in self.fields)
+        return name in self._by_name
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.fields}
 
 
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
@@ -191,6 +195,8 @@ class _Check:
 
     def _value(self, value: Any, field: Field, path: str) -> None:
         kind = field.body_kind
+        if isinstance(value, Secret):
+            value = value.reveal()
         if kind[0].isupper():
             self.fields(value, self.named(kind), path, complete=True)
             if field.name == "counterparty_alias":

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bunqkit.catalogue import type_named
 from bunqkit.columns import Block, Column, chain_columns, is_nothing
-from bunqkit.conversions import to_pandas, to_wire
+from bunqkit.conversions import HOLLOW, to_pandas, to_wire
 from bunqkit.envelopes import Rows, blocks_of
 from bunqkit.errors import FrameError
 from bunqkit.money import Money, check_money
@@ -152,13 +152,29 @@ class Gathered:
             self._blocks[name].append(block)
         self._names.extend(names)
 
+    @property
+    def names(self) -> list[str]:
+        """The type of each row."""
+        return self._names
+
+    @property
+    def paths(self) -> list[Path]:
+        """The columns that a row has something in, or null, in no order."""
+        return list(dict.fromkeys(path for block in self._all() for path in block.leaves))
+
+    def column(self, path: Path) -> Column:
+        """Give a column as it came, nulls where there is none."""
+        return _column(self._all(), path, _order_of(self._names, list(self._blocks)))
+
     def frame(self, money: Money) -> pd.DataFrame:
         """Give all rows as a table; can be done once, since memory is given back on the way."""
         types = list(dict.fromkeys([*self._expected, *self._blocks]))
-        blocks = [block for each in self._blocks.values() for block in each]
         order = _order_of(self._names, list(self._blocks))
         lead = {ITEM_TYPE: pd.Series(self._names, dtype="str").array}
-        return assemble(blocks, types, lead, money, order)
+        return assemble(self._all(), types, lead, money, order)
+
+    def _all(self) -> list[Block]:
+        return [block for each in self._blocks.values() for block in each]
 
 
 def expected_types(type: str | None) -> list[str]:  # noqa: A002 (as in to_frame)
@@ -193,6 +209,7 @@ def assemble(
     """
     paths = list(_paths(blocks, types))
     known = set(paths)
+    split = {path[:depth] for path in paths for depth in range(1, len(path))}
     wire: dict[str, str] = {}
     kept: dict[str, str] = {}
     columns = dict(lead)
@@ -208,6 +225,8 @@ def assemble(
         columns[name], form, odd = to_pandas(column, kind, money=money, currencies=currencies)
         if form:
             wire[name] = form
+        if path in split and form != HOLLOW:
+            odd = odd or "objects among other values; their keys have columns of their own"
         if odd:
             kept[name] = odd
     frame = pd.DataFrame(columns, copy=False)

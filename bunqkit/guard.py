@@ -1,15 +1,16 @@
 """What may be written where: production is read-only until a call is unlocked.
 
 A locked call raises before anything is sent. An unlock names one operation, and may bound what it
-moves, how often, and to whom; it ends with its block.
+moves, how often, and to whom; it ends with its block. Whatever is unlocked, all calls of a context
+together move no more than its cap. What is let through is read back, amount and payee first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
 from bunqkit.catalogue import Operation
@@ -18,6 +19,9 @@ from bunqkit.errors import FieldError, LockedError
 
 # Logging out is the one change that nobody needs to be kept from.
 _FREE = ("session.delete",)
+# For a call whose body names no amount, such as the acceptance of a draft.
+_ANY = "any"
+_UNBOUNDED = Decimal("Infinity")
 
 
 @dataclass
@@ -34,15 +38,18 @@ class Permit:
         How much may still be moved, in the account's currency; ``None`` if that is not bounded.
     to
         The only counterparty (e-mail address, phone number, IBAN), or ``None`` for any.
+    sent
+        What it has let through, read back from the bodies.
     """
 
     operation: str
     left: int
     amount_left: Decimal | None
     to: str | None
+    sent: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        bound = "" if self.amount_left is None else f" up to {self.amount_left:.2f}"
+        bound = "" if self.amount_left is None else f" up to {_written(self.amount_left)}"
         payee = "" if self.to is None else f" to {self.to}"
         return f"{self.operation}{bound}{payee}, {self.left} left"
 
@@ -54,10 +61,19 @@ class Guard:
     ----------
     environment
         Only ``PRODUCTION`` is locked: elsewhere money is play money.
+    cap
+        The most that all calls together may move, however often something is unlocked.
+    say
+        Reads back what is let through.
     """
 
-    def __init__(self, environment: str) -> None:
+    def __init__(
+        self, environment: str, *, cap: Decimal, say: Callable[[str], object] = print
+    ) -> None:
         self._is_locked = environment == "PRODUCTION"
+        self._cap = cap
+        self._moved = Decimal(0)
+        self._say = say
         self._permits: list[Permit] = []
         self._lock = threading.Lock()
 
@@ -66,7 +82,8 @@ class Guard:
         if not self._is_locked:
             return ""
         opened = [str(permit) for permit in self._permits if permit.left]
-        return f"unlocked: {'; '.join(opened)}" if opened else "read-only"
+        told = f"unlocked: {'; '.join(opened)}" if opened else "read-only"
+        return f"{told} ({self._moved:.2f} of at most {self._cap:.2f} moved)"
 
     @contextlib.contextmanager
     def unlock(
@@ -85,7 +102,8 @@ class Guard:
             Its name, such as ``payment.create``.
         up_to
             The most that all its calls together may move, in the account's currency. An operation
-            that moves money can't be unlocked without it.
+            that moves money can't be unlocked without it. ``"any"`` lets a call through whose body
+            names no amount, such as the acceptance of a draft.
         count
             How many calls may be made.
         to
@@ -137,56 +155,83 @@ class Guard:
             return
         if operation is not None and (operation.effect == "reads" or operation.name in _FREE):
             return
-        amounts = [] if not isinstance(body, Mapping) else list(_amounts(body))
-        total = sum((value for value, _ in amounts), Decimal(0))
-        payees = [] if not isinstance(body, Mapping) else list(_payees(body))
+        told = _Told(operation, body)
         with self._lock:
-            for permit in self._permits:
-                if operation is not None and _allows(permit, operation, total, payees):
-                    permit.left -= 1
-                    if permit.amount_left is not None:
-                        permit.amount_left -= total
-                    return
-        raise LockedError(_refusal(method, path, operation, amounts, payees))
+            permit = self._permit(told)
+            if permit is None:
+                raise LockedError(told.refusal(method, path))
+            if told.moves_money and self._moved + told.total > self._cap:
+                raise LockedError(
+                    f"{told} was not sent: {self._moved:.2f} has been moved since connect(), and "
+                    f"BUNQ_TOTAL_CAP allows {self._cap:.2f} in all. Raise it there if you mean it."
+                )
+            permit.left -= 1
+            if permit.amount_left is not None and permit.amount_left.is_finite():
+                permit.amount_left -= told.total
+            if told.moves_money:
+                self._moved += told.total
+            permit.sent.append(str(told))
+            left = f"{permit.left} more call{'' if permit.left == 1 else 's'}"
+            more = "" if permit.amount_left is None else f" and {_written(permit.amount_left)}"
+        self._say(f"PRODUCTION: {told} is being sent. The unlock leaves {left}{more}.")
+
+    def _permit(self, told: _Told) -> Permit | None:
+        return next((each for each in self._permits if told.is_covered_by(each)), None)
 
 
-def _allows(permit: Permit, operation: Operation, total: Decimal, payees: list[str]) -> bool:
-    return (
-        permit.operation == operation.name
-        and permit.left > 0
-        and (permit.amount_left is None or total <= permit.amount_left)
-        and (
-            permit.to is None or (bool(payees) and {_plain(each) for each in payees} == {permit.to})
-        )
-    )
+class _Told:
+    """What a call says that it would do: its operation, its amounts, its payees."""
 
+    def __init__(self, operation: Operation | None, body: object) -> None:
+        self.operation = operation
+        self.amounts = list(_amounts(body))
+        self.payees = list(_payees(body))
+        self.total = sum((value for value, _ in self.amounts), Decimal(0))
+        self.moves_money = operation is not None and operation.effect == "moves money"
 
-def _refusal(
-    method: str,
-    path: str,
-    operation: Operation | None,
-    amounts: list[tuple[Decimal, str]],
-    payees: list[str],
-) -> str:
-    if operation is None:
+    def is_covered_by(self, permit: Permit) -> bool:
+        if self.operation is None or permit.operation != self.operation.name or permit.left < 1:
+            return False
+        if self.moves_money and not self.amounts and permit.amount_left != _UNBOUNDED:
+            return False
+        if permit.amount_left is not None and self.total > permit.amount_left:
+            return False
+        return permit.to is None or {_plain(each) for each in self.payees} == {permit.to}
+
+    def refusal(self, method: str, path: str) -> str:
+        if self.operation is None:
+            return (
+                f"{method} {path} is not in the catalogue, so nobody can say what it does. In "
+                "PRODUCTION it can't be sent."
+            )
+        if not self.total.is_finite():
+            return f"{self} was not sent to PRODUCTION. Write amounts as texts such as '10.00'."
+        up_to = f"{self.total:.2f}" if self.amounts else _ANY
+        bound = f", up_to={up_to!r}" if self.moves_money else ""
         return (
-            f"{method} {path} is not in the catalogue, so nobody can say what it does. In "
-            "PRODUCTION it can't be sent."
+            f"{self} was not sent: PRODUCTION is read-only until you unlock a call, and no unlock "
+            f"covers this one. If you mean it: with bunq.unlock({self.operation.name!r}{bound}): "
+            "..."
         )
-    money = " and ".join(f"{currency} {value:.2f}" for value, currency in amounts)
-    what = f"{operation.name}{f' of {money}' if money else ''}"
-    whom = f" to {', '.join(payees)}" if payees else ""
-    total = sum((value for value, _ in amounts), Decimal(0))
-    bounds = f", up_to='{total:.2f}'" if operation.effect == "moves money" else ""
-    return (
-        f"{what}{whom} was not sent: PRODUCTION is read-only until you unlock a call, and no "
-        f"unlock covers this one. If you mean it: with bunq.unlock({operation.name!r}{bounds}): ..."
-    )
+
+    def __str__(self) -> str:
+        name = self.operation.name if self.operation else "A call"
+        money = " and ".join(
+            f"{currency} {value:.2f}" if value.is_finite() else "an amount that can't be read"
+            for value, currency in self.amounts
+        )
+        if self.moves_money and not money:
+            money = "an amount that its body does not name"
+        each = " each time" if money and name.startswith("schedule") else ""
+        whom = f" to {', '.join(self.payees)}" if self.payees else ""
+        return f"{name}{f' of {money}' if money else ''}{each}{whom}"
 
 
 def _bound(up_to: str | Decimal | None) -> Decimal | None:
     if up_to is None:
         return None
+    if up_to == _ANY:
+        return _UNBOUNDED
     try:
         bound = Decimal(up_to)
     except InvalidOperation:
@@ -197,30 +242,49 @@ def _bound(up_to: str | Decimal | None) -> Decimal | None:
 
 
 def _amounts(value: object) -> Iterator[tuple[Decimal, str]]:
-    """Give every amount in a body, at any depth: more is counted rather than less."""
+    """Give every amount in a body, at any depth: more is counted rather than less.
+
+    One that can't be read counts as more than anybody allows.
+    """
     if isinstance(value, Mapping):
-        if {"value", "currency"} <= value.keys():
-            with contextlib.suppress(InvalidOperation):
-                yield abs(Decimal(str(value["value"]))), str(value["currency"])
+        if "value" in value and "type" not in value:
+            yield _size(value["value"]), _clean(value.get("currency", "?"))
             return
         for inner in value.values():
             yield from _amounts(inner)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for inner in value:
             yield from _amounts(inner)
+
+
+def _size(value: object) -> Decimal:
+    try:
+        size = abs(Decimal(str(value)))
+    except InvalidOperation:
+        return _UNBOUNDED
+    return size if size.is_finite() else _UNBOUNDED
 
 
 def _payees(value: object) -> Iterator[str]:
     """Give every counterparty in a body, at any depth."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            if name == "counterparty_alias" and isinstance(inner, Mapping):
-                yield str(inner.get("value"))
+            if name == "counterparty_alias":
+                yield _clean(inner.get("value") if isinstance(inner, Mapping) else inner)
             else:
                 yield from _payees(inner)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for inner in value:
             yield from _payees(inner)
+
+
+def _written(amount: Decimal) -> str:
+    return f"{amount:.2f}" if amount.is_finite() else "any amount"
+
+
+def _clean(told: object) -> str:
+    """Give a text that a body holds, without what could rewrite a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(told))[:200]
 
 
 def _plain(counterparty: str) -> str:

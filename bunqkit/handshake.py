@@ -15,6 +15,7 @@ from bunqkit.answer import Answer
 from bunqkit.client import Client
 from bunqkit.errors import FieldError
 from bunqkit.redaction import Secret
+from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey, sign_for_provider
 from bunqkit.state import Device, Installation, Session
 
@@ -158,6 +159,23 @@ def open_session(
         user={**user, "id": _number(answer, user, "id")},
         opened_at=now,
         timeout_s=_timeout_s(user),
+    )
+
+
+def close_session(client: Client, session: Session) -> None:
+    """Log out: the session's token opens nothing from then on. Asked once, not again and again.
+
+    Parameters
+    ----------
+    client
+        The client of the installation.
+    session
+        What the third step gave.
+
+    Source: bunq docs, "Sessions".
+    """
+    client.request(
+        "DELETE", f"/session/{session.id}", token=session.token, retries=Retries(attempts=1)
     )
 
 

@@ -15,8 +15,6 @@ from bunqkit.schemas import ITEM_TYPE, kind_of, split_name
 TIME = "datetime64[us, UTC]"
 MONEY = "currency"
 CENTS = "cents of currency"
-# A table that the context made says by its operation what it is.
-_BY_OPERATION = {"payment.list": "payments"}
 _KINDS = {
     "integer": "a whole number",
     "number": "a number",
@@ -44,8 +42,7 @@ def describe_columns(frame: pd.DataFrame) -> pd.DataFrame:
         One row a column: ``column, dtype, meaning, unit, source``. ``source`` is the field that it
         comes from, ``unit`` names the column with the currency, or the zone of times.
     """
-    told = frame.attrs.get("bunqkit", {})
-    table = told.get("table") or _BY_OPERATION.get(told.get("operation") or "")
+    table = frame.attrs.get("bunqkit", {}).get("table")
     if ITEM_TYPE in frame.columns or table is None:
         types = list(dict.fromkeys(frame[ITEM_TYPE])) if ITEM_TYPE in frame.columns else []
         facts = {str(name): _read(str(name), frame, types) for name in frame.columns}
@@ -158,7 +155,7 @@ TABLES: Mapping[str, Mapping[str, Heading]] = {
         "reverses": Heading(
             "Int64",
             "account, other side and amount",
-            "The id of the payment that this one takes back.",
+            "The id of the payment that this one takes back, wholly or in part.",
         ),
     },
     "money_requests": {

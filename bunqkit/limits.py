@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from bunqkit.errors import StateError
-from bunqkit.state import make_private_folder, write_private
+from bunqkit.private_files import make_private_folder, write_private
 
 # A little more than the bank's window: calls don't arrive at the pace at which they leave.
 _MARGIN_S = 0.05
@@ -64,6 +64,8 @@ _PROFILES: dict[str, tuple[tuple[str, str, Budget], ...]] = {
     ),
 }
 PROFILES = tuple(_PROFILES)
+# An id, or where one is to stand.
+_ID = re.compile(r"/([0-9]+|[0-9a-f-]{36}|\{[^/]+\})(?=/|$)")
 # Source: bunq2ynab#62 and other threads: "3 calls per 3 second", "9 GET call per 9 second".
 _TOLD = re.compile(r"maximum of (\d+) (?:[A-Z]+ )?calls? per (\d+) second")
 
@@ -121,7 +123,7 @@ class Limiter:
                     now = max(now, earliest)
             times.append(now)
         pause = max(now - self._clock(), 0.0)
-        limit = f"{budget.calls} {method} calls in {budget.seconds:g} s"
+        limit = _told(method, budget)
         if pause:
             self._announce(pause, limit)
             self._sleep(pause)
@@ -146,6 +148,23 @@ class Limiter:
         if budget is None or calls <= budget.calls:
             return 0.0
         return (calls - 1) // budget.calls * (budget.seconds + _MARGIN_S)
+
+    def announce(self, method: str, path: str, calls: int, *, what: str) -> None:
+        """Tell how long work of so many calls will take, if it is longer than two seconds.
+
+        Parameters
+        ----------
+        method, path
+            What will be called; ids make no difference.
+        calls
+            How often.
+        what
+            What the calls bring: ``at most 73 pages``.
+        """
+        seconds = self.estimate_s(method, path, calls)
+        budget = self._budget(_key(method, path))
+        if budget is not None and seconds > _ANNOUNCED_FROM_S:
+            self._say(f"{what}, about {seconds:.0f} s: the bank allows {_told(method, budget)}.")
 
     def _budget(self, key: str) -> Budget | None:
         if key in self._learned:
@@ -177,7 +196,8 @@ class Limiter:
                 self._take_in()
             yield
             with contextlib.suppress(OSError):
-                write_private(self._file, json.dumps(self._told()))
+                # It is worth nothing after a loss of power, so the disk is not waited for.
+                write_private(self._file, json.dumps(self._told()), is_lasting=False)
 
     def _take_in(self) -> None:
         assert self._file is not None
@@ -202,10 +222,14 @@ class Limiter:
         }
 
 
+def _told(method: str, budget: Budget) -> str:
+    return f"{budget.calls} {method} calls in {budget.seconds:g} s"
+
+
 def _key(method: str, path: str) -> str:
     """Name an endpoint: method and path below /v1, without query and ids."""
     bare = path.partition("?")[0].removeprefix("/v1")
-    return f"{method} {re.sub(r'/([0-9]+|[0-9a-f-]{36})(?=/|$)', '/{}', bare)}"
+    return f"{method} {_ID.sub('/{}', bare)}"
 
 
 def _write_to_stderr(words: str) -> None:

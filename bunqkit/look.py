@@ -26,9 +26,12 @@ _STYLE = """
  border-bottom:1px solid var(--jp-border-color2,#9994);font-weight:400}
 .bunqkit th{opacity:.75}
 .bunqkit .method{display:inline-block;width:8ch;font-family:var(--jp-code-font-family,monospace)}
+.bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
+.bunqkit .error dl{grid-template-columns:16ch 1fr;margin:4px 0}
+.bunqkit .error code{user-select:all;-webkit-user-select:all}
 .bunqkit h4{font-size:inherit;font-weight:600;margin:16px 0 4px}
-.bunqkit .notes td:nth-child(2){overflow-wrap:anywhere;font-family:var(--jp-code-font-family,
- monospace)}.bunqkit .notes td:first-child{white-space:nowrap}
+.bunqkit .notes td{overflow-wrap:anywhere;width:50%}
+.bunqkit code{font-family:var(--jp-code-font-family,monospace)}
 .bunqkit .bytes{margin:8px 0}.bunqkit .bytes pre{white-space:pre;overflow-x:auto;font-size:12px;
  line-height:1.5}
 .bunqkit .bytes i{opacity:.6;font-style:normal}
@@ -83,9 +86,20 @@ def section(heading: str, body_html: str) -> str:
 
 
 def notes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give a table whose last column is a remark on the others; long values break anywhere."""
-    cells = [[escape(text) for text in row] for row in rows]
-    return f'<div class="notes">{table(header, cells)}</div>'
+    """Give a table of names with their values, and a remark on each.
+
+    Parameters
+    ----------
+    header
+        What the three are called; the first two share a column.
+    rows
+        Name, value, remark.
+    """
+    cells = [
+        [f"{escape(name)}<br><code>{escape(value)}</code>", escape(remark)]
+        for name, value, remark in rows
+    ]
+    return f'<div class="notes">{table([f"{header[0]}, {header[1]}", header[2]], cells)}</div>'
 
 
 def byte_view(
@@ -117,6 +131,27 @@ def byte_view(
     told = f" Byte {framed} is framed." if framed is not None else ""
     caption = f"<figcaption>{escape(label)}{told}</figcaption>"
     return f'<figure class="bytes">{caption}<pre tabindex="0">{chr(10).join(lines)}</pre></figure>'
+
+
+def error_card(what: str, told: Mapping[str, str], *, response_id: str | None = None) -> str:
+    """Give what went wrong: what happened, why, what to do, and the bank's words.
+
+    Parameters
+    ----------
+    what
+        What happened, and to which thing.
+    told
+        Names and sentences, in the order of reading.
+    response_id
+        What the bank's support asks for; one click selects it.
+    """
+    trace = (
+        f"<dl><dt>Response id</dt><dd><code>{escape(response_id)}</code></dd></dl>"
+        if response_id
+        else ""
+    )
+    body = f"<p><strong>{escape(what)}</strong></p>{key_values(told)}{trace}"
+    return card("", f'<div class="error" role="alert">{body}</div>')
 
 
 def card(title_html: str, body_html: str, *, is_production: bool = False) -> str:

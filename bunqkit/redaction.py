@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, SupportsIndex
 
 MASK = "…"
 
@@ -78,6 +78,11 @@ class Secret:
 class Body(bytes):
     """The bytes of a body, which may hold a key: a repr, a traceback with locals shows how many."""
 
+    def __getitem__(self, part: SupportsIndex | slice) -> Any:
+        # What shows long texts cut off, such as rich, shows a part.
+        found = super().__getitem__(part)
+        return Body(found) if isinstance(found, bytes) else found
+
     def __repr__(self) -> str:
         return f"<{len(self)} bytes>"
 
@@ -130,6 +135,20 @@ def redact(json_value: Any) -> Any:
         }
     if isinstance(json_value, list):
         return [redact(inner) for inner in json_value]
+    return json_value
+
+
+def conceal(json_value: Any) -> Any:
+    """Give a copy of a body in which every secret text is a ``Secret``: no frame shows it then."""
+    if isinstance(json_value, Mapping):
+        return {
+            name: Secret(inner)
+            if name in _SECRET_FIELDS and isinstance(inner, str)
+            else conceal(inner)
+            for name, inner in json_value.items()
+        }
+    if isinstance(json_value, list | tuple):
+        return [conceal(inner) for inner in json_value]
     return json_value
 
 

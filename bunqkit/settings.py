@@ -11,9 +11,8 @@ import io
 import ipaddress
 import os
 import socket
-import stat
-import tempfile
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from dotenv.parser import parse_stream
 from platformdirs import user_state_path
 
 from bunqkit.errors import SettingsError
+from bunqkit.private_files import warn_if_open, write_private
 from bunqkit.redaction import Secret
 
 # Source: bunq docs, "Environments".
@@ -31,6 +31,9 @@ BASE_URLS = {
 }
 ENVIRONMENTS = ("OFFLINE", *BASE_URLS)
 _SANDBOX_PREFIX = "sandbox_"
+# In production, in the account's currency: enough to try things, too little to lose a house.
+DEFAULT_CAP = Decimal("1000.00")
+_SECRET_NAMES = ("BUNQ_API_KEY", "BUNQ_STATE_PASSPHRASE")
 _LANGUAGES = ("en_US", "nl_NL")
 
 
@@ -54,6 +57,10 @@ class Settings:
         ``en_US`` or ``nl_NL``: the language of translated error texts.
     state_folder
         Where installation and session are kept.
+    state_passphrase
+        Encrypts what is kept; ``None`` leaves it to the file's permissions.
+    total_cap
+        The most that one ``connect()`` may move in production, whatever is unlocked.
     env_file
         The ``.env`` that was read, if any.
     """
@@ -66,6 +73,8 @@ class Settings:
     language: str
     state_folder: Path
     env_file: Path | None = field(default=None)
+    state_passphrase: Secret | None = None
+    total_cap: Decimal = DEFAULT_CAP
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,8 @@ def load_settings(
         language=_check_language(find("BUNQ_LANGUAGE")),
         state_folder=_state_folder(find("BUNQ_STATE_DIR"), path),
         env_file=path,
+        state_passphrase=_passphrase(find("BUNQ_STATE_PASSPHRASE")),
+        total_cap=_check_cap(find("BUNQ_TOTAL_CAP")),
     )
 
 
@@ -146,11 +157,7 @@ def write_api_key(api_key: Secret, env_file: Path | None) -> Path:
     """
     path = env_file or Path.cwd() / ".env"
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".env-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_with_key(path, api_key))
-        Path(temporary).chmod(stat.S_IRUSR | stat.S_IWUSR)
-        Path(temporary).replace(path)
+        write_private(path, _with_key(path, api_key))
     except OSError as error:
         raise SettingsError(
             f"BUNQ_API_KEY could not be written to {path} ({error.strerror}). Make the folder "
@@ -192,6 +199,8 @@ def _read_env_file(
                 "perhaps). Correct it; .env.example shows the form."
             )
     values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    if any(values.get(name) for name in _SECRET_NAMES):
+        warn_if_open(path)
     return path, {name: Secret(value or "") for name, value in values.items()}
 
 
@@ -320,6 +329,28 @@ def _state_folder(found: _Found | None, env_file: Path | None) -> Path:
     # Beside the file that says it, so that notebooks in different folders share one state.
     base = env_file.parent if env_file and found.place == str(env_file) else Path.cwd()
     return base / folder
+
+
+def _passphrase(found: _Found | None) -> Secret | None:
+    if found is None:
+        return None
+    _insist_on_text(found)
+    return Secret(found.text)
+
+
+def _check_cap(found: _Found | None) -> Decimal:
+    if found is None:
+        return DEFAULT_CAP
+    try:
+        cap = Decimal(found.text)
+    except InvalidOperation:
+        cap = Decimal(-1)
+    if not cap.is_finite() or cap < 0:
+        raise SettingsError(
+            f"BUNQ_TOTAL_CAP in {found.place} is {found.text!r}. Write an amount such as 250.00, "
+            "in your account's currency."
+        )
+    return cap
 
 
 def _text(found: _Found | None) -> str:

@@ -5,6 +5,7 @@ A sheet has sections, a section has parts, and every part knows both ways to sho
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -192,7 +193,8 @@ class Sheet:
             "\n".join([each.heading, *(part.text() for part in each.parts)])
             for each in self.sections
         ]
-        return "\n\n".join(blocks)
+        # What the bank sends must not steer a terminal.
+        return re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", "·", "\n\n".join(blocks))
 
     def __repr__(self) -> str:
         return str(self)

@@ -2,7 +2,6 @@
 
 RSA with 2048 bits, PKCS#1 v1.5 padding, SHA-256, base64 on one line, over the bytes of a body and
 nothing else. Public keys travel as SubjectPublicKeyInfo PEM, private keys are kept as PKCS#8 PEM.
-The only importer of ``cryptography``.
 
 Source: bunq docs, "Signing" (body-only since 2020-04-28).
 """
@@ -126,18 +125,23 @@ class KeyPair:
         return cls(rsa.generate_private_key(public_exponent=65537, key_size=_BITS))
 
     @classmethod
-    def from_pem(cls, pem: str | Secret) -> KeyPair:
-        """Read an unencrypted PKCS#8 PEM.
+    def from_pem(cls, pem: str | Secret, password: Secret | None = None) -> KeyPair:
+        """Read a PKCS#8 PEM: an unencrypted one, or with a password an encrypted one.
 
         Raises
         ------
         KeyFormatError
-            If it is another form, no RSA key, or has fewer than 2048 bits.
+            If it is another form, no RSA key, has fewer than 2048 bits, or the password is wrong.
         """
         text = pem.reveal() if isinstance(pem, Secret) else pem
-        _insist_on(text, "-----BEGIN PRIVATE KEY-----", "unencrypted PKCS#8")
+        if password is None:
+            _insist_on(text, "-----BEGIN PRIVATE KEY-----", "unencrypted PKCS#8")
+        else:
+            _insist_on(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----", "encrypted PKCS#8")
         try:
-            key = serialization.load_pem_private_key(text.encode(), password=None)
+            key = serialization.load_pem_private_key(
+                text.encode(), password=None if password is None else password.reveal().encode()
+            )
         except (ValueError, TypeError, UnsupportedAlgorithm):
             # The cause is left out: a parser's words may quote what it read.
             raise KeyFormatError("The private key's PEM can't be read.") from None
@@ -145,12 +149,15 @@ class KeyPair:
             raise KeyFormatError(f"bunq signs with RSA keys of at least {_BITS} bits; make one.")
         return cls(key)
 
-    def to_pem(self) -> Secret:
-        """Give the private key as unencrypted PKCS#8 PEM."""
+    def to_pem(self, password: Secret | None = None) -> Secret:
+        """Give the private key as PKCS#8 PEM, encrypted if there is a password."""
+        encryption = (
+            serialization.NoEncryption()
+            if password is None
+            else serialization.BestAvailableEncryption(password.reveal().encode())
+        )
         pem = self._key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
         )
         return Secret(pem.decode())
 

@@ -69,7 +69,7 @@ def write_curl(exchange: Exchange) -> Snippet:
     lines += ["set -euo pipefail", "umask 077", f'api="${{BUNQ_BASE_URL{default}}}"']
     lines.append("work=$(mktemp -d)\ntrap 'rm -rf \"$work\"' EXIT")
     if call.needs_file:
-        lines.append(f'cp "${{{_FILE}:?}}" "$work/file"')
+        lines.append(f'cp "${{{_FILE}:?}}" "$work/file" && {_FILE}=file')
     lines.append('cd "$work"')
     lines += [_CURL_TOOLS, *_CURL_STEPS[: call.steps_before], "", "# The call itself."]
     lines.append(f"{_shell_body(call)} > body")
@@ -217,8 +217,8 @@ def _mark_secrets(exchange: Exchange) -> str | None:
         return None
     for first, end in reversed(exchange.secret_spans(body)):
         field = _FIELD_BEFORE.search(body[:first])
-        name = field[1].decode().upper() if field else "SECRET"
-        variable = _KEY if name in ("SECRET", "API_KEY") else f"BUNQ_{name}"
+        name = field[1].decode() if field else "text"
+        variable = _KEY if name in ("secret", "api_key") else f"BUNQ_{name.upper()}"
         body = body[:first] + f"\x00{variable}\x00".encode() + body[end:]
     try:
         return body.decode()
@@ -248,7 +248,7 @@ def _about(call: _Call, tools: str) -> list[str]:
 def _shell_body(call: _Call) -> str:
     """Give a command that prints the body, byte for byte."""
     if call.needs_file:
-        return "cat file"
+        return f'cat "${{{_FILE}:?}}"'
     if call.text is None:
         lines = "\n".join(textwrap.wrap(base64.b64encode(call.body).decode(), 76))
         return f"printf '%s\\n' '{lines}' | openssl base64 -d"
@@ -277,8 +277,14 @@ def _python_body(call: _Call) -> str:
         told = json.loads(escaped)
     except (ValueError, RecursionError):
         told = None
-    if isinstance(told, dict) and json.dumps(told, ensure_ascii=False) == escaped:
-        return f"json.dumps({_python_literal(told)}, ensure_ascii=False).encode()"
+    literal = _python_literal(told)
+    # A mark that is left stands inside of a longer text.
+    if (
+        isinstance(told, dict)
+        and json.dumps(told, ensure_ascii=False) == escaped
+        and "\\x00" not in literal
+    ):
+        return f"json.dumps({literal}, ensure_ascii=False).encode()"
     parts = [
         f'os.environ["{part}"]' if at % 2 else repr(part)
         for at, part in enumerate(_MARK.split(call.text))

@@ -7,12 +7,10 @@ bunq allows in 30 seconds.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
-import os
-import stat
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +21,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from bunqkit.errors import BunqkitError, StateError
+from bunqkit.private_files import make_private_folder, remove_halves, warn_if_open, write_private
 from bunqkit.redaction import Secret
+from bunqkit.sealing import Seal
 from bunqkit.signing import KeyPair, PublicKey
 
 _FORMAT = 1
@@ -127,12 +127,24 @@ class StateFile:
         Made if absent, readable by its owner alone.
     environment, base_url, api_key
         What the file is bound to: it is found, and used, only for the same three.
+    passphrase
+        Encrypts what is kept, and opens it again; without it tokens and key stand there as text.
     """
 
-    def __init__(self, folder: Path, *, environment: str, base_url: str, api_key: Secret) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        environment: str,
+        base_url: str,
+        api_key: Secret,
+        passphrase: Secret | None = None,
+    ) -> None:
         bound_to = f"{environment}\n{base_url}\n{api_key.reveal()}"
         self._fingerprint = hashlib.sha256(bound_to.encode()).hexdigest()
         self.path = folder / f"{environment.lower()}-{self._fingerprint[:16]}.json"
+        self._passphrase = passphrase
+        self._seal: Seal | None = None
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -166,12 +178,12 @@ class StateFile:
         """Read what was kept; ``None`` if nothing was.
 
         A file that is damaged, or was written for another key or bank, is renamed and warned
-        about, never overwritten.
+        about, never overwritten. One that was written without the passphrase is encrypted now.
 
         Raises
         ------
         StateError
-            If it is there and can't be read.
+            If it is there and can't be read, or the passphrase does not open it.
         """
         try:
             found = self._read(self.path.read_bytes())
@@ -182,9 +194,17 @@ class StateFile:
                 f"{self.path} can't be read ({error.strerror}). Check its permissions, or name "
                 "another folder in BUNQ_STATE_DIR."
             ) from error
+        warn_if_open(self.path)
+        if isinstance(found, _Closed):
+            raise StateError(
+                f"{self.path} is encrypted, and {found.why}. Correct BUNQ_STATE_PASSPHRASE; or, to "
+                "start anew with a new device, move the file away."
+            )
         if isinstance(found, str):
             self._set_aside(found)
             return None
+        if self._passphrase is not None and self._seal is None:
+            self.save(found)
         return found
 
     def save(self, state: State) -> None:
@@ -196,6 +216,7 @@ class StateFile:
             If it can't be written.
         """
         make_private_folder(self.path.parent)
+        remove_halves(self.path)
         try:
             write_private(self.path, self._write(state))
         except OSError as error:
@@ -206,17 +227,43 @@ class StateFile:
 
     def _write(self, state: State) -> str:
         bound = {"format": _FORMAT, "fingerprint": self._fingerprint}
-        return json.dumps(bound | _state_to_json(state))
+        if self._passphrase is None:
+            return json.dumps(bound | _state_to_json(state))
+        self._seal = self._seal or Seal(self._passphrase)
+        told = _state_to_json(state, self._seal.pem_password)
+        shown = bound | {
+            "salt": base64.b64encode(self._seal.salt).decode(),
+            "private_key": told["installation"].pop("private_key"),
+        }
+        sealed = self._seal.close(Secret(json.dumps(told)), json.dumps(shown))
+        return json.dumps(shown | {"sealed": sealed})
 
-    def _read(self, raw: bytes) -> State | str:
+    def _read(self, raw: bytes) -> State | str | _Closed:
         """Give the state, or why there is none; no frame that raises holds what was read."""
         try:
             kept = json.loads(raw)
-            if kept["format"] != _FORMAT or kept["fingerprint"] != self._fingerprint:
-                return "was written for another key or bank, or by another bunqkit"
-            return _state_from_json(kept)
+            if kept["format"] != _FORMAT:
+                return "was written by another bunqkit, in another format"
+            if kept["fingerprint"] != self._fingerprint:
+                return "was written for another key or bank"
+            return self._open(kept) if "sealed" in kept else _state_from_json(kept)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BunqkitError):
             return "is damaged"
+
+    def _open(self, kept: dict[str, Any]) -> State | _Closed:
+        if self._passphrase is None:
+            return _Closed("there is no passphrase")
+        salt = base64.b64decode(kept["salt"], validate=True)
+        sealed = kept.pop("sealed")
+        if self._seal is None or self._seal.salt != salt:
+            self._seal = Seal(self._passphrase, salt)
+        opened = self._seal.open(sealed, json.dumps(kept))
+        if opened is None:
+            self._seal = None
+            return _Closed("this passphrase does not open it, or somebody changed it")
+        told = json.loads(opened.reveal())
+        told["installation"]["private_key"] = kept["private_key"]
+        return _state_from_json(told, self._seal.pem_password)
 
     def _set_aside(self, why: str) -> None:
         number = 1
@@ -235,47 +282,20 @@ class StateFile:
         )
 
 
-def make_private_folder(folder: Path) -> None:
-    """Make a folder for its owner alone, unless it is there.
+@dataclass(frozen=True)
+class _Closed:
+    """Why a state stays closed: it is neither used nor set aside."""
 
-    Raises
-    ------
-    StateError
-        If it can't be made.
-    """
-    try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True, mode=stat.S_IRWXU)
-    except OSError as error:
-        raise StateError(
-            f"{folder} can't be made ({error.strerror}). Name another folder in BUNQ_STATE_DIR."
-        ) from error
+    why: str
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file for its owner alone, whole or not at all."""
-    temporary = ""
-    try:
-        # mkstemp makes it 0600 from the first byte on.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _state_to_json(state: State) -> dict[str, Any]:
+def _state_to_json(state: State, password: Secret | None = None) -> dict[str, Any]:
     installation, device, session = state.installation, state.device, state.session
     return {
         "installation": {
             "id": installation.id,
             "token": installation.token.reveal(),
-            "private_key": installation.key.to_pem().reveal(),
+            "private_key": installation.key.to_pem(password).reveal(),
             "bank_key": installation.bank_key.pem,
         },
         "device": {"id": device.id, "description": device.description},
@@ -291,13 +311,13 @@ def _state_to_json(state: State) -> dict[str, Any]:
     }
 
 
-def _state_from_json(kept: dict[str, Any]) -> State:
+def _state_from_json(kept: dict[str, Any], password: Secret | None = None) -> State:
     installation, device, session = kept["installation"], kept["device"], kept["session"]
     return State(
         Installation(
             id=int(installation["id"]),
             token=Secret(installation["token"], kind="installation"),
-            key=KeyPair.from_pem(installation["private_key"]),
+            key=KeyPair.from_pem(installation["private_key"], password),
             bank_key=PublicKey.from_pem(installation["bank_key"]),
         ),
         Device(id=int(device["id"]), description=str(device["description"])),

@@ -1,34 +1,64 @@
-"""The curated tables: short names, one column order, money as a number and in whole cents."""
+"""The curated tables: short names, one column order, money as a number and in whole cents.
+
+Columns become columns, without a Python object for each value; what no column type holds as it
+came is read value by value, so that the types of the tables never change.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from bunqkit.columns import plain
+from bunqkit.conversions import to_pandas
+from bunqkit.frames import Gathered
 from bunqkit.headings import CENTS, TABLES, TIME, Heading
-from bunqkit.money import exact, whole_cents
+from bunqkit.money import Money, exact, read_amounts, whole_cents
+from bunqkit.schemas import Kind, Path
 from bunqkit.shorthand import find_iban
 
+MOMENT = pd.Timedelta(minutes=1)
+"""A card payment that is booked at once may bear a time so long before the transaction's."""
+
 # Card payments are booked when the shop clears them, mostly within days.
-_LONGEST_CLEARING = timedelta(days=30)
+_LONGEST_CLEARING = pd.Timedelta(days=30)
 _CARD_TYPES = ("MASTERCARD", "FIS")
+# Source: captures; a transaction that was refused makes no payment.
+_ALLOWED = "ALLOWED"
+_REVERSAL = "REVERSAL"
+_OBJECT = "object"
+_OF_OBJECTS: Mapping[Path, tuple[str, str]] = {
+    ("id",): ("object_id", "Int64"),
+    ("description",): ("description", "str"),
+}
+
+Accounts = Iterable[Mapping[str, Any]]
 
 
-Wrapped = Iterable[Mapping[str, Mapping[str, Any]]]
-Items = Iterable[Mapping[str, Any]]
-
-
-def tabulate_accounts(wrapped: Wrapped) -> pd.DataFrame:
-    """One row an account, of whatever kind.
+def wanted_by(table: str) -> Callable[[Path], bool]:
+    """Give the question whether a table is made of the column of a path.
 
     Parameters
     ----------
-    wrapped
-        The accounts, each under its type.
+    table
+        Its name.
+    """
+    sources = [_path(heading) for heading in TABLES[table].values()]
+    return lambda path: any(path[: len(source)] == source for source in sources)
+
+
+def tabulate_accounts(accounts: Gathered) -> pd.DataFrame:
+    """One row an account, of whatever kind, in the order in which they came.
+
+    Parameters
+    ----------
+    accounts
+        As they came.
 
     Returns
     -------
@@ -36,39 +66,23 @@ def tabulate_accounts(wrapped: Wrapped) -> pd.DataFrame:
         ``id, type, description, iban, balance, balance_cents, currency, status``. ``type`` is the
         name that the account came under; ``balance`` is in units of ``currency``.
     """
-    rows = []
-    for entry in wrapped:
-        kind, account = next(iter(entry.items()))
-        row = _row("accounts", account)
-        row["currency"] = row["currency"] or account.get("currency")
-        rows.append({**row, "type": kind, "iban": find_iban(account)})
-    return _frame("accounts", rows)
+    frame = _read("accounts", accounts)
+    frame["type"] = pd.Series(accounts.names, dtype="str")
+    aliases = plain(accounts.column(("alias",)))
+    frame["iban"] = pd.Series([find_iban({"alias": each}) for each in aliases], dtype="str")
+    frame["currency"] = frame["currency"].fillna(_column(accounts, ("currency",), "str"))
+    return frame
 
 
-def list_ibans(accounts: Items) -> list[str]:
-    """Give the IBANs of accounts that have one.
-
-    Parameters
-    ----------
-    accounts
-        The accounts, bare.
-    """
-    return [iban for account in accounts if (iban := find_iban(account)) is not None]
-
-
-def tabulate_payments(
-    payments: Items, accounts: Mapping[int, str], own_ibans: Collection[str] = ()
-) -> pd.DataFrame:
+def tabulate_payments(payments: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
     """One row a payment, newest first.
 
     Parameters
     ----------
     payments
-        The payments, bare.
+        As they came.
     accounts
-        Descriptions of the accounts by their ids.
-    own_ibans
-        The IBANs of these accounts, by which transfers between them are known.
+        Your accounts, by which their names, and transfers between them, are known.
 
     Returns
     -------
@@ -78,185 +92,249 @@ def tabulate_payments(
         reverses``. ``created`` is UTC; ``amount`` is negative for what goes out, in units of
         ``currency``; a sum that must be exact is one of ``amount_cents``. A payment whose
         ``sub_type`` is ``REVERSAL`` reverses the last one before it on the same account, with the
-        same other side and the opposite amount.
+        same other side and the opposite amount; if there is none, and only a part is given back,
+        the last one that it can be a part of.
     """
-    own = set(own_ibans)
-    rows = []
-    for payment in payments:
-        row = _row("payments", payment, accounts)
-        number = exact(str((payment.get("amount") or {}).get("value")))
-        row["direction"] = None if number is None else "out" if number.is_signed() else "in"
-        iban = row["counterparty_iban"]
-        row["is_own_transfer"] = iban in own if own and iban is not None else None
-        rows.append(row)
-    _link_reversals(rows)
-    return _frame("payments", _newest_first(rows))
+    known = list(accounts)
+    frame = _newest_first(_read("payments", payments, known))
+    amounts = frame["amount"].to_numpy()
+    signs = np.where(np.signbit(amounts), "out", "in")
+    frame["direction"] = pd.Series(signs, dtype="str").mask(frame["amount"].isna())
+    own = [iban for account in known if (iban := find_iban(account)) is not None]
+    if own:
+        ibans = frame["counterparty_iban"]
+        frame["is_own_transfer"] = ibans.isin(own).astype("boolean").mask(ibans.isna())
+    frame["reverses"] = _find_reversed(frame)
+    return frame
 
 
-def tabulate_money_requests(wrapped: Wrapped, accounts: Mapping[int, str]) -> pd.DataFrame:
+def tabulate_money_requests(requests: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
     """One row a request for money, made (``RequestInquiry``) or received, newest first.
 
     Parameters
     ----------
-    wrapped
-        The requests, each under its type.
+    requests
+        As they came.
     accounts
-        Descriptions of the accounts by their ids.
+        Your accounts, by which their names are known.
     """
-    rows = []
-    for entry in wrapped:
-        kind, request = next(iter(entry.items()))
-        row = _row("money_requests", request, accounts)
-        rows.append({**row, "direction": "in" if kind == "RequestInquiry" else "out"})
-    return _frame("money_requests", _newest_first(rows))
+    frame = _read("money_requests", requests, accounts)
+    kinds = pd.Series(requests.names, dtype="str")
+    frame["direction"] = kinds.eq("RequestInquiry").map({True: "in", False: "out"}).astype("str")
+    return _newest_first(frame)
 
 
-def tabulate_cards(cards: Items) -> pd.DataFrame:
+def tabulate_cards(cards: Gathered) -> pd.DataFrame:
     """One row a card.
 
     Parameters
     ----------
     cards
-        The cards, bare.
+        As they came.
     """
-    return _frame("cards", [_row("cards", card) for card in cards])
+    return _newest_first(_read("cards", cards))
 
 
-def tabulate_card_transactions(
-    actions: Items, payments: Items, accounts: Mapping[int, str]
-) -> pd.DataFrame:
-    """One row a card transaction, newest first, with the payment that it became.
+def tabulate_card_transactions(actions: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
+    """One row a card transaction, newest first; one that comes twice has one row.
 
     Parameters
     ----------
     actions
-        The card actions (``MasterCardAction``), bare; one that comes twice has one row.
-    payments
-        The payments of the same accounts, bare: each belongs to at most one action, the first
-        before it with the same account, amount and currency that has none yet.
+        The card actions (``MasterCardAction``) as they came.
     accounts
-        Descriptions of the accounts by their ids.
+        Your accounts, by which their names are known.
     """
-    unique = {action.get("id"): action for action in actions}
-    rows = [_row("card_transactions", action, accounts) for action in unique.values()]
-    waiting: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    booked = [_row("payments", each) for each in payments if each.get("type") in _CARD_TYPES]
-    for payment in sorted(booked, key=_age):
-        waiting[_charge(payment)].append(payment)
-    for row in sorted(rows, key=_age):
-        candidates = waiting[_charge(row)]
-        for at, payment in enumerate(candidates):
-            if _fits(row, payment):
-                row["payment_id"] = candidates.pop(at)["id"]
+    return _newest_first(_read("card_transactions", actions, accounts))
+
+
+def link_payments(transactions: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
+    """Give card transactions with the payments that they became.
+
+    Parameters
+    ----------
+    transactions, payments
+        Curated tables of the same accounts. Each payment belongs to at most one transaction that
+        was allowed, with the same account, amount and currency: the first that has none yet.
+    """
+    is_charge = (
+        payments["type"].isin(_CARD_TYPES)
+        & payments["sub_type"].ne(_REVERSAL)
+        & payments["direction"].eq("out")
+        & payments["amount_cents"].notna()
+    )
+    key = ("account_id", "currency", "amount_cents")
+    waiting: dict[tuple[Any, ...], list[tuple[Any, Any]]] = defaultdict(list)
+    for _, account, currency, cents, when, number in _rows(
+        payments[is_charge], *key, "created", "id"
+    ):
+        waiting[account, currency, -cents].append((when, number))
+    is_allowed = transactions["decision"].isna() | transactions["decision"].eq(_ALLOWED)
+    allowed = transactions[is_allowed & transactions["amount_cents"].notna()]
+    found: dict[Any, Any] = {}
+    for index, account, currency, cents, when in _rows(allowed, *key, "created"):
+        # The amount of a transaction bears no sign in some answers; that of a payment does.
+        candidates = waiting[account, currency, abs(cents)]
+        for at, (booked, number) in enumerate(candidates):
+            if -MOMENT <= booked - when <= _LONGEST_CLEARING:
+                found[index] = number
+                del candidates[at]
                 break
-    return _frame("card_transactions", _newest_first(rows))
+    ids = pd.Series(found, index=transactions.index, dtype="Int64")
+    return transactions.assign(payment_id=ids)
 
 
-def tabulate_events(events: Items, accounts: Mapping[int, str]) -> pd.DataFrame:
+def tabulate_events(events: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
     """One row an event, newest first.
 
     Parameters
     ----------
     events
-        The events, bare.
+        As they came.
     accounts
-        Descriptions of the accounts by their ids.
+        Your accounts, by which their names are known.
     """
-    rows = []
-    for event in events:
-        row = _row("events", event, accounts)
-        anchored = event.get("object") or {}
-        kind, happened = next(iter(anchored.items()), (None, None))
-        row |= {"type": kind, "object_id": None, "description": None}
-        if isinstance(happened, Mapping):
-            row |= {"object_id": happened.get("id"), "description": happened.get("description")}
-        rows.append(row)
-    return _frame("events", _newest_first(rows))
+    frame = _read("events", events, accounts)
+    # An object stands under its type: the type of a row is the one that it has something under.
+    for path in events.paths:
+        if path[0] != _OBJECT or len(path) == 1:
+            continue
+        column = events.column(path)
+        is_there = pd.Series(
+            [value is not None for value in column]
+            if isinstance(column, list)
+            else column.is_valid().to_numpy(),
+            dtype="bool",
+        )
+        frame["type"] = frame["type"].mask(is_there, path[1])
+        if path[2:] in _OF_OBJECTS:
+            name, dtype = _OF_OBJECTS[path[2:]]
+            frame[name] = frame[name].fillna(_column(events, path, dtype))
+    return _newest_first(frame)
 
 
-def tabulate_scheduled_payments(items: Items, accounts: Mapping[int, str]) -> pd.DataFrame:
+def tabulate_scheduled_payments(payments: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
     """One row a scheduled payment, newest first.
 
     Parameters
     ----------
-    items
-        The scheduled payments, bare.
+    payments
+        The scheduled payments as they came.
     accounts
-        Descriptions of the accounts by their ids.
+        Your accounts, by which their names are known.
     """
-    rows = [_row("scheduled_payments", item, accounts) for item in items]
-    return _frame("scheduled_payments", _newest_first(rows))
+    return _newest_first(_read("scheduled_payments", payments, accounts))
 
 
-def _row(
-    table: str, item: Mapping[str, Any], accounts: Mapping[int, str] | None = None
-) -> dict[str, Any]:
-    """Give the columns that are fields; those that are worked out are ``None`` yet."""
-    row = {name: _value(item, column) for name, column in TABLES[table].items()}
-    if accounts is not None:
-        row["account"] = accounts.get(row["account_id"])
-    return row
-
-
-def _value(item: Mapping[str, Any], column: Heading) -> Any:
-    value: Any = item
-    for key in column.source.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    if column.unit == CENTS:
-        return whole_cents(value) if isinstance(value, Mapping) else None
-    if column.dtype == "float64":
-        number = exact(str(value.get("value"))) if isinstance(value, Mapping) else None
-        return None if number is None else float(number)
-    if column.dtype == TIME:
-        return None if value is None else pd.Timestamp(value, tz="UTC")
-    return value
-
-
-def _frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    columns = TABLES[table].items()
+def _read(table: str, gathered: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
+    """Give the columns that are fields, and the names of accounts; the others hold nothing yet."""
+    headings = TABLES[table]
     frame = pd.DataFrame(
         {
-            name: pd.Series([row[name] for row in rows], dtype=column.dtype)
-            for name, column in columns
-        }
+            name: _money(gathered, heading)
+            if heading.unit == CENTS or heading.dtype == "float64"
+            else _column(gathered, _path(heading), heading.dtype)
+            for name, heading in headings.items()
+        },
+        copy=False,
     )
-    frame.attrs["bunqkit"] = {"table": table, "rows": len(frame)}
+    if "account_id" in headings:
+        names = {account["id"]: account.get("description") for account in accounts}
+        frame["account"] = frame["account_id"].map(names).astype("str")
+    frame.attrs["bunqkit"] = {"table": table}
     return frame
 
 
-def _age(row: Mapping[str, Any]) -> tuple[bool, Any, Any]:
-    """Sort by time and id; what has no time comes first."""
-    created = row["created"]
-    return created is not None, created or row["id"], row["id"]
+def _path(heading: Heading) -> Path:
+    return tuple(heading.source.split("."))
 
 
-def _newest_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(rows, key=_age, reverse=True)
+def _money(gathered: Gathered, heading: Heading) -> Any:
+    """Give amounts as float64 or whole cents; missing where that form can't hold one."""
+    path = _path(heading)
+    texts = gathered.column((*path, "value"))
+    currencies = gathered.column((*path, "currency"))
+    form: Money = "cents" if heading.unit == CENTS else "float"
+    if isinstance(texts, pa.ChunkedArray) and pa.types.is_string(texts.type):
+        read = read_amounts(texts, currencies, form) if texts.null_count < len(texts) else None
+        if read is not None:
+            return read[0]
+    pairs = zip(plain(texts), plain(currencies), strict=True)
+    if form == "cents":
+        cents = [whole_cents({"value": value, "currency": currency}) for value, currency in pairs]
+        return pd.Series([_in_64_bits(each) for each in cents], dtype="Int64")
+    numbers = [exact(str(value)) for value, _ in pairs]
+    return pd.Series([None if each is None else float(each) for each in numbers], dtype="float64")
 
 
-def _link_reversals(rows: Iterable[dict[str, Any]]) -> None:
-    made: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-    for row in sorted(rows, key=_age):
-        row["reverses"] = None
-        cents = row["amount_cents"]
-        if cents is None:
+def _column(gathered: Gathered, path: Path, dtype: str) -> pd.Series[Any]:
+    """Give a column under the type that it has in a table, whatever came."""
+    column = gathered.column(path)
+    kinds = {"Int64": "integer", "str": "text", TIME: "time", "boolean": "boolean"}
+    array, _, _ = to_pandas(column, Kind(kinds[dtype]), money="float")
+    if str(array.dtype) == dtype:
+        return pd.Series(array, copy=False)
+    values = [None if value == {} else value for value in plain(column)]
+    if dtype == TIME:
+        texts = pd.Series([value if isinstance(value, str) else None for value in values])
+        times = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
+        return pd.Series(times, dtype=TIME)
+    readers: dict[str, Callable[[Any], Any]] = {"Int64": _whole, "boolean": _truth, "str": str}
+    read = readers[dtype]
+    return pd.Series([None if value is None else read(value) for value in values], dtype=dtype)
+
+
+def _whole(value: object) -> int | None:
+    """Read a whole number, which some answers write as text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return _in_64_bits(int(value))
+    return _in_64_bits(value) if isinstance(value, int) and value is not bool(value) else None
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _in_64_bits(number: int | None) -> int | None:
+    return number if number is not None and -(2**63) <= number < 2**63 else None
+
+
+def _newest_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort by time and id, what has no time last; what came on two pages is there once."""
+    keys = [name for name in ("id", "account_id", "direction") if name in frame]
+    frame = frame[~frame.duplicated(keys) | frame["id"].isna()]
+    return frame.sort_values(
+        ["created", "id"], ascending=False, na_position="last", kind="stable", ignore_index=True
+    )
+
+
+def _find_reversed(frame: pd.DataFrame) -> pd.Series[Any]:
+    """Find for each reversal what it reverses, among the payments before it."""
+    side = frame["counterparty_iban"].fillna(frame["counterparty"])
+    keys = frame[["account_id", "currency"]].assign(side=side)
+    is_reversal = frame["sub_type"].eq(_REVERSAL) & frame["amount_cents"].notna()
+    sides = keys.merge(keys[is_reversal].drop_duplicates(), how="left", indicator=True)
+    is_concerned = sides["_merge"].eq("both").to_numpy() & frame["amount_cents"].notna()
+    rows = frame[is_concerned].assign(side=side, is_reversal=is_reversal)
+    found: dict[Any, Any] = {}
+    left: dict[tuple[Any, ...], dict[Any, int]] = defaultdict(dict)
+    key = ("account_id", "currency", "side")
+    for index, *whose, cents, is_back, number in _rows(
+        rows, *key, "amount_cents", "is_reversal", "id"
+    ):
+        if not is_back:
+            left[*whose, cents > 0][number] = abs(cents)
             continue
-        side = (row["account_id"], row["currency"], row["counterparty_iban"] or row["counterparty"])
-        opposite = made[*side, -cents]
-        if row["sub_type"] == "REVERSAL" and opposite:
-            row["reverses"] = opposite.pop()
-        else:
-            made[*side, cents].append(row["id"])
+        opposite = left[*whose, cents < 0]
+        fitting = [each for each, open_cents in opposite.items() if open_cents == abs(cents)]
+        fitting = fitting or [each for each, rest in opposite.items() if rest > abs(cents)]
+        if fitting:
+            found[index] = fitting[-1]
+            opposite[fitting[-1]] -= abs(cents)
+    return pd.Series(found, index=frame.index, dtype="Int64")
 
 
-def _charge(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    cents = row["amount_cents"]
-    # The action's amount bears no sign in some answers; the payment's does.
-    return row["account_id"], row["currency"], None if cents is None else abs(cents)
-
-
-def _fits(action: Mapping[str, Any], payment: Mapping[str, Any]) -> bool:
-    if action["amount_cents"] is None or None in (action["created"], payment["created"]):
-        return False
-    waited = payment["created"] - action["created"]
-    return bool(timedelta() <= waited <= _LONGEST_CLEARING)
+def _rows(frame: pd.DataFrame, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Give index and columns of each row of a table, the oldest first."""
+    columns = [frame[name].tolist()[::-1] for name in names]
+    return zip(frame.index.tolist()[::-1], *columns, strict=True)

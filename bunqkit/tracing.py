@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 # Trying every byte at every place costs the square of the length: about a second for these.
 _LONGEST_TRIED = 1200
+_LONGEST_FLIPPED = 16_000
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,12 @@ def _old_scheme(sent: bytes, method: str, path: str, headers: Mapping[str, str])
 
 
 def _one_byte_off(sent: bytes, digest: bytes) -> Trace | None:
-    """Try another byte at every place, one byte less, and one more."""
-    if len(sent) > _LONGEST_TRIED:
-        return None
+    """Try another byte at every place, one byte less, and one more; of long ones a flipped bit."""
     before = hashlib.sha256()
+    if _LONGEST_TRIED < len(sent) <= _LONGEST_FLIPPED:
+        return _one_bit_off(sent, digest)
+    if len(sent) > _LONGEST_FLIPPED:
+        return None
     for at in range(len(sent) + 1):
         after, rest = sent[at:], sent[at + 1 :]
         for byte in range(256):
@@ -117,6 +120,18 @@ def _one_byte_off(sent: bytes, digest: bytes) -> Trace | None:
                 return Trace(sent[:at] + one + after, f"the body with {byte:02x} before byte {at}")
         if at < len(sent) and _continues(before, rest, digest):
             return Trace(sent[:at] + rest, f"the body without byte {at}")
+        before.update(sent[at : at + 1])
+    return None
+
+
+def _one_bit_off(sent: bytes, digest: bytes) -> Trace | None:
+    before = hashlib.sha256()
+    for at, byte in enumerate(sent):
+        for bit in range(8):
+            one = bytes([byte ^ 1 << bit])
+            if _continues(before, one + sent[at + 1 :], digest):
+                how = f"the body with byte {at} as {one.hex()}"
+                return Trace(sent[:at] + one + sent[at + 1 :], how)
         before.update(sent[at : at + 1])
     return None
 

@@ -80,9 +80,9 @@ class View:
             # Whole cents say again what the amount beside them says.
             if not part[name].isna().all() and unit != CENTS:
                 self._add(str(name), part, unit, zone)
-        self._said = say_completeness(frame)
+        self._said = say_completeness(frame, has_pages=False)
         if len(part) < len(frame):
-            self._said = f"{len(part):,} shown of {self._said}"
+            self._said = f"{len(part):,} of {self._said}"
 
     @property
     def texts(self) -> pd.DataFrame:
@@ -161,7 +161,7 @@ def _cut(text: str) -> str:
 
 def _align(title: str, texts: list[str], *, is_number: bool) -> list[str]:
     # A line break inside a text would break the table.
-    cells = [title, *(" ".join(_cut(text).splitlines()) for text in texts)]
+    cells = [" ".join(_cut(text).splitlines()) for text in (title, *texts)]
     width = max(map(len, cells))
     return [cell.rjust(width) if is_number else cell.ljust(width) for cell in cells]
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bunqkit.advice import advise
 from bunqkit.errors import SettingsError
-from bunqkit.redaction import redact, redact_headers, shorten
+from bunqkit.redaction import redact_headers, shorten
 from bunqkit.sheet import Bytes, Facts, Notes, Part, Section, Sheet, Verbatim, Words
 from bunqkit.signing import PublicKey
 from bunqkit.tracing import digest_of, find_signed, first_difference
@@ -94,14 +95,15 @@ class Xray(Sheet):
         self._exchange = exchange
         self._reveal = reveal
         self._given = signed
-        took = f" in {_time(exchange.elapsed_s)}" if exchange.status else ""
         super().__init__(
-            f"{exchange.method} {exchange.path}: {exchange.outcome}{took}", self._sections()
+            f"{exchange.method} {exchange.path} -> {exchange.outcome}, {_time(exchange.elapsed_s)}",
+            self._sections(),
         )
 
     def _sections(self) -> list[Section]:
         exchange = self._exchange
         sections = [
+            *self._refusal(),
             Section("What was sent", self._sent()),
             Section("The token", [Words(line) for line in _explain_token(exchange)]),
             Section("The signature", self._signature()),
@@ -113,6 +115,19 @@ class Xray(Sheet):
             Section("Time, limits, attempts", self._time()),
         ]
         return sections
+
+    def _refusal(self) -> list[Section]:
+        exchange = self._exchange
+        if exchange.status in (0, _OK):
+            return []
+        words = exchange.refusal
+        advice = advise(exchange.status, words)
+        facts = {
+            "words": " ".join(words),
+            "why": f"Most likely: {advice.why}",
+            "what to do": advice.what_to_do,
+        }
+        return [Section("The refusal", [Facts(facts)])]
 
     def _sent(self) -> list[Part]:
         exchange = self._exchange
@@ -136,13 +151,13 @@ class Xray(Sheet):
         """Show a body for its meaning: JSON by lines, of a file its size."""
         if not body:
             return [Words("The body is empty.")]
-        try:
-            told = json.loads(body)
-        except (ValueError, RecursionError):
+        text = self._exchange.redacted(body, indent=2)
+        if text is None:
             kind = headers.get("Content-Type", "no media type")
             return [Words(f"The body: {len(body):,} bytes of {kind}.")]
-        shown = told if self._reveal else redact(told)
-        lines = json.dumps(shown, ensure_ascii=False, indent=2).splitlines()
+        if self._reveal:
+            text = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+        lines = text.splitlines()
         if len(lines) > _JSON_LINES:
             left = len(lines) - _JSON_LINES
             lines = [*lines[:_JSON_LINES], f"… and {left:,} more lines"]
@@ -157,8 +172,8 @@ class Xray(Sheet):
         seal = _Seal.open(sent, signature, exchange.key)
         facts = {
             "signed with": f"the private half of key {exchange.key.fingerprint}"
-            if exchange.key
-            else "a key that is not known here",
+            if exchange.key and seal.digest
+            else "a key that is not this installation's",
             "how": "SHA-256 of the bytes, then RSA with PKCS#1 v1.5 padding, then base64",
             "digest": digest_of(sent).hex(),
             "signature": signature
@@ -177,10 +192,11 @@ class Xray(Sheet):
                 *self._refused_all_the_same(),
             ]
         facts["test"] = seal.verdict
+        known = exchange.signed if self._given is None else self._given
         return [
             *self._bytes(sent, "The bytes that were sent:"),
             Facts(facts),
-            *self._difference(sent, seal, self._given or exchange.signed, "sent"),
+            *self._difference(sent, seal, known, "sent"),
         ]
 
     def _refused_all_the_same(self) -> list[Part]:
@@ -221,7 +237,7 @@ class Xray(Sheet):
                         "bytes to see the difference: xray(signed=...)."
                     )
                 ]
-            signed, how = trace.signed, f" What was signed is {trace.how}."
+            signed, how = trace.signed, f" What was signed: {trace.how}."
         at = first_difference(signed, beside)
         first = max(at // _ROW - 1, 0) * _ROW
         end = first + 3 * _ROW
@@ -232,6 +248,8 @@ class Xray(Sheet):
                 (beside, f"{verb.capitalize()}, {len(beside):,} bytes:"),
             )
         ]
+        if any(first <= at < end for first, end in self._hidden(beside)):
+            return [Words(f"Byte {at} differs, which belongs to a secret."), *views]
         told = f"Byte {at} differs: {_name(signed, at)} was signed, {_name(beside, at)} was {verb}."
         return [Words(f"{told}{how}"), *views]
 
@@ -263,8 +281,8 @@ class Xray(Sheet):
         facts = {
             "checked with": f"the bank's public key {exchange.bank_key.fingerprint}, which the "
             "first step gave",
-            "digest": f"{digest_of(exchange.answer_body).hex()}, of the "
-            f"{len(exchange.answer_body):,} bytes that came",
+            "over": f"the {len(exchange.answer_body):,} bytes that came",
+            "digest": digest_of(exchange.answer_body).hex(),
             "signature": signature if self._reveal else shorten(signature),
             "test": "right: the bank signed exactly these bytes" if seal.is_right else seal.verdict,
         }
@@ -299,7 +317,7 @@ class Xray(Sheet):
                 (
                     f"attempt {at}",
                     f"{each.outcome}, {_time(each.elapsed_s)}",
-                    f"after a pause of {_time(each.paused_s)}" if each.earlier else "",
+                    _why_again(each),
                 )
                 for at, each in enumerate(attempts, 1)
             ]
@@ -383,6 +401,14 @@ def _why_answer_unsigned(exchange: Exchange) -> str:
         "This refusal is not signed, so nobody vouches for it. bunq leaves some unsigned (429, 491 "
         "and 5xx), and a gateway on the way can't sign."
     )
+
+
+def _why_again(exchange: Exchange) -> str:
+    if not exchange.earlier:
+        return ""
+    if exchange.paused_s:
+        return f"after a pause of {_time(exchange.paused_s)}"
+    return "the session had ended: once more with the next one's token"
 
 
 def _name(body: bytes, at: int) -> str:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import traceback
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 import pytest
+import requests
 from conftest import Door, Frozen
 
 import bunqkit
 from bunqkit.context import Context
 from bunqkit.errors import ApiError, FieldError, SettingsError, UnknownNameError
+from bunqkit.limits import Limiter
 from bunqkit.sandbox import Bank, Clock
+
+PIN = "481516"
 
 ACCOUNT_COLUMNS = [
     "id", "type", "description", "iban", "balance", "balance_cents", "currency", "status",
@@ -214,6 +220,57 @@ def test_names_from_the_bank_are_no_markup(tick: Frozen) -> None:
     assert "<script>" not in bunq._repr_html_()
 
 
+def crash(error: BaseException) -> str:
+    """Give what rich shows of an error: every frame with its locals, nothing left out."""
+    console = pytest.importorskip("rich.console", reason="rich shows tracebacks with locals")
+    from rich.traceback import Traceback  # noqa: PLC0415 (as said above)
+
+    told = io.StringIO()
+    console.Console(file=told, width=300).print(
+        Traceback.from_exception(
+            type(error),
+            error,
+            error.__traceback__,
+            show_locals=True,
+            locals_max_length=None,
+            max_frames=1000,
+        )
+    )
+    return told.getvalue()
+
+
+class Stopping(requests.adapters.BaseAdapter):
+    """A transport in which something stops a call, with the headers in a local variable."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def send(self, request: requests.PreparedRequest, **_how: Any) -> requests.Response:
+        """Stop."""
+        headers = dict(request.headers)
+        assert headers["X-Bunq-Client-Authentication"]
+        raise self.error
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug"), OSError("away")])
+def test_a_crash_deep_in_the_transport_shows_no_secret(bunq: Context, error: BaseException) -> None:
+    """Whatever stops the call that carries key and token: the transport's frames are let go."""
+    state, key = bunq._sessions.state, bunq.settings.api_key
+    assert state is not None
+    assert key is not None
+    client = bunqkit.Client("https://bank.invalid/v1", transport=Stopping(error))
+    with pytest.raises((KeyboardInterrupt, RuntimeError, bunqkit.NoAnswerError)) as caught:
+        bunqkit.open_session(client, state.installation, key, now=datetime.now(UTC))
+    told = crash(caught.value)
+    assert "open_session" in told
+    assert key.reveal().removeprefix("sandbox_") not in told
+    assert state.installation.token.reveal() not in told
+
+
 def test_no_secret_is_printed_logged_raised_or_shown(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, door: Door
 ) -> None:
@@ -248,6 +305,9 @@ def test_no_secret_is_printed_logged_raised_or_shown(
             door.client(), state.installation, bank.demo_key, description="again"
         ),
         lambda: bunqkit.load_settings(api_key="no prefix " * 9),
+        lambda: bunq.call("card.update", card_id=1, pin_code=PIN, nothing_known=1),
+        lambda: bunq.call("card.update", card_id=1, pin_code=PIN),
+        lambda: bunq.api.card.update(card_id=1, pin_code=PIN, pin_assignment="none"),
     ):
         try:
             wrong()
@@ -255,6 +315,7 @@ def test_no_secret_is_printed_logged_raised_or_shown(
             show(error)
             shown.append("".join(traceback.TracebackException.from_exception(
                 error, capture_locals=True).format()))  # fmt: skip
+            shown.append(crash(error))
     told = capsys.readouterr()
     everything = "\n".join([*shown, told.out, told.err, caplog.text])
     secrets = {
@@ -263,6 +324,16 @@ def test_no_secret_is_printed_logged_raised_or_shown(
         "session token": state.session.token.reveal(),
         "private key": state.installation.key.to_pem().reveal().splitlines()[1],
         "the bank's key": bank.key.to_pem().reveal().splitlines()[1],
+        "PIN": PIN,
     }
+    assert "urllib3.connectionpool" in caplog.text
     assert {name for name, secret in secrets.items() if secret in everything} == set()
     assert len(everything) > 10_000
+
+
+def test_long_work_is_announced(bunq: Context) -> None:
+    """How many pages at most and about how long, before the first is fetched."""
+    said: list[str] = []
+    bunq._client.limiter = Limiter("classic", sleep=lambda _seconds: None, say=said.append)
+    bunq.frame("payment.list", max_rows=14_600)
+    assert said[0] == "At most 73 pages, about 73 s: the bank allows 3 GET calls in 3 s."

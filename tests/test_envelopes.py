@@ -10,7 +10,7 @@ from items import page_of, quick_frame
 
 from bunqkit import catalogue
 from bunqkit.columns import pruned
-from bunqkit.envelopes import EnvelopeReader
+from bunqkit.envelopes import EnvelopeReader, between, blocks_of
 from bunqkit.errors import FrameError
 from bunqkit.frames import Gathered, to_frame, to_items
 
@@ -106,6 +106,35 @@ def test_layout_of_the_text_does_not_matter() -> None:
     assert read(b'{"Response":[{"Payment":{"id":1,"id":2}}]}') == [{"Payment": {"id": 2}}]
     utf16 = json.dumps({"Response": [{"Payment": {"id": 1}}]}).encode("utf-16")
     assert read(utf16) == [{"Payment": {"id": 1}}]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "expected", "is_past"),
+    [
+        (None, None, [1, 2, 3, 4, 5], False),
+        ("2024-01-02", None, [1, 2, 3, 4], True),
+        ("2024-01-02", "2024-01-05", [2, 3, 4], True),
+        (None, "2024-01-01", [3], False),
+        ("2025-01-01", None, [3], True),
+    ],
+)
+def test_rows_of_a_span_keep_their_order_and_types(
+    since: str | None, until: str | None, expected: list[int], *, is_past: bool
+) -> None:
+    """Whatever their types; what does not say when it was created stays."""
+    items = [
+        {"A": {"id": 1, "created": "2024-01-05"}},
+        {"B": {"id": 2, "created": "2024-01-04"}},
+        {"A": {"id": 3, "created": None}},
+        {"B": {"id": 4, "created": "2024-01-02", "x": [1, "one"]}},
+        {"A": {"id": 5, "created": "2024-01-01"}},
+    ]
+    rows, was_past = between(blocks_of(items), since, until)
+    gathered = Gathered()
+    gathered.add(rows)
+    wanted = [item for item in items if next(iter(item.values()))["id"] in expected]
+    assert to_items(gathered.frame("float")) == pruned(wanted)
+    assert was_past == is_past
 
 
 GOOD = page_of([{"Payment": {"id": 1}}])

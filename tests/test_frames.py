@@ -274,6 +274,26 @@ def test_a_field_that_changes_kind_keeps_its_values_and_is_named() -> None:
     assert to_items(frame) == items
 
 
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ([{"value": "1.00", "currency": "EUR"}, "1.00"], "amount"),
+        (["1.00"], "amount"),
+        ([{"x": 1}], "description"),
+        ([{}], "description"),
+        ([{"x": 1}, 5], "unforeseen"),
+        ([[1], {"x": 1}], "unforeseen"),
+    ],
+)
+def test_objects_where_something_else_is_are_named(values: list[Any], named: str) -> None:
+    """Between rows, or against what is known of the field; both ways say it alike."""
+    items = [{"Payment": {"id": at, named: value}} for at, value in enumerate(values)]
+    frame = to_frame(items)
+    assert list(frame.attrs["bunqkit"]["kept"]) == [named]
+    assert to_items(frame) == items
+    same(quick_frame(items)[0], frame)
+
+
 def test_nothing_is_made_up() -> None:
     """Missing is missing: no zero, no empty text, no false."""
     frame = to_frame([{"Payment": {}}])

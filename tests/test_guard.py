@@ -6,16 +6,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from recording import Recorder, own_ids
+import requests
+from recording import TOKEN, Recorder, own_ids
 
 from bunqkit.caller import Caller
 from bunqkit.catalogue import Operation, example_body, operations
-from bunqkit.errors import FieldError, LockedError, UnknownNameError
+from bunqkit.client import Client
+from bunqkit.context import Context
+from bunqkit.errors import BunqkitError, FieldError, LockedError, UnknownNameError
+from bunqkit.redaction import Secret
+from bunqkit.settings import BASE_URLS, load_settings
 from bunqkit.signing import KeyPair
 
 CHANGING = [
     each for each in operations() if each.effect != "reads" and each.name != "session.delete"
 ]
+HANDSHAKE = ("installation.create", "device-server.create", "session-server.create")
 READING = [each for each in operations() if each.effect == "reads"]
 PAYMENT = {"amount": "10.00", "to": "x@example.com", "description": "tea"}
 
@@ -37,9 +43,51 @@ def written(recorder: Recorder) -> list[str]:
     return [method for method, *_ in recorder.seen if method != "GET"]
 
 
+def filled(known: Operation) -> str:
+    """Give the path with an id in each place."""
+    ids = {"user_id": 42, "account": 7, **own_ids(known)}
+    return known.fill({name: ids.get(name, 9) for name in known.ids})
+
+
+class Nowhere(requests.adapters.BaseAdapter):
+    """A transport that remembers what it was given, and loses it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, **_how: Any) -> requests.Response:
+        """Remember, and fail."""
+        self.seen.append(f"{request.method} {request.url}")
+        raise requests.ConnectionError("nowhere")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [BASE_URLS["PRODUCTION"], "https://API.bunq.com./v1/", "https://api.bunq.com:443/v1"],
+)
+def test_nothing_changes_productions_address(key: KeyPair, base_url: str) -> None:
+    """Not by a client made by hand either; of the 480 only reads and the handshake go out."""
+    transport = Nowhere()
+    client = Client(base_url, key=key, transport=transport)
+    for known in operations():
+        with pytest.raises(BunqkitError):
+            client.request(known.method, filled(known), {}, token=Secret(TOKEN))
+    allowed = [
+        each
+        for each in operations()
+        if each.method == "GET" or each.name in (*HANDSHAKE, "session.delete")
+    ]
+    assert len(transport.seen) == len(allowed)
+    assert all(each.method == "GET" for each in READING)
+
+
 @pytest.mark.parametrize("known", CHANGING, ids=lambda known: known.name)
 def test_nothing_changes_production(caller: Caller, recorder: Recorder, known: Operation) -> None:
-    """By name, by method and path, by ``api``: what changes something raises, and is not sent."""
+    """By any name, by path, by ``api``: what changes something raises, and is not sent."""
     ids, body = own_ids(known), example_body(known)
     if known.sends_bytes:
         with pytest.raises(LockedError):
@@ -51,6 +99,11 @@ def test_nothing_changes_production(caller: Caller, recorder: Recorder, known: O
         for call in (
             lambda: caller.call(known.name, body=body, **ids),
             lambda: caller.call(f"{known.method} {known.path}", body=body, **ids),
+            lambda: caller.call(f"{known.method.lower()} /v1{filled(known)}", body=body),
+            lambda: caller.call(known.id, body=body, **ids),
+            lambda: caller.call(known.python_name, body=body, **ids),
+            lambda: caller.frame(known.name, body=body, **ids),
+            lambda: list(caller.pages(known.name, body=body, **ids)),
             lambda: node(body=body, **ids),
             lambda: caller.call(known.name, body=body, check=False, **ids),
         ):
@@ -149,3 +202,114 @@ def test_unlocks_that_cannot_be(caller: Caller, given: dict[str, Any], error: ty
     """Without a bound, with a bound that is none, of something that is not there."""
     with pytest.raises(error), caller.unlock(**given):
         pass
+
+
+def production(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Context:
+    """Give a whole context in production, at the recorder."""
+    caller = recorder.caller(key, other_key, "PRODUCTION")
+    settings = load_settings(environment="PRODUCTION", api_key="a" * 64)
+    return Context(settings, caller._client, caller._sessions)
+
+
+def test_short_ways_are_locked_too(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> None:
+    """``pay`` and ``request_money`` are calls like others; and there is no play money."""
+    bunq = production(recorder, key, other_key)
+    with pytest.raises(LockedError, match=r"EUR 10\.00 to x@example\.com"):
+        bunq.pay("10.00", "x@example.com", "tea")
+    with pytest.raises(LockedError):
+        bunq.request_money("10.00", "x@example.com", "tea")
+    with pytest.raises(BunqkitError, match="PRODUCTION"):
+        bunq.top_up()
+    assert written(recorder) == []
+
+
+def test_what_is_let_through_is_read_back(
+    caller: Caller, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Amount and payee are printed before it goes, and kept by the permit."""
+    with caller.unlock("payment.create", up_to="25.00", count=2) as permit:
+        caller.call("payment.create", **PAYMENT)
+    what = "payment.create of EUR 10.00 to x@example.com"
+    assert permit.sent == [what]
+    assert capsys.readouterr().out == (
+        f"PRODUCTION: {what} is being sent. The unlock leaves 1 more call and 15.00.\n"
+    )
+
+
+def test_all_unlocks_together_stay_below_the_cap(
+    recorder: Recorder, key: KeyPair, other_key: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that unlocks each payment anew ends at the cap of its context, and is told why."""
+    monkeypatch.setenv("BUNQ_TOTAL_CAP", "25")
+    bunq = production(recorder, key, other_key)
+    for number in range(3):
+        with bunq.unlock("payment.create", up_to="10.00"):
+            if number < 2:
+                bunq.call("payment.create", **PAYMENT)
+                continue
+            with pytest.raises(LockedError, match=r"BUNQ_TOTAL_CAP allows 25\.00 in all"):
+                bunq.call("payment.create", **PAYMENT)
+    assert len(written(recorder)) == 2
+    assert "read-only (20.00 of at most 25.00 moved)" in repr(bunq)
+
+
+def test_without_a_setting_there_is_a_cap(caller: Caller, recorder: Recorder) -> None:
+    """A thousand, unless somebody says otherwise where settings are."""
+    body = PAYMENT | {"amount": "1000.01"}
+    with (
+        caller.unlock("payment.create", up_to="5000"),
+        pytest.raises(LockedError, match=r"1000\.00"),
+    ):
+        caller.call("payment.create", **body)
+    assert written(recorder) == []
+
+
+def test_what_names_no_amount_needs_an_unlock_for_any(caller: Caller, recorder: Recorder) -> None:
+    """The acceptance of a draft moves what the draft says: a bound could not be held."""
+    accept = {"status": "ACCEPTED", "previous_updated_timestamp": "2026-01-01 00:00:00.000000"}
+    bounded = caller.unlock("draft-payment.update", up_to="5000")
+    with bounded, pytest.raises(LockedError, match="up_to='any'"):
+        caller.call("draft-payment.update", 5, body=accept, check=False)
+    with caller.unlock("draft-payment.update", up_to="any") as permit:
+        caller.call("draft-payment.update", 5, body=accept, check=False)
+    assert "an amount that its body does not name" in permit.sent[0]
+    assert len(written(recorder)) == 1
+
+
+HIDDEN = {
+    "a word": {"value": "ten", "currency": "EUR"},
+    "a comma": {"value": "10,00", "currency": "EUR"},
+    "no number": {"value": "NaN", "currency": "EUR"},
+    "no end": {"value": "Infinity", "currency": "EUR"},
+    "no currency": {"value": "30.00"},
+    "a minus": {"value": "-30.00", "currency": "EUR"},
+    "an exponent": {"value": "3e1", "currency": "EUR"},
+    "a text": "30.00",
+}
+
+
+@pytest.mark.parametrize("amount", HIDDEN.values(), ids=list(HIDDEN))
+def test_an_amount_cannot_be_hidden(caller: Caller, recorder: Recorder, amount: Any) -> None:
+    """However it is written: more than the bound, or not to be read, is not sent."""
+    body = {
+        "amount": amount,
+        "counterparty_alias": {"type": "EMAIL", "value": "x@example.com"},
+        "description": "tea",
+    }
+    with caller.unlock("payment.create", up_to="25.00"), pytest.raises(LockedError):
+        caller.call("payment.create", body=body, check=False)
+    assert written(recorder) == []
+
+
+def test_a_payee_cannot_be_hidden(caller: Caller, recorder: Recorder) -> None:
+    """One of a batch is somebody else, in whatever form: the batch is not sent."""
+    right = {
+        "amount": {"value": "1.00", "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": "x@example.com"},
+    }
+    for other in ("y@example.com", {"value": "y@example.com"}, None):
+        body = {"payments": [right, right | {"counterparty_alias": other}]}
+        unlocked = caller.unlock("payment-batch.create", up_to="25.00", to="x@example.com")
+        with unlocked, pytest.raises(LockedError):
+            caller.call("payment-batch.create", body=body, check=False)
+    assert written(recorder) == []

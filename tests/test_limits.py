@@ -126,6 +126,18 @@ def test_long_waits_are_announced() -> None:
     assert said == ["Waiting 3.0 s: the bank allows 3 GET calls in 3 s."]
 
 
+def test_long_work_is_announced() -> None:
+    """With its estimate, by the path as the catalogue writes it; short work is not."""
+    time, said = Time(), []
+    limits = Limiter("classic", clock=time, sleep=time.sleep, say=said.append)
+    path = "/user/{userID}/monetary-account/{monetary-accountID}/payment"
+    limits.announce("GET", path, 73, what="At most 73 pages")
+    limits.announce("GET", path, 3, what="At most 3 pages")
+    assert said == ["At most 73 pages, about 73 s: the bank allows 3 GET calls in 3 s."]
+    limits.learn("GET", PAYMENTS, "a maximum of 1 calls per 7 second")
+    assert limits.estimate_s("GET", path, 3) == limits.estimate_s("GET", PAYMENTS, 3) > 14
+
+
 def test_threads_share_it() -> None:
     """Twenty threads at once are let through one budget after the other."""
     time = Time()

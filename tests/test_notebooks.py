@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+PLANTED = "planted" * 9
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
@@ -23,6 +24,9 @@ def test_it_runs(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     nbformat = pytest.importorskip("nbformat", reason="nbformat reads the notebooks")
     pytest.importorskip("ipykernel", reason="a kernel runs the notebooks (extra: lab)")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("BUNQ_ENVIRONMENT", "OFFLINE")
+    monkeypatch.setenv("BUNQ_API_KEY", PLANTED)
+    monkeypatch.setenv("BUNQ_STATE_PASSPHRASE", PLANTED)
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook, timeout=120, resources={"metadata": {"path": str(Path.cwd())}}
@@ -33,6 +37,10 @@ def test_it_runs(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert not [out for out in outputs if out["output_type"] == "error"]
     # What a kernel writes to its error stream is a warning that a reader would see.
     assert not [out for out in outputs if out.get("name") == "stderr"]
+    # The whole file, as it would be saved: nothing of whoever runs it is in it.
+    saved = nbformat.writes(notebook)
+    assert PLANTED not in saved
+    assert "PRIVATE KEY-----\\nMII" not in saved
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

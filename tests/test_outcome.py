@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +19,17 @@ from bunqkit import outcome
 from bunqkit.client import Client
 from bunqkit.context import Context
 from bunqkit.errors import ApiError, OutcomeUnknownError
+from bunqkit.limits import Limiter
 from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
 
 PAY = {"amount": "10.00", "to": "bravo@bunq.com", "description": "tea"}
+
+PAY_WHOLE = {
+    "amount": {"value": "10.00", "currency": "EUR"},
+    "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
+    "description": "tea",
+}
 
 
 class Lossy(requests.adapters.BaseAdapter):
@@ -135,6 +147,102 @@ def test_a_body_given_whole_is_found_by_what_is_new(bunq: Context, lossy: Lossy)
     assert bunq.call("payment.get", number).item["description"] == "whole"
 
 
+def test_a_twin_under_way_is_not_taken(bunq: Context, lossy: Lossy) -> None:
+    """Two equal payments at once, without references: one is made, and neither answer arrives.
+
+    Whoever looks first may not take it: the other may have made it. Both say that they can't know.
+    """
+    body = {
+        "amount": {"value": "1.25", "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
+        "description": "whole",
+    }
+    bunq.call("payment.list", count=1)
+    lossy.lose = "before"
+    with pytest.raises(OutcomeUnknownError):
+        bunq.call("payment.create", body=body)
+    lossy.lose = "after"
+    with pytest.raises(OutcomeUnknownError) as caught:
+        bunq.call("payment.create", body=body)
+    assert [each["description"] for each in caught.value.candidates] == ["whole"]
+
+
+def test_a_reference_is_only_believed_where_it_is_shown(
+    bunq: Context, lossy: Lossy, wire: Wire, bank: Bank
+) -> None:
+    """A bank that does not show it could show an older twin: nobody can say."""
+    bunq.call("payment.create", body=PAY_WHOLE)
+    bunq._books.newest.clear()
+    bunq._books.claimed.clear()
+    honest: Callable[..., Any] = wire.bend
+
+    def bend(status: int, headers: dict[str, str], body: bytes) -> Any:
+        if not wire.calls[-1].endswith("/payment"):
+            return honest(status, headers, body)
+        told = json.loads(body)
+        for entry in told["Response"]:
+            entry.get("Payment", {}).pop("merchant_reference", None)
+        bent = json.dumps(told).encode()
+        return status, headers | {"X-Bunq-Server-Signature": bank.key.sign(bent)}, bent
+
+    wire.bend = bend
+    lossy.lose = "before"
+    with pytest.raises(OutcomeUnknownError):
+        bunq.call("payment.create", **PAY)
+
+
+def test_a_second_interrupt_still_says_what_is_known(
+    bunq: Context, lossy: Lossy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who does not wait for the look gets the payment's body and a way to look later."""
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    lossy.lose, lossy.error = "after", KeyboardInterrupt()
+    bunq._books.sleep = interrupt
+    with pytest.raises(OutcomeUnknownError, match="KeyboardInterrupt") as caught:
+        bunq.call("payment.create", **PAY)
+    found = caught.value.look_again()
+    assert found is not None
+    assert bunq.call("payment.get", found["id"]).item["description"] == "tea"
+
+
+def test_an_interrupted_wait_is_no_lost_write(bunq: Context, wire: Wire) -> None:
+    """While the limiter waits nothing has been sent: the interrupt comes out as it is."""
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    bunq.accounts()
+    limiter = Limiter("classic", sleep=interrupt, say=lambda _words: None)
+    bunq._client.limiter = limiter
+    for _ in range(5):
+        bunq.call("payment.create", **PAY)
+    before = len(wire.calls)
+    with pytest.raises(KeyboardInterrupt):
+        bunq.call("payment.create", **PAY)
+    assert len(wire.calls) == before
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_chaos(seed: int) -> None:
+    """Hundreds of payments by eight threads, faults on a third: none is lost, none made twice."""
+    script = Path(__file__).parent / "benchmarks" / "chaos.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "200", str(seed)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = done.stdout.splitlines()[-1]
+    found = re.fullmatch(r"chaos: asked 200, made (\d+), lost 0, duplicated 0, unknown (\d+)", last)
+    assert found is not None, last
+    assert int(found[1]) > 100
+
+
 def test_without_anything_to_tell_by_nobody_can_say(bunq: Context, lossy: Lossy) -> None:
     """No reference, and the list was never looked at: it might be an older twin."""
     body = {
@@ -198,6 +306,24 @@ def test_a_payment_whose_answer_was_bent_is_found(
 
     wire.bend = bend
     assert bunq.pay("10.00", "bravo@bunq.com", "tea")["description"] == "tea"
+
+
+def test_a_payment_that_was_answered_by_nonsense_is_found(
+    bunq: Context, wire: Wire, bank: Bank
+) -> None:
+    """A success that is no answer of the API's, though signed: the payment is looked for."""
+    honest = wire.bend
+
+    def bend(status: int, headers: dict[str, str], body: bytes) -> Any:
+        if not wire.calls[-1].startswith("POST"):
+            return honest(status, headers, body)
+        page = b"<html>"
+        signature = bank.key.sign(page)
+        return 200, {"Content-Type": "text/html", "X-Bunq-Server-Signature": signature}, page
+
+    wire.bend = bend
+    assert bunq.pay("10.00", "bravo@bunq.com", "tea")["description"] == "tea"
+    assert sent(wire) == 1
 
 
 def test_a_session_that_cannot_be_opened_is_no_lost_write(

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bunqkit.redaction import MASK, Secret, redact, redact_headers, shorten
+from bunqkit.redaction import (
+    MASK,
+    Body,
+    Headers,
+    Secret,
+    redact,
+    redact_headers,
+    secret_spans,
+    shorten,
+)
 
 TOKEN = "0123456789abcdef" * 4
 
@@ -78,3 +87,37 @@ def test_headers_with_tokens_and_signatures_are_shortened() -> None:
     told = redact_headers(headers)
     assert TOKEN not in repr(told)
     assert told["User-Agent"] == "me"
+
+
+def test_headers_are_found_in_any_case_and_print_masked() -> None:
+    """A mapping like any other, but for its repr."""
+    headers = Headers({"X-Bunq-Client-Authentication": TOKEN, "Cache-Control": "no-cache"})
+    assert headers["x-bunq-client-authentication"] == TOKEN
+    assert dict(headers) == {"X-Bunq-Client-Authentication": TOKEN, "Cache-Control": "no-cache"}
+    assert TOKEN not in repr(headers)
+    assert "no-cache" in repr(headers)
+
+
+def test_a_body_prints_its_length() -> None:
+    """The bytes are bytes; a repr shows none of them."""
+    assert Body(b"abc") == b"abc"
+    assert repr(Body(b"abc")) == "<3 bytes>"
+
+
+SPANS: dict[str, tuple[bytes, list[bytes]]] = {
+    "text": (b'{"secret": "abc", "x": "y"}', [b"abc"]),
+    "number": (b'{"pin_code":1234}', [b"1234"]),
+    "escapes": (b'{"token": "a\\"b\\\\"}', [b'a\\"b\\\\']),
+    "deep and often": (b'[{"a": {"token": "t1"}}, {"token" : "t2"}]', [b"t1", b"t2"]),
+    "cut off": (b'{"Response":[{"Token":{"token":"0123', [b"0123"]),
+    "known elsewhere": (b'{"x": "is known here"}', [b"known"]),
+    "none": (b'{"x": "y", "secret": ""}', []),
+    "no JSON": (b"\x89PNG", []),
+}
+
+
+@pytest.mark.parametrize("case", SPANS.values(), ids=SPANS)
+def test_secrets_are_found_in_bytes(case: tuple[bytes, list[bytes]]) -> None:
+    """By the name of their field, whole JSON or not, and by what is known."""
+    body, secrets = case
+    assert [body[first:end] for first, end in secret_spans(body, "known", "")] == secrets

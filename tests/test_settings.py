@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from bunqkit.errors import SettingsError
+from bunqkit.private_files import PrivacyWarning
 from bunqkit.redaction import Secret
 from bunqkit.settings import Settings, load_settings, write_api_key
 
@@ -242,3 +244,38 @@ def test_a_key_that_cannot_be_written_says_so() -> None:
 def test_repr_hides_the_key() -> None:
     """Settings can be printed."""
     assert KEY not in repr(load_settings(api_key=KEY))
+
+
+def test_a_passphrase_is_a_secret() -> None:
+    """It is read like the key, masked like the key, and an empty one is a mistake."""
+    write("BUNQ_STATE_PASSPHRASE=' correct horse battery staple '\n")
+    settings = load_settings()
+    assert settings.state_passphrase == Secret("correct horse battery staple")
+    assert "horse" not in repr(settings)
+    write("BUNQ_STATE_PASSPHRASE=\n")
+    with pytest.raises(SettingsError, match="BUNQ_STATE_PASSPHRASE"):
+        load_settings()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
+def test_a_file_with_a_key_that_others_can_read_is_warned_about() -> None:
+    """With the command that mends it, and without the key; a file without secrets is no matter."""
+    path = write(f"BUNQ_API_KEY={KEY}\n")
+    path.chmod(0o644)
+    with pytest.warns(PrivacyWarning, match="chmod 600") as caught:
+        load_settings()
+    assert KEY not in str(caught[0].message)
+    path = write("BUNQ_LANGUAGE=nl_NL\n")
+    path.chmod(0o644)
+    load_settings()
+
+
+def test_the_cap_is_an_amount() -> None:
+    """A thousand by default; what is no amount is refused, and never taken as no cap."""
+    assert load_settings().total_cap == Decimal(1000)
+    write("BUNQ_TOTAL_CAP=25.50\n")
+    assert load_settings().total_cap == Decimal("25.50")
+    for wrong in ("", "much", "-1", "NaN", "Infinity"):
+        write(f"BUNQ_TOTAL_CAP={wrong}\n")
+        with pytest.raises(SettingsError, match="BUNQ_TOTAL_CAP"):
+            load_settings()

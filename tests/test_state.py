@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from bunqkit.errors import StateError
+from bunqkit.private_files import PrivacyWarning
 from bunqkit.redaction import Secret
 from bunqkit.signing import KeyPair
 from bunqkit.state import Device, Installation, Session, State, StateFile, StateWarning
 
+PASSPHRASE = Secret("correct horse battery staple")
 API_KEY = Secret("sandbox_" + "ab" * 32)
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 
@@ -25,9 +29,16 @@ def file_of(
     api_key: Secret = API_KEY,
     environment: str = "SANDBOX",
     base_url: str = "https://bank.invalid/v1",
+    passphrase: Secret | None = None,
 ) -> StateFile:
     """Give the file of a key at a bank."""
-    return StateFile(folder, environment=environment, base_url=base_url, api_key=api_key)
+    return StateFile(
+        folder,
+        environment=environment,
+        base_url=base_url,
+        api_key=api_key,
+        passphrase=passphrase,
+    )
 
 
 @pytest.fixture
@@ -209,3 +220,131 @@ def test_no_secret_is_in_a_repr(state: State) -> None:
     assert "s" * 64 not in shown
     assert "BEGIN" not in shown
     assert API_KEY.reveal()[8:] not in file_of(Path()).path.name
+
+
+def test_a_passphrase_encrypts_what_is_kept(tmp_path: Path, state: State) -> None:
+    """The key by PKCS#8, all else sealed: nothing of it stands in the file, and it comes back."""
+    file_of(tmp_path, passphrase=PASSPHRASE).save(state)
+    content = file_of(tmp_path).path.read_text()
+    assert "BEGIN ENCRYPTED PRIVATE KEY" in content
+    for text in ("i" * 64, "s" * 64, "Ada", "laptop", "BEGIN PRIVATE KEY", PASSPHRASE.reveal()):
+        assert text not in content
+    loaded = file_of(tmp_path, passphrase=PASSPHRASE).load()
+    assert loaded is not None
+    assert loaded.session == state.session
+    assert loaded.installation.key.sign(b"x") == state.installation.key.sign(b"x")
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "why"),
+    [(None, "there is no passphrase"), (Secret("wrong"), "does not open it")],
+    ids=["none", "wrong"],
+)
+def test_without_its_passphrase_a_state_stays_closed(
+    tmp_path: Path, state: State, passphrase: Secret | None, why: str
+) -> None:
+    """An error that names the setting; the file is neither overwritten nor set aside."""
+    file_of(tmp_path, passphrase=PASSPHRASE).save(state)
+    before = file_of(tmp_path).path.read_bytes()
+    with pytest.raises(StateError, match=why) as caught:
+        file_of(tmp_path, passphrase=passphrase).load()
+    assert "BUNQ_STATE_PASSPHRASE" in str(caught.value)
+    assert file_of(tmp_path).path.read_bytes() == before
+    assert list(tmp_path.glob("*.aside-*")) == []
+
+
+@pytest.mark.parametrize("name", ["sealed", "private_key", "salt"])
+def test_a_sealed_state_that_was_changed_stays_closed(
+    tmp_path: Path, state: State, name: str
+) -> None:
+    """Whichever part of it somebody changes: it is not taken."""
+    file = file_of(tmp_path, passphrase=PASSPHRASE)
+    file.save(state)
+    kept = json.loads(file.path.read_text())
+    middle = len(kept[name]) // 2
+    letter = "A" if kept[name][middle] != "A" else "B"
+    kept[name] = kept[name][:middle] + letter + kept[name][middle + 1 :]
+    file.path.write_text(json.dumps(kept))
+    with pytest.raises(StateError, match="somebody changed it"):
+        file_of(tmp_path, passphrase=PASSPHRASE).load()
+
+
+def test_a_plain_state_is_encrypted_when_a_passphrase_is_given(
+    tmp_path: Path, state: State
+) -> None:
+    """From the first start with one on, the tokens stand nowhere as text."""
+    file_of(tmp_path).save(state)
+    assert file_of(tmp_path, passphrase=PASSPHRASE).load() is not None
+    assert "s" * 64 not in file_of(tmp_path).path.read_text()
+    assert file_of(tmp_path, passphrase=PASSPHRASE).load() is not None
+
+
+def test_another_format_is_set_aside(tmp_path: Path, state: State) -> None:
+    """What another bunqkit wrote is kept, with a message that says so."""
+    file = file_of(tmp_path)
+    file.save(state)
+    kept = json.loads(file.path.read_text())
+    file.path.write_text(json.dumps(kept | {"format": 99}))
+    with pytest.warns(StateWarning, match="another format"):
+        assert file.load() is None
+    assert len(list(tmp_path.glob("*.aside-1"))) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
+def test_a_state_that_others_can_read_is_warned_about(tmp_path: Path, state: State) -> None:
+    """With the command that mends it; the next save mends it too."""
+    file = file_of(tmp_path)
+    file.save(state)
+    file.path.chmod(0o644)
+    with pytest.warns(PrivacyWarning, match="chmod 600"):
+        assert file.load() is not None
+    file.save(state)
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+KILLING = """
+import os, random, signal, sys, time, warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from bunqkit.redaction import Secret
+from bunqkit.signing import KeyPair
+from bunqkit.state import Device, Installation, Session, State, StateFile
+
+warnings.simplefilter("error")
+key, kills = KeyPair.generate(), int(sys.argv[2])
+file = StateFile(Path(sys.argv[1]), environment="SANDBOX", base_url="https://bank.invalid/v1",
+                 api_key=Secret("sandbox_" + "ab" * 32))
+state = State(Installation(1, Secret("i" * 64), key, key.public), Device(2, "laptop"))
+luck = random.Random(kills)
+file.save(state)
+for number in range(kills):
+    child = os.fork()
+    if not child:
+        while True:
+            session = Session(number, Secret("s" * 64), "UserPerson",
+                              {"id": 7, "filler": "x" * luck.randrange(20_000)},
+                              datetime.now(UTC), 3600)
+            with file.lock():
+                file.save(State(state.installation, state.device, session))
+    time.sleep(luck.uniform(0, 0.02))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with file.lock():
+        assert file.load() is not None, number
+        file.save(state)
+print(len(list(Path(sys.argv[1]).glob(".*"))), "left over")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked to be killed")
+@pytest.mark.parametrize("kills", [25, pytest.param(500, marks=pytest.mark.slow)])
+def test_a_killed_writer_leaves_a_state_that_opens(tmp_path: Path, kills: int) -> None:
+    """``kill -9`` at whatever moment: the old state or the new one, a free lock, no litter."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLING, str(tmp_path / "state"), str(kills)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (done.stdout, done.stderr) == ("0 left over\n", "")

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bunqkit"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py"))
 LIBRARIES = {
-    "cryptography", "dotenv", "filelock", "ipywidgets", "itables", "matplotlib", "numpy", "pandas",
-    "platformdirs", "pyarrow", "requests", "tqdm", "urllib3", "waitress",
+    "IPython", "cryptography", "dotenv", "filelock", "ipywidgets", "itables", "matplotlib", "numpy",
+    "pandas", "platformdirs", "pyarrow", "requests", "tqdm", "urllib3", "waitress",
 }  # fmt: skip
 # These put the package together, or are the ways into it.
 FREE = {"__init__", "__main__"}

@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 import bunqkit
+from bunqkit.envelopes import blocks_of
+from bunqkit.frames import Gathered
 from bunqkit.headings import TABLES, describe_columns
 from bunqkit.tables import (
+    link_payments,
     tabulate_accounts,
     tabulate_card_transactions,
     tabulate_cards,
@@ -19,15 +22,29 @@ from bunqkit.tables import (
     tabulate_scheduled_payments,
 )
 
-ACCOUNTS = {7: "Main", 8: "Savings"}
+SELF = {"type": "IBAN", "value": "NL02SELF"}
+ACCOUNTS = [
+    {"id": 7, "description": "Main"},
+    {"id": 8, "description": "Savings", "alias": [SELF]},
+    {"id": 9, "description": None},
+]
+
+
+def gather(items: list[dict[str, Any]], type_name: str = "Payment") -> Gathered:
+    """Give items as they come from the bank."""
+    gathered = Gathered()
+    gathered.add(blocks_of([{type_name: item} for item in items]))
+    return gathered
+
+
 EMPTY = {
-    "accounts": tabulate_accounts([]),
-    "payments": tabulate_payments([], ACCOUNTS),
-    "money_requests": tabulate_money_requests([], ACCOUNTS),
-    "cards": tabulate_cards([]),
-    "card_transactions": tabulate_card_transactions([], [], ACCOUNTS),
-    "events": tabulate_events([], ACCOUNTS),
-    "scheduled_payments": tabulate_scheduled_payments([], ACCOUNTS),
+    "accounts": tabulate_accounts(Gathered()),
+    "payments": tabulate_payments(Gathered(), ACCOUNTS),
+    "money_requests": tabulate_money_requests(Gathered(), ACCOUNTS),
+    "cards": tabulate_cards(Gathered()),
+    "card_transactions": tabulate_card_transactions(Gathered(), ACCOUNTS),
+    "events": tabulate_events(Gathered(), ACCOUNTS),
+    "scheduled_payments": tabulate_scheduled_payments(Gathered(), ACCOUNTS),
 }
 
 
@@ -78,7 +95,10 @@ def test_payments_know_account_direction_and_own_transfers() -> None:
         paid(2, "3.00", counterparty_alias=to_self),
         paid(3, "0.00", counterparty_alias=None),
     ]
-    frame = tabulate_payments(payments, ACCOUNTS, own_ibans=["NL02SELF"])
+    nameless = tabulate_payments(gather([paid(4, "1.00", monetary_account_id=9)]), ACCOUNTS)
+    assert nameless["account"].isna().all()
+    assert nameless["account"].dtype == "str"
+    frame = tabulate_payments(gather(payments), ACCOUNTS)
     assert frame["id"].tolist() == [3, 2, 1]
     assert frame["account"].tolist() == ["Main"] * 3
     assert frame["direction"].tolist() == ["in", "in", "out"]
@@ -89,7 +109,8 @@ def test_payments_know_account_direction_and_own_transfers() -> None:
 
 def test_own_transfers_are_not_guessed() -> None:
     """Without the IBANs nobody knows."""
-    assert tabulate_payments([paid(1, "1.00")], ACCOUNTS)["is_own_transfer"].isna().all()
+    frame = tabulate_payments(gather([paid(1, "1.00")]), ACCOUNTS[:1])
+    assert frame["is_own_transfer"].isna().all()
 
 
 def test_cents_are_those_of_the_currency() -> None:
@@ -99,7 +120,7 @@ def test_cents_are_those_of_the_currency() -> None:
         paid(2, "0", amount=euro("0.005")),
         paid(3, "0", amount=None),
     ]
-    assert tabulate_payments(payments, {})["amount_cents"].tolist() == [pd.NA, pd.NA, 500]
+    assert tabulate_payments(gather(payments))["amount_cents"].tolist() == [pd.NA, pd.NA, 500]
 
 
 def test_a_reversal_names_what_it_reverses() -> None:
@@ -112,7 +133,7 @@ def test_a_reversal_names_what_it_reverses() -> None:
         paid(5, "5.00", sub_type="REVERSAL"),
         paid(6, "5.00"),
     ]
-    frame = tabulate_payments(payments, ACCOUNTS).set_index("id")["reverses"]
+    frame = tabulate_payments(gather(payments), ACCOUNTS).set_index("id")["reverses"]
     assert frame.dropna().to_dict() == {4: 1, 3: 2}
 
 
@@ -121,42 +142,70 @@ def test_another_side_or_amount_is_not_reversed() -> None:
     other = {"display_name": "Other", "iban": "NL03OTHR"}
     payments = [
         paid(1, "-5.00", counterparty_alias=other),
-        paid(2, "-5.01"),
+        paid(2, "-4.99"),
         paid(3, "-5.00", monetary_account_id=8),
         paid(4, "5.00", sub_type="REVERSAL"),
     ]
-    assert tabulate_payments(payments, ACCOUNTS)["reverses"].isna().all()
+    assert tabulate_payments(gather(payments), ACCOUNTS)["reverses"].isna().all()
+
+
+def test_a_part_that_is_given_back_belongs_to_what_it_can_be_a_part_of() -> None:
+    """The last payment of which so much is left; one of just that amount comes first."""
+    back = {"sub_type": "REVERSAL"}
+    payments = [
+        paid(1, "-2.00"),
+        paid(2, "-5.00"),
+        paid(3, "4.00", **back),
+        paid(4, "2.00", **back),
+        paid(5, "2.00", **back),
+        paid(6, "1.00", **back),
+    ]
+    frame = tabulate_payments(gather(payments), ACCOUNTS).set_index("id")["reverses"]
+    assert frame.dropna().to_dict() == {3: 2, 4: 1, 6: 2}
 
 
 def test_a_card_transaction_has_one_payment_and_one_row() -> None:
-    """Two alike have a payment each, a third has none, and one that comes twice is one."""
+    """Two alike have a payment each, a third has none, and one that comes twice is one.
+
+    Nor does one that was refused have one, nor is a refund or another account's payment taken.
+    """
     actions = [
         {
             "id": 100 + day,
             "created": f"2026-01-{day:02d} 09:00:00.000000",
             "monetary_account_id": 7,
             "amount_billing": euro("4.00"),
-            "card_id": 5,
+            "decision": decision,
         }
-        for day in (1, 1, 2, 9)
+        for day, decision in (
+            (1, "ALLOWED"),
+            (1, "ALLOWED"),
+            (2, "BALANCE_INSUFFICIENT"),
+            (3, None),
+            (9, None),
+        )
     ]
     payments = [
         paid(3, "-4.00", type="MASTERCARD"),
         paid(4, "-4.00", type="MASTERCARD"),
         paid(5, "-4.00"),
+        paid(10, "4.00", type="MASTERCARD", sub_type="REVERSAL"),
         paid(8, "-4.00", type="MASTERCARD", monetary_account_id=8),
     ]
-    frame = tabulate_card_transactions(actions, payments, ACCOUNTS)
-    assert frame["id"].tolist() == [109, 102, 101]
-    assert frame["payment_id"].tolist() == [pd.NA, 4, 3]
+    frame = link_payments(
+        tabulate_card_transactions(gather(actions, "MasterCardAction"), ACCOUNTS),
+        tabulate_payments(gather(payments), ACCOUNTS),
+    )
+    assert frame["id"].tolist() == [109, 103, 102, 101]
+    assert frame["payment_id"].tolist() == [pd.NA, 4, pd.NA, 3]
 
 
 def test_requests_say_who_pays() -> None:
     """One that I made brings money in."""
     request = {"id": 1, "monetary_account_id": 7, "amount_inquired": euro("8.00")}
-    frame = tabulate_money_requests(
-        [{"RequestInquiry": request}, {"RequestResponse": {**request, "id": 2}}], ACCOUNTS
-    )
+    requests = gather([request], "RequestInquiry")
+    requests.add(blocks_of([{"RequestResponse": {**request, "id": 2}}]))
+    frame = tabulate_money_requests(requests, ACCOUNTS)
     assert dict(zip(frame["id"], frame["direction"], strict=True)) == {1: "in", 2: "out"}
     assert frame["amount_cents"].tolist() == [800, 800]
 
@@ -168,7 +217,7 @@ def test_events_say_what_happened_to_what() -> None:
         {"id": 2, "action": "UPDATE", "object": {"OfTomorrow": {}}},
         {"id": 3, "object": None},
     ]
-    frame = tabulate_events(events, ACCOUNTS).set_index("id")
+    frame = tabulate_events(gather(events, "Event"), ACCOUNTS).set_index("id")
     assert frame.loc[1, ["type", "object_id", "description"]].tolist() == ["Payment", 9, "tea"]
     assert frame.loc[2, "type"] == "OfTomorrow"
     assert frame.loc[3].drop("created").isna().all()
@@ -182,7 +231,7 @@ def test_scheduled_payments_say_when() -> None:
         "payment": {"amount": euro("8.89"), "description": "rent"},
         "schedule": {"time_next": "2026-02-01 00:00:00.000000", "recurrence_unit": "MONTHLY"},
     }
-    row = tabulate_scheduled_payments([item], ACCOUNTS).iloc[0]
+    row = tabulate_scheduled_payments(gather([item], "ScheduledPayment"), ACCOUNTS).iloc[0]
     assert (row["account"], row["amount_cents"], row["unit"]) == ("Savings", 889, "MONTHLY")
     assert row["next"] == pd.Timestamp("2026-02-01", tz="UTC")
 
@@ -245,4 +294,6 @@ def test_fields_are_described_by_their_path(money: Any, unit: str) -> None:
         "Value of amount: an amount.", unit,
     ]  # fmt: skip
     assert told.loc["created", "unit"] == "UTC"
+    some = describe_columns(bunqkit.connect().frame("payment.list")[["created"]])
+    assert some["meaning"].tolist() == ["Created: a time."]
     assert told.loc["counterparty_alias.iban", "meaning"] == "Iban of counterparty alias: a text."

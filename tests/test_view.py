@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 import bunqkit
+from bunqkit.envelopes import blocks_of
 from bunqkit.errors import FrameError
+from bunqkit.frames import Gathered
 from bunqkit.tables import tabulate_payments
 from bunqkit.view import show
 
@@ -20,18 +22,18 @@ LONG = "A <b>description that goes on for longer than anybody reads &"
 @pytest.fixture
 def payments() -> pd.DataFrame:
     """Give two payments."""
-    return tabulate_payments(
-        [
-            {
-                "id": number,
-                "created": "2026-06-30 22:30:00.000000",
-                "amount": {"value": value, "currency": currency},
-                "description": LONG,
-            }
-            for number, value, currency in ((1, "-1234.50", "EUR"), (2, "500", "JPY"))
-        ],
-        {},
-    )
+    items = [
+        {
+            "id": number,
+            "created": "2026-06-30 22:30:00.000000",
+            "amount": {"value": value, "currency": currency},
+            "description": LONG,
+        }
+        for number, value, currency in ((1, "-1234.50", "EUR"), (2, "500", "JPY"))
+    ]
+    gathered = Gathered()
+    gathered.add(blocks_of([{"Payment": item} for item in items]))
+    return tabulate_payments(gathered)
 
 
 def test_it_reads_like_a_statement(payments: pd.DataFrame) -> None:
@@ -65,15 +67,15 @@ def test_long_texts_are_cut_and_whole_in_the_title(payments: pd.DataFrame) -> No
 @pytest.mark.parametrize(
     ("max_rows", "rows", "said"),
     [
-        (None, 200, r"^200 shown of \d+ rows, complete$"),
+        (None, 200, r"^200 of \d+ rows, complete$"),
         (None, 9999, r"^\d+ rows, complete$"),
-        (None, 3, r"^3 shown of \d+ rows, complete$"),
+        (None, 3, r"^3 of \d+ rows, complete$"),
         (5, 200, r"^5 rows, cut by max_rows$"),
-        (5, 0, r"^0 shown of 5 rows, cut by max_rows$"),
+        (5, 0, r"^0 of 5 rows, cut by max_rows$"),
     ],
 )
 def test_rows_are_said(max_rows: int | None, rows: int, said: str) -> None:
-    """How many are shown of how many, and whether that is all."""
+    """How many are of how many, and whether that is all."""
     frame = bunqkit.connect().payments(max_rows=max_rows)
     assert re.search(said, repr(show(frame, rows=rows)).splitlines()[-1])
 
@@ -93,6 +95,15 @@ def test_any_table_can_be_shown(money: Any) -> None:
     assert "+1.00" in repr(view)
     assert view._repr_html_().count("<tr>") == 3
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_names_that_somebody_chose_break_nothing() -> None:
+    """A line break or markup in the name of a field."""
+    items = [{"Payment": {"id": 1, "<b>\nbold": "</td>", "x" * 99: "\r\n"}}]
+    view = show(bunqkit.to_frame(items))
+    assert len(repr(view).splitlines()) == 3
+    assert "<b>" not in view._repr_html_()
+    assert "</td></td>" not in view._repr_html_()
 
 
 def test_an_empty_table_says_so() -> None:

@@ -144,8 +144,9 @@ class Ledger:
                 self._db.execute("RELEASE attempt")
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, when nobody reads or writes any more."""
+        with self._lock:
+            self._db.close()
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """Read rows."""
