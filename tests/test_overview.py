@@ -100,14 +100,14 @@ def test_bounds_split_a_table(bunq: Context, table: str) -> None:
 
 
 def test_no_page_is_asked_for_that_is_too_old(bunq: Context) -> None:
-    """Main account has three pages; the newest month is on the first."""
+    """Main account has four pages; the newest month is on the first."""
     wire = watch(bunq)
     bunq.payments(account="Main account", since="2026-03-01")
     assert sum(call.endswith("/payment") for call in wire.calls) == 1
     bunq.payments(account="Main account", max_rows=200)
     assert sum(call.endswith("/payment") for call in wire.calls) == 2
     bunq.payments(account="Main account")
-    assert sum(call.endswith("/payment") for call in wire.calls) == 5
+    assert sum(call.endswith("/payment") for call in wire.calls) == 6
 
 
 def test_accounts_are_read_at_the_same_time(bunq: Context) -> None:
