@@ -44,7 +44,7 @@ _STYLE = """
 .bunqkit code{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
 .bunqkit button:focus-visible,.bunqkit input:focus-visible,.bunqkit select:focus-visible,
 .bunqkit textarea:focus-visible,.bunqkit summary:focus-visible,.bunqkit [role=tab]:focus-visible,
-.bunqkit pre:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
+.bunqkit pre:focus-visible,.bunqkit .rows:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
 """
 _AS_IT_CAME = "(as it came)"
 
@@ -192,7 +192,8 @@ class Button(ipywidgets.Button):
 
     def __init__(self, label: str, press: Callable[[], Any], **how: Any) -> None:
         self._press = press
-        super().__init__(description=label, layout={"width": "auto"}, **how)
+        layout = {"width": "auto", "flex": "0 0 auto", "align_self": "flex-start"}
+        super().__init__(description=label, layout=layout, **how)
 
     def click(self) -> None:
         """Press it, as a person does; ``ipywidgets`` would swallow what strict mode raises."""
