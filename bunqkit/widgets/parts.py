@@ -44,7 +44,8 @@ _STYLE = """
 .bunqkit code{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
 .bunqkit button:focus-visible,.bunqkit input:focus-visible,.bunqkit select:focus-visible,
 .bunqkit textarea:focus-visible,.bunqkit summary:focus-visible,.bunqkit [role=tab]:focus-visible,
-.bunqkit pre:focus-visible,.bunqkit .rows:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
+.bunqkit pre:focus-visible,.bunqkit .rows:focus-visible{
+ outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
 """
 _AS_IT_CAME = "(as it came)"
 
@@ -423,5 +424,5 @@ def error_html(error: BaseException) -> str:
     if isinstance(error, BunqkitError):
         return error._repr_html_()
     if isinstance(error, KeyboardInterrupt):
-        return error_card("Stopped: you stopped it.", {})
+        return error_card("You stopped it.", {})
     return error_card(f"{type(error).__name__}: {error}", {})
