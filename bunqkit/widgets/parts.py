@@ -38,6 +38,7 @@ _STYLE = """
  color:inherit;padding:0 4px;font-weight:600}
 .bunqkit .bunqkit-group{border-left:2px solid var(--jp-border-color2,#9994);padding-left:8px;
  margin:4px 0}
+.bunqkit .lm-TabBar .lm-TabBar-tab{flex:0 1 auto;min-width:min-content;padding:0 8px}
 .bunqkit .problem{color:var(--jp-error-color1,#b91c1c)}
 .bunqkit .problem::before{content:"\\2717\\00a0"}
 .bunqkit .question{border:2px solid #b91c1c;border-radius:4px;padding:4px 16px}
