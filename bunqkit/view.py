@@ -154,7 +154,9 @@ class View:
             for row in self._rows()
         )
         table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        return f'<div class="rows"><table class="rows">{table}</table></div>'
+        # It scrolls, so the keyboard must reach it.
+        region = '<div class="rows" role="region" aria-label="rows" tabindex="0">'
+        return f'{region}<table class="rows">{table}</table></div>'
 
     def _rows(self) -> list[Mapping[str, str]]:
         rows = zip(*self._texts.values(), strict=True)

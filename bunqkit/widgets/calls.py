@@ -67,8 +67,9 @@ class Call:
     @property
     def money(self) -> str:
         """What it moves, as one reads it: ``EUR 1,000.00``; nothing if there is no amount."""
-        found = amounts_in(self.body)
-        return " and ".join(f"{currency} {value:,.2f}" for value, currency in found)
+        told = [f"{currency} {value:,.2f}" for value, currency in amounts_in(self.body)
+                if value.is_finite()]  # fmt: skip
+        return " and ".join(told)
 
     @property
     def total(self) -> Decimal:

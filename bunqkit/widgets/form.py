@@ -163,7 +163,7 @@ class Form:
 
     def _make_json(self) -> ipywidgets.Textarea:
         made = ipywidgets.Textarea(
-            rows=10, layout={"width": "auto"}, placeholder="{}", description="body as JSON"
+            rows=10, layout={"width": "auto"}, placeholder="{}", description="JSON"
         )
         made.add_class("bunqkit-json")
         made.observe(self._desk.panel.handler(lambda _: self._hear_json()), "value")

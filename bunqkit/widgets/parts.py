@@ -38,13 +38,15 @@ _STYLE = """
  color:inherit;padding:0 4px;font-weight:600}
 .bunqkit .bunqkit-group{border-left:2px solid var(--jp-border-color2,#9994);padding-left:8px;
  margin:4px 0}
+.bunqkit .lm-TabBar .lm-TabBar-tab{flex:0 1 auto;min-width:min-content;padding:0 8px}
 .bunqkit .problem{color:var(--jp-error-color1,#b91c1c)}
 .bunqkit .problem::before{content:"\\2717\\00a0"}
 .bunqkit .question{border:2px solid #b91c1c;border-radius:4px;padding:4px 16px}
 .bunqkit code{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
 .bunqkit button:focus-visible,.bunqkit input:focus-visible,.bunqkit select:focus-visible,
 .bunqkit textarea:focus-visible,.bunqkit summary:focus-visible,.bunqkit [role=tab]:focus-visible,
-.bunqkit pre:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
+.bunqkit pre:focus-visible,.bunqkit .rows:focus-visible{
+ outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
 """
 _AS_IT_CAME = "(as it came)"
 
@@ -192,7 +194,8 @@ class Button(ipywidgets.Button):
 
     def __init__(self, label: str, press: Callable[[], Any], **how: Any) -> None:
         self._press = press
-        super().__init__(description=label, layout={"width": "auto"}, **how)
+        layout = {"width": "auto", "flex": "0 0 auto", "align_self": "flex-start"}
+        super().__init__(description=label, layout=layout, **how)
 
     def click(self) -> None:
         """Press it, as a person does; ``ipywidgets`` would swallow what strict mode raises."""
@@ -430,5 +433,5 @@ def error_html(error: BaseException) -> str:
     if isinstance(error, BunqkitError):
         return error._repr_html_()
     if isinstance(error, KeyboardInterrupt):
-        return error_card("Stopped: you stopped it.", {})
+        return error_card("You stopped it.", {})
     return error_card(f"{type(error).__name__}: {error}", {})
