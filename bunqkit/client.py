@@ -273,20 +273,7 @@ class Client:
         headers.pop("Content-Length", None)
         prepared = requests.PreparedRequest()
         prepared.prepare(exchange.method, exchange.url, headers=headers, data=body)
-        asked = replace(
-            exchange,
-            request_headers=Headers(prepared.headers),
-            request_body=Body(body),
-            status=0,
-            answer_headers={},
-            answer_body=b"",
-            elapsed_s=0.0,
-            is_verified=False,
-            waited_s=0.0,
-            paused_s=0.0,
-            earlier=(),
-            failure="",
-        )
+        asked = exchange.unanswered(Headers(prepared.headers), Body(body))
         return self._exchange(prepared, asked, [])
 
     @property

@@ -11,7 +11,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, overload
@@ -178,6 +178,23 @@ class Exchange:
         for known in filter(None, (secret.reveal() for secret in self.secrets)):
             text = text.replace(known, shorten(known))
         return text
+
+    def unanswered(self, headers: Mapping[str, str], body: bytes) -> Exchange:
+        """Give the same call with other headers and another body, before it is sent."""
+        return replace(
+            self,
+            request_headers=headers,
+            request_body=body,
+            status=0,
+            answer_headers={},
+            answer_body=b"",
+            elapsed_s=0.0,
+            is_verified=False,
+            waited_s=0.0,
+            paused_s=0.0,
+            earlier=(),
+            failure="",
+        )
 
     def describe(self) -> str:
         """Tell the exchange as text, a header a line, tokens and signatures shortened."""

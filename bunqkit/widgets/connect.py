@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from bunqkit.errors import FieldError
+from bunqkit.errors import FieldError, SettingsError
 from bunqkit.look import code_to_copy, fold, key_values, paragraph, section
 from bunqkit.redaction import Secret, shorten
-from bunqkit.settings import write_api_key
+from bunqkit.settings import ENVIRONMENTS, load_settings, write_api_key
 from bunqkit.steps import Steps
 from bunqkit.view import show
 from bunqkit.widgets.parts import Panel, status_html
@@ -62,11 +63,9 @@ class ConnectPanel(Panel):
         self._steps: Steps | None = None
         self._done = 0
         self.environment = ipywidgets.Dropdown(
-            description="bank", options=["OFFLINE", "SANDBOX", "PRODUCTION"]
+            description="bank", options=ENVIRONMENTS, value=_environment_of(env_file)
         )
-        self.key = ipywidgets.Password(
-            description="API key", placeholder="empty: the one in .env, or none needed"
-        )
+        self.key = ipywidgets.Password(description="API key", placeholder="empty: the one in .env")
         self.new_user = ipywidgets.Checkbox(description="make me a sandbox user", indent=False)
         for control in (self.environment, self.new_user):
             control.observe(self.handler(lambda _: self._begin_anew()), "value")
@@ -249,6 +248,13 @@ class ConnectPanel(Panel):
             steps.api_key, steps.settings.env_file, environment=steps.settings.environment
         )
         self._said.value = status_html(f"The key is in {path}, which only you can read.")
+
+
+def _environment_of(env_file: str | os.PathLike[str] | None) -> str:
+    """Give the environment of the settings; what is wrong with them is said by the first step."""
+    with contextlib.suppress(SettingsError):
+        return load_settings(env_file=env_file).environment
+    return "OFFLINE"
 
 
 def _steps_html(done: int, next_one: str) -> str:

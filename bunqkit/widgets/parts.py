@@ -206,13 +206,21 @@ class Button(ipywidgets.Button):
 class DataTable(ipywidgets.VBox):
     """A table that is shown some rows at a time, and sorted by any column; secrets are masked.
 
+    Parameters
+    ----------
+    panel
+        Wraps the handlers.
+    rows
+        How many at a time.
+
     Attributes
     ----------
     frame
         The whole table, as it was given.
     """
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: Panel, *, rows: int = _ROWS) -> None:
+        self._page = rows
         self.frame: pd.DataFrame | None = None
         self._sorted: pd.DataFrame | None = None
         self._said = ""
@@ -223,8 +231,8 @@ class DataTable(ipywidgets.VBox):
         self.descending = ipywidgets.Checkbox(
             description="descending", indent=False, layout={"width": "auto"}
         )
-        self.previous_button = panel.button("Previous rows", lambda: self._move(-_ROWS))
-        self.next_button = panel.button("Next rows", lambda: self._move(_ROWS))
+        self.previous_button = panel.button("Previous rows", lambda: self._move(-rows))
+        self.next_button = panel.button("Next rows", lambda: self._move(rows))
         for control in (self.sort_by, self.descending):
             control.observe(panel.handler(lambda _: self._sort()), "value")
         bar = [self.sort_by, self.descending, self.previous_button, self.next_button, self._place]
@@ -272,7 +280,7 @@ class DataTable(ipywidgets.VBox):
 
         assert self._sorted is not None
         count = len(self._sorted)
-        last = min(self._first + _ROWS, count)
+        last = min(self._first + self._page, count)
         self.previous_button.disabled = self._first == 0
         self.next_button.disabled = last == count
         self._place.value = escape(f"Rows {self._first + 1:,} to {last:,} of {count:,}")

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 _NARROW = {"width": "200px"}
 _LISTED = 200
+_ROWS = 15
+# ipywidgets takes None for no choice at all.
+_ALL = ("all accounts", 0)
 _SHOWN = ["created", "account", "amount", "currency", "counterparty", "description", "type"]
 
 
@@ -65,7 +68,7 @@ class PaymentsPanel(Panel):
         self._is_listing = False
         self._opened: tuple[int, int] | None = None
         self._balances = ipywidgets.HTML()
-        self.account = ipywidgets.Dropdown(description="account", options=[("all accounts", None)])
+        self.account = ipywidgets.Dropdown(description="account", options=[_ALL])
         self.since = ipywidgets.DatePicker(description="from", layout=_NARROW)
         self.until = ipywidgets.DatePicker(description="to", layout=_NARROW)
         self.direction = ipywidgets.Dropdown(
@@ -83,7 +86,7 @@ class PaymentsPanel(Panel):
         )  # fmt: skip
         for control in self.filters:
             control.observe(self.handler(lambda _: self._filter()), "value")
-        self.table = DataTable(self)
+        self.table = DataTable(self, rows=_ROWS)
         self.choice = ipywidgets.Select(
             rows=6, description="payment", layout={"width": "auto"}, options=[]
         )
@@ -106,7 +109,7 @@ class PaymentsPanel(Panel):
             Fold("Move money", self, [self.transfers.box]),
             ipywidgets.HBox(list(self.filters), layout=_ROW),
             self._problem,
-            self.refresh_button,
+            ipywidgets.HBox([self.refresh_button]),
             self._place,
         ]
         self.refresh()
@@ -138,7 +141,7 @@ class PaymentsPanel(Panel):
             accounts[["description", "type", "iban", "balance", "currency", "status"]]
         ).html()
         names = zip(accounts["description"].fillna(""), accounts["id"], strict=True)
-        options = (("all accounts", None), *((str(name), int(number)) for name, number in names))
+        options = (_ALL, *((str(name), int(number)) for name, number in names))
         if self.account.options != options:
             self.account.options = options
         self.transfers.learn(accounts)
@@ -183,7 +186,7 @@ class PaymentsPanel(Panel):
         from bunqkit.analysis import days_of  # noqa: PLC0415 (pandas when first used)
 
         chosen = payments["id"].notna()
-        if self.account.value is not None:
+        if self.account.value:
             chosen &= payments["account_id"] == self.account.value
         days = days_of(payments)
         if isinstance(self.since.value, date):

@@ -53,12 +53,12 @@ class Transfers:
         self._done = done
         self._environment = bunq.settings.environment
         self._currencies: dict[int, str] = {}
-        self.account = ipywidgets.Dropdown(description="account", options=[])
+        self.account = ipywidgets.Dropdown(description="my account", options=[])
         self.amount = ipywidgets.Text(description="amount", placeholder="10.00")
         self.to = ipywidgets.Text(
-            description="to", placeholder="e-mail, phone or IBAN; several by commas"
+            description="other side", placeholder="e-mail, phone or IBAN; several by commas"
         )
-        self.name = ipywidgets.Text(description="name", placeholder="the payee's; an IBAN needs it")
+        self.name = ipywidgets.Text(description="their name", placeholder="an IBAN needs it")
         self.description = ipywidgets.Text(description="description", placeholder="what it is for")
         self.pay_button = panel.button("Send payment", self._pay, button_style="primary")
         self.request_button = panel.button("Ask for money", self._request)

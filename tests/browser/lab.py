@@ -33,6 +33,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# What a name from the bank must never become: markup, and code.
+HOSTILE = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
 _CONTEXT = "window.jupyterapp.shell.currentWidget.context"
 LAB = (
     "--no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port_retries=0 "
@@ -157,6 +159,19 @@ class Notebook:
             "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
         )
 
+    def add_cell(self, code: str) -> None:
+        """Write one more cell below the others, and run it."""
+        self.page.evaluate(
+            """async (code) => {
+            const {commands, shell} = window.jupyterapp;
+            const notebook = shell.currentWidget.content;
+            notebook.activeCellIndex = notebook.widgets.length - 1;
+            await commands.execute('notebook:insert-cell-below');
+            notebook.activeCell.model.sharedModel.setSource(code);
+            await commands.execute('notebook:run-cell'); }""",
+            code,
+        )
+
     def ask(self, code: str) -> str:
         """Run a piece of Python in the notebook's kernel, and give what it prints."""
         answer: str = self.page.evaluate(
@@ -242,6 +257,13 @@ class Notebook:
         saved: dict[str, Any] = json.loads((self._lab.work / self.name).read_text())
         return saved
 
+    def keep_widgets(self) -> None:
+        """Have the state of widgets saved with the notebook, as a person may choose."""
+        self.page.evaluate(
+            "async () => { await window.jupyterapp.commands.execute("
+            "'@jupyter-widgets/jupyterlab-manager:saveWidgetState'); }"
+        )
+
     def close(self) -> None:
         """End the kernel, and close the page."""
         self.page.evaluate(f"async () => {_CONTEXT}.sessionContext.shutdown()")
@@ -291,3 +313,18 @@ def open_notebook(browser: Any, lab: Lab, tmp_path: Path) -> Iterator[Callable[.
     for notebook in opened:
         notebook.page.screenshot(path=str(tmp_path / f"{Path(notebook.name).stem} at the end.png"))
         notebook.close()
+
+
+def press(notebook: Notebook, name: str) -> None:
+    """Press a button by its name, when it can be pressed."""
+    notebook.page.get_by_role("button", name=name, exact=True).click()
+
+
+def state(notebook: Notebook, text: str) -> None:
+    """Wait until a widget says something."""
+    notebook.page.locator(".bunqkit [role=status]", has_text=text).first.wait_for()
+
+
+def see(notebook: Notebook, folder: Path, name: str) -> None:
+    """Keep a picture of the first widget."""
+    notebook.page.locator(".bunqkit").first.screenshot(path=str(folder / f"{name}.png"))

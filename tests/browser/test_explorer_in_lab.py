@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Notebook, axe, browser, lab, open_notebook  # noqa: F401 (fixtures)
+from lab import (  # noqa: F401 (fixtures)
+    HOSTILE,
+    Notebook,
+    axe,
+    browser,
+    lab,
+    open_notebook,
+    press,
+    see,
+    state,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +29,6 @@ from bunqkit.widgets import Explorer
 bunq = bunqkit.connect()
 """
 SHOW = "explorer = Explorer(bunq)\nexplorer"
-HOSTILE = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
 Open = Callable[..., Notebook]
 
 
@@ -59,16 +68,6 @@ def fill_payment(notebook: Notebook, amount: str = "10.00", text: str = "tea") -
     page.keyboard.type(text)
 
 
-def press(notebook: Notebook, name: str) -> None:
-    """Press a button by its name, when it can be pressed."""
-    notebook.page.get_by_role("button", name=name, exact=True).click()
-
-
-def state(notebook: Notebook, text: str) -> None:
-    """Wait until the explorer says something."""
-    notebook.page.locator(".bunqkit [role=status]", has_text=text).first.wait_for()
-
-
 def open_tab(notebook: Notebook, title: str) -> Any:
     """Open a tab, wait until it is built, and give what it shows."""
     notebook.page.get_by_role("tab", name=title, exact=True).click()
@@ -78,11 +77,6 @@ def open_tab(notebook: Notebook, title: str) -> Any:
         arg=title,
     )
     return notebook.page.locator(".bunqkit .widget-tab-contents")
-
-
-def see(notebook: Notebook, folder: Path, name: str) -> None:
-    """Keep a picture of the explorer."""
-    notebook.page.locator(".bunqkit").first.screenshot(path=str(folder / f"{name}.png"))
 
 
 def test_a_payment_from_the_keyboard_alone(
@@ -228,10 +222,7 @@ def test_hostile_names_are_shown_and_not_run(open_notebook: Open) -> None:  # no
 def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:  # noqa: F811
     """Not in outputs, and not in the state of widgets, which is saved with it."""
     notebook = start(open_notebook, "secrets")
-    notebook.page.evaluate(
-        "async () => { await window.jupyterapp.commands.execute("
-        "'@jupyter-widgets/jupyterlab-manager:saveWidgetState'); }"
-    )
+    notebook.keep_widgets()
     choose(notebook, "session server create")
     notebook.page.get_by_label("secret", exact=True).fill("made-up-secret-of-twenty-letters")
     notebook.page.keyboard.press("Tab")
