@@ -47,7 +47,7 @@ def test_the_three_commands(served: Bank, capsys: pytest.CaptureFixture[str]) ->
     lines = said.out.splitlines()
     assert re.match(r"Complete up to 20.* new, 0 corrected, 0 gone, \d+ pages", lines[0])
     assert re.match(r"Holds: \d+ payments", lines[1])
-    assert lines[2].startswith("711 payments in ")
+    assert re.match(r"\d+ payments in ", lines[2])
     assert len(lines) == 4
     with Ledger("ledger.sqlite") as ledger:
         assert len(ledger.frame("invoice.list")) == 0

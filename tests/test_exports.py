@@ -172,10 +172,10 @@ def test_an_export_says_whether_it_is_complete(ledger: Ledger, tmp_path: Path, k
         return repr(export), file.read_text()
 
     said, written = told(ledger.payments())
-    assert "711 payments" in said
+    assert "849 payments" in said
     assert "complete up to 20" in said
     if kind == "beancount":
-        assert "711 payments, complete up to 20" in written
+        assert "849 payments, complete up to 20" in written
     else:
         assert json.loads(written)["complete"] is True
         assert json.loads(written)["columns"]["amount"].startswith("What came in")

@@ -45,7 +45,7 @@ def test_it_is_there_again(bunq: bunqkit.Context, tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(again.payments(), before)
         assert repr(again) == said
         assert len(again.frame("user.invoice.list")) == 0
-    assert "711 of them payments; complete up to 20" in said
+    assert "849 of them payments; complete up to 20" in said
 
 
 def test_another_list_is_followed(bunq: bunqkit.Context, bank: Bank, tmp_path: Path) -> None:

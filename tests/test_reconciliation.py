@@ -58,7 +58,7 @@ def test_the_books_of_the_demo_world_add_up(payments: pd.DataFrame, accounts: pd
     total = found.accounts["opening_cents"] + found.accounts["mutations_cents"]
     assert total.tolist() == accounts["balance_cents"].tolist()
     assert repr(found) == (
-        "Holds: 711 payments on 4 accounts add up to their balances, to the cent."
+        "Holds: 849 payments on 6 accounts add up to their balances, to the cent."
     )
 
 
