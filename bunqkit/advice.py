@@ -194,6 +194,58 @@ _ROWS: tuple[_Row, ...] = (
         "Use an account of the currency: bunq.accounts() shows it.",
     ),
     _Row(
+        r"amount is too small to be|for no amount and can't be paid|not both|either an \"amount\"",
+        "The call takes one amount, on one of the two sides, that is worth at least a cent on the "
+        "other.",
+        "Give one amount, and a larger one if it was too small.",
+    ),
+    _Row(
+        r"This quote is (\w+)",
+        "A quote holds for minutes, and can be used once: this one is {0}.",
+        "Ask for a new quote, and accept it at once.",
+    ),
+    _Row(
+        r"No account in (\w+) was found",
+        "What is exchanged goes to an account in the other currency, and they have none.",
+        "Open an account in {0} first, or name another counterparty.",
+    ),
+    _Row(
+        r"Missing required detail|type of this recipient must be",
+        "What a recipient abroad must tell differs by currency.",
+        "Read transferwise-recipient-requirement of the quote: it names the type and the details.",
+    ),
+    _Row(
+        r'Missing required header "(.*?)"',
+        "The bank wants the header {0} with every call.",
+        "Send it: headers={{...}} of a Client's request.",
+    ),
+    _Row(
+        r"address can't be added once",
+        "This bank fixes the addresses of a key as its device is registered.",
+        "Name every address in BUNQ_PERMITTED_IPS before the first call, with a new key.",
+    ),
+    _Row(
+        r"from an account at another bank",
+        "The account is kept elsewhere: it is shown here, and can be paid to.",
+        "Pay from an account of this bank: account= names it.",
+    ),
+    _Row(
+        r"more than (\d+) monetary accounts",
+        "A plan has room for {0} open accounts.",
+        "Close one that is empty, or use one that is there; bunq.api.limit.list() counts them.",
+    ),
+    _Row(
+        r"can be allocated|fractions of an allocation",
+        "A rule sorts a payment that came in, into parts that are together no more than all of it.",
+        "Name the id of an incoming payment, and fractions whose sum is at most 1.",
+    ),
+    _Row(
+        r"There is no category|is one of the bank's",
+        "A payment is put into a category of the bank's, or an active one of the user's own; the "
+        "bank's own names are taken.",
+        "List additional-transaction-information-category, and choose one of those or a new name.",
+    ),
+    _Row(
         r"to the account that you pay from|from the account that you request it for",
         "Payer and payee are the same account.",
         "Choose another account: account= names the one of yours that is used.",

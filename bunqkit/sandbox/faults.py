@@ -23,19 +23,21 @@ KINDS = (
     "no signature",
     "wrong signature",
     "expired session",
-    "changed address",
-    "reset",
     "duplicated callback",
 )
-"""Every fault there is.
+"""What can go wrong with a call, and leaves the bank as it is.
 
 ``cut before`` and ``cut after`` close the connection before and after the work is done; ``lost
 answer`` is a ``cut after`` of a call that pays. ``delay`` answers late. ``429`` (too many calls),
 ``491`` (maintenance), ``500`` and ``html 502`` (a gateway's page) refuse without doing anything;
 bunq sends these unsigned. ``truncated`` and ``flipped byte`` spoil the body after it was signed.
-``expired session`` ends the caller's session. ``changed address`` has the call come from another
-address; ``reset`` forgets everybody before it, as bunq's sandbox does without notice.
-``duplicated callback`` sends a callback twice.
+``expired session`` ends the caller's session. ``duplicated callback`` sends a callback twice.
+"""
+TROUBLES = ("changed address", "reset")
+"""What happens at bunq's sandbox beside.
+
+``changed address`` has the call come from another address; ``reset`` forgets everybody before it,
+without notice.
 """
 
 _PAYING = ("payment.create", "payment-batch.create", "request-response.update")
@@ -52,7 +54,7 @@ class Fault:
     Attributes
     ----------
     kind
-        One of ``KINDS``.
+        One of ``KINDS`` or ``TROUBLES``.
     operation
         For which operations, by name; ``*`` stands for any letters: ``payment*.create``.
     times
@@ -75,8 +77,9 @@ class Fault:
     seconds: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"{self.kind!r} is no fault. Make it one of {', '.join(KINDS)}.")
+        if self.kind not in KINDS + TROUBLES:
+            known = ", ".join(KINDS + TROUBLES)
+            raise ValueError(f"{self.kind!r} is no fault. Make it one of {known}.")
 
     def fits(self, operation: str) -> bool:
         """Whether it may happen to an operation."""
