@@ -329,6 +329,8 @@ class Caller:
 
         Source: bunq docs, "Attachments": PNG, JPEG and GIF; PDF works in practice.
         """
+        if not catalogue_operation(operation).sends_bytes:
+            raise FieldError(f"{operation} takes no file. Use bunq.call({operation!r}).")
         content, headers = read_upload(file, description=description, media_type=media_type)
         return self.send_bytes(operation, content, headers, **given).first()
 
@@ -345,8 +347,6 @@ class Caller:
             As ``read_upload`` gives them.
         """
         known = catalogue_operation(operation)
-        if not known.sends_bytes:
-            raise FieldError(f"{operation} takes no file. Use bunq.call({operation!r}).")
         arranged = self._arrange(known, (), given, None)
         return self._request("POST", arranged.path, content, known, headers=headers)
 

@@ -40,6 +40,8 @@ _STEPS = {
 # Of the gaps that keep the rhythm, and of the amounts that stay near the one before.
 _MOSTLY = 0.8
 _NEAR = 0.25
+# Of the amounts that are the one before, for it to be a price.
+_HELD = 0.6
 _EVERYDAY_DAYS = 90
 # What differs from month to month in a description: numbers and the months' names.
 _NUMBERS = r"\S*\d\S*"
@@ -90,7 +92,9 @@ def recurring(payments: pd.DataFrame) -> pd.DataFrame:
 
 
 def price_changes(payments: pd.DataFrame) -> pd.DataFrame:
-    """One row a change of the amount of a recurring payment, newest first.
+    """One row a change of the price of a recurring payment, newest first.
+
+    A price is an amount that mostly stays: what differs from time to time has none.
 
     Parameters
     ----------
@@ -113,6 +117,8 @@ def price_changes(payments: pd.DataFrame) -> pd.DataFrame:
     for series in _find_series(payments):
         row = series.payments
         cents = row["amount_cents"]
+        if (cents.diff().iloc[1:] == 0).mean() < _HELD:
+            continue
         for at in np.flatnonzero(cents.diff().fillna(0).to_numpy()):
             before, after = int(cents.iloc[at - 1]), int(cents.iloc[at])
             percent = round(100 * (abs(after) / abs(before) - 1), 1)

@@ -27,6 +27,8 @@ from bunqkit.analysis import (
     totals,
     without_own_transfers,
 )
+from bunqkit.envelopes import blocks_of
+from bunqkit.frames import Gathered
 from bunqkit.tables import tabulate_payments
 
 
@@ -64,7 +66,9 @@ def table(rows: list[tuple[int, int, int, str]]) -> pd.DataFrame:
                 "counterparty_alias": {"display_name": f"payee {number % 3}"},
             }
         )
-    return tabulate_payments(items, {})
+    gathered = Gathered()
+    gathered.add(blocks_of([{"Payment": item} for item in items]))
+    return tabulate_payments(gathered)
 
 
 MONEY = st.integers(-10_000_000, 10_000_000).filter(bool)

@@ -150,7 +150,7 @@ def test_wrong_key_is_told_in_bunqs_words(door: Door, key: KeyPair) -> None:
     )
     assert error.status == 400
     assert error.messages == ("User credentials are incorrect. Incorrect API key or IP address.",)
-    assert "three causes" in str(error)
+    assert "several causes" in str(error)
 
 
 def test_session_with_another_key_than_the_devices_is_refused(visitor: Visitor) -> None:

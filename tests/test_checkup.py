@@ -605,6 +605,7 @@ def in_production(town: Town) -> None:
 def _another_bank_in_place_of_bunq(town: Town) -> None:
     in_production(town)
     town.bank.reset()
+    town.bank.key = KeyPair.generate()
     town.wire.calls.clear()
 
 

@@ -56,7 +56,7 @@ def test_the_kinds_of_tokens_outlive_the_program(
         pytest.skip("only a bank at an address keeps state")
     monkeypatch.setenv("BUNQ_BASE_URL", door.base_url)
     key = door.bank.demo_key
-    bunqkit.connect(environment="OFFLINE", api_key=key).close()
+    bunqkit.connect(environment="OFFLINE", api_key=key)
     again = bunqkit.connect(environment="OFFLINE", api_key=key)
     again.call("user.list")
     assert [each.token for each in again.exchanges] == ["session"]

@@ -215,9 +215,9 @@ def test_the_first_of_several_gaps_is_the_earliest(
     spoilt = payments.drop(index=[main(payments)[20], household[60]])
     found = reconcile(spoilt, accounts)
     assert [gap.account for gap in found.gaps] == ["Household", "Main account"]
-    assert found.accounts.set_index("account")["holds"].to_dict() == {
-        "Household": False, "Rainy day": True, "Holiday": True, "Main account": False,
-    }  # fmt: skip
+    holds = found.accounts.set_index("account")["holds"]
+    assert set(holds.index[~holds]) == {"Household", "Main account"}
+    assert len(holds) == len(accounts)
 
 
 def test_an_incomplete_table_is_refused(world: bunqkit.Context, accounts: pd.DataFrame) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 import bunqkit
 from bunqkit import FrameError
+from bunqkit.envelopes import blocks_of
+from bunqkit.frames import Gathered
 from bunqkit.recurring import forecast, price_changes, recurring
 from bunqkit.tables import tabulate_payments
 
@@ -34,7 +36,9 @@ def series(days: list[str], cents: list[int], description: str = "Gym") -> pd.Da
                 "description": f"{description} {day}",
             }
         )
-    return tabulate_payments(items, {1: "Main"})
+    gathered = Gathered()
+    gathered.add(blocks_of([{"Payment": item} for item in items]))
+    return tabulate_payments(gathered, [{"id": 1, "description": "Main"}])
 
 
 def test_what_recurs_in_the_demo_life(payments: pd.DataFrame) -> None:

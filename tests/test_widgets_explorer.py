@@ -229,7 +229,7 @@ def test_every_page_becomes_one_table(explorer: Explorer, bunq: Context) -> None
     assert explorer.frame is not None
     assert len(explorer.frame) == len(bunq.frame("payment.list"))
     assert explorer.frame.attrs["bunqkit"]["complete"] is True
-    assert "rows of 3 pages, complete" in texts(explorer.results.box)
+    assert "rows of 4 pages, complete" in texts(explorer.results.box)
 
 
 def test_a_long_fetch_can_be_cancelled(explorer: Explorer, bunq: Context) -> None:
