@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bunqkit.context import Context
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
-_NARROW = {"width": "200px"}
+_NARROW = {"width": "230px"}
 _LISTED = 200
 _ROWS = 15
 # ipywidgets takes None for no choice at all.

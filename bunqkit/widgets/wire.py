@@ -168,5 +168,5 @@ class WirePanel(Panel):
 
 
 def _told(exchange: Exchange) -> str:
-    when = f"{exchange.sent_at:%H:%M:%S}  "
-    return f"{when}{exchange.method:<7}{exchange.path[:70]:<71}{exchange.outcome}"
+    when = f"{exchange.sent_at:%H:%M:%S}"
+    return f"{when}  {exchange.method:<7}{exchange.outcome:<17}{exchange.path[:100]}"

@@ -70,7 +70,7 @@ def test_from_nothing_to_a_first_payment(
     assert page.locator(".bunqkit svg", has_text="the session token").count() == 1
     page.get_by_text("left").first.wait_for()
     page.locator(".bunqkit summary", has_text="POST /v1/session-server").click()
-    page.get_by_text("The signature", exact=True).first.wait_for()
+    page.locator(".bunqkit details[open] h4", has_text="The signature").wait_for()
     notebook.add_cell(
         "from bunqkit.widgets import PaymentsPanel\npanel = PaymentsPanel(connecting.bunq)\npanel"
     )
@@ -97,14 +97,14 @@ def test_filter_plots_and_one_payment(open_notebook: Open, tmp_path: Path) -> No
     see(notebook, tmp_path, "payments")
     page.get_by_label("text", exact=True).fill("buurtsuper")
     page.get_by_label("from", exact=True).fill("2026-01-01")
-    page.get_by_text("13 of 711 rows").wait_for()
+    page.get_by_text("16 of 711 rows").wait_for()
     press(notebook, "▸ Plots")
     for title in ("Balance", "In and out", "Where it went"):
         page.get_by_role("tab", name=title, exact=True).click()
         page.locator(".bunqkit img:visible").wait_for()
         see(notebook, tmp_path, f"plot {title}")
     page.get_by_label("payment", exact=True).select_option(index=0)
-    page.get_by_text("their IBAN").wait_for()
+    page.get_by_text("The whole item").wait_for()
     see(notebook, tmp_path, "one payment")
     page.get_by_label("at least", exact=True).fill("ten")
     state(notebook, "'ten' is no amount")
