@@ -238,6 +238,19 @@ def test_a_long_fetch_can_be_cancelled(explorer: Explorer, bunq: Context) -> Non
     assert explorer.errors == []
 
 
+def test_closing_stops_a_fetch_and_frees_all(bunq: Context) -> None:
+    """Whatever comes after is not shown any more, and leaves nothing."""
+    assert bunq.bank is not None
+    before = len(_instances)
+    explorer = Explorer(bunq, strict=True)
+    bunq.bank.faults.add(Fault("delay", operation="payment.list", times=None, seconds=0.2))
+    explorer.choose("payment.list")
+    explorer.pages_button.click()
+    explorer.close()
+    explorer.wait()
+    assert len(_instances) == before
+
+
 def test_a_refusal_is_a_card_and_can_be_looked_at(explorer: Explorer) -> None:
     """The bank's words, the response id, and the X-ray of the refused call."""
     fill_payment(explorer, amount="900000.00")

@@ -281,18 +281,18 @@ def test_a_secret_is_in_the_call_and_in_no_widget(make: Make) -> None:
     form.open_all()
     secret = fields(form)["pin_code"]
     assert isinstance(secret, Hidden)
-    secret.control.value = "4711"
-    assert form.call.body == {"pin_code": Secret("4711")}
+    secret.control.value = "pin of a card"
+    assert form.call.body == {"pin_code": Secret("pin of a card")}
     assert form.json is not None
     assert json.loads(form.json.value) == {"pin_code": MASK}
     form.json.value = json.dumps({"pin_code": MASK, "status": "ACTIVE"})
-    assert form.call.body == {"pin_code": Secret("4711"), "status": "ACTIVE"}
-    form.json.value = json.dumps({"pin_code": "4712"})
-    assert form.call.body == {"pin_code": Secret("4712")}
+    assert form.call.body == {"pin_code": Secret("pin of a card"), "status": "ACTIVE"}
+    form.json.value = json.dumps({"pin_code": "another pin"})
+    assert form.call.body == {"pin_code": Secret("another pin")}
     for widget in _instances.values():
         state = repr(widget.get_state())
-        assert "4711" not in state
-        assert "4712" not in state
+        assert "pin of a card" not in state
+        assert "another pin" not in state
     assert form.problems == []
 
 

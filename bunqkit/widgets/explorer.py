@@ -142,10 +142,6 @@ class Explorer(Panel):
         """Show the form of an operation, by any of its names."""
         self._open(operation_named(operation))
 
-    def close(self) -> None:
-        """Free everything; the connection stays as it is."""
-        super().close()
-
     def _tell(self) -> None:
         """Say who calls, and what may be written."""
         user = str(self._bunq.user.get("display_name") or "")
@@ -344,6 +340,9 @@ class Explorer(Panel):
                     frame = stopped.frame
                 entry.rows = len(frame)
                 entry.status = last[0].exchange.status if last else None
+            if self.comm is None:
+                # Closed meanwhile: what is made now would never be freed.
+                return
             code = call.as_code(self._environment_name)
             self.results.show_frame(frame, last, say_completeness(frame), code)
 

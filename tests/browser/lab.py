@@ -301,11 +301,11 @@ def open_notebook(browser: Any, lab: Lab, tmp_path: Path) -> Iterator[Callable[.
         notebook = Notebook(context.new_page(), lab, name)
         opened.append(notebook)
         notebook.open()
-        if dark:
-            notebook.page.evaluate(
-                "async () => { await window.jupyterapp.commands.execute("
-                "'apputils:change-theme', {theme: 'JupyterLab Dark'}); }"
-            )
+        notebook.page.evaluate(
+            "async (theme) => { await window.jupyterapp.commands.execute("
+            "'apputils:change-theme', {theme}); }",
+            "JupyterLab Dark" if dark else "JupyterLab Light",
+        )
         notebook.run()
         return notebook
 

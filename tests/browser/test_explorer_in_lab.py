@@ -290,7 +290,7 @@ def test_it_is_quick(open_notebook: Open) -> None:  # noqa: F811
     shown_s = notebook.measure(1, ".bunqkit-list select")
     notebook.ask("print('idle')")
     search(notebook).click()
-    keys_s = sorted(notebook.keystroke(letter, ".bunqkit-list select") for letter in "tran")
+    keys_s = sorted(notebook.keystroke(letter, ".bunqkit-list select") for letter in "paym")
     choose(notebook, "payment list")
     notebook.page.get_by_role("button", name="Send payment.list").wait_for()
     table_s = notebook.measure(
