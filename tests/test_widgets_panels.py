@@ -206,6 +206,26 @@ def test_what_is_typed_is_checked(panel: PaymentsPanel, amount: str, to: str, pr
     assert problem in panel.transfers._problem.value
 
 
+def test_accounts_of_one_name_are_told_apart(bunq: Context) -> None:
+    """By the end of their IBAN; the oldest that is open is chosen, and what is chosen pays."""
+    bunq.call("monetary-account-bank.create", currency="EUR", description="Holiday")
+    panel = PaymentsPanel(bunq, strict=True)
+    panel.wait()
+    account = panel.transfers.account
+    assert account.value == bunq.find_account()["id"]
+    labels = [label for label, _ in account.options]
+    assert len(labels) == len(set(labels)) == 5
+    oldest_holiday = min(number for label, number in account.options if "Holiday" in label)
+    account.value = oldest_holiday
+    fill(panel, "1.00", "bravo@bunq.com")
+    panel.transfers.pay_button.click()
+    panel.wait()
+    assert panel.payments is not None
+    assert panel.payments.iloc[0]["account_id"] == oldest_holiday
+    assert account.value == oldest_holiday
+    panel.close()
+
+
 def test_production_reads_back_and_unlocks(bunq: Context) -> None:
     """Nothing is sent by the first press; the second sends exactly what was read back."""
     panel = PaymentsPanel(in_production(bunq), strict=True)

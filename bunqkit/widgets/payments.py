@@ -17,12 +17,13 @@ from bunqkit.widgets.parts import (
     Panel,
     Progress,
     empty_html,
+    problem_html,
     status_html,
     swap,
 )
 from bunqkit.widgets.payment import PaymentView
 from bunqkit.widgets.pictures import Pictures
-from bunqkit.widgets.transfers import Transfers
+from bunqkit.widgets.transfers import Transfers, account_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,8 +111,10 @@ class PaymentsPanel(Panel):
             ipywidgets.HBox(list(self.filters), layout=_ROW),
             self._problem,
             ipywidgets.HBox([self.refresh_button]),
+            self.outcome,
             self._place,
         ]
+        self.children = (self._head, self.body)
         self.refresh()
 
     def refresh(self) -> None:
@@ -140,8 +143,7 @@ class PaymentsPanel(Panel):
         self._balances.value = show(
             accounts[["description", "type", "iban", "balance", "currency", "status"]]
         ).html()
-        names = zip(accounts["description"].fillna(""), accounts["id"], strict=True)
-        options = (_ALL, *((str(name), int(number)) for name, number in names))
+        options = (_ALL, *account_options(accounts))
         if self.account.options != options:
             self.account.options = options
         self.transfers.learn(accounts)
@@ -207,8 +209,7 @@ class PaymentsPanel(Panel):
                 problems.append(str(error))
             else:
                 chosen &= cents is None or is_within(cents)
-        told = status_html(" ".join(problems))
-        self._problem.value = f'<div class="problem">{told}</div>' if problems else ""
+        self._problem.value = problem_html(" ".join(problems))
         return chosen.fillna(value=False).astype("bool")
 
     def _open(self) -> None:

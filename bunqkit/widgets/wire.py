@@ -70,7 +70,10 @@ class WirePanel(Panel):
         self._may_change = environment != "PRODUCTION"
         self.said = ipywidgets.HTML()
         self._xray = ipywidgets.HTML()
-        self.body.children = [self.choice, self.follows, self._change, self.said, self._xray]
+        self.body.children = [
+            self.choice, self.follows, self._change, self.outcome, self.said, self._xray
+        ]  # fmt: skip
+        self.children = (self._head, self.body)
         self._open(None)
         self._list()
         self._unwatch = bunq.exchanges.watch(self.handler(self._come))

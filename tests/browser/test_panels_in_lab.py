@@ -255,10 +255,7 @@ def test_an_accessibility_checker_is_content(
         ("payments", "panel = PaymentsPanel(bunq)\npanel.wait()\npanel.choice.index = 0"),
         ("wire", "panel = WirePanel(bunq)\npanel.look(bunq.exchanges[-1])"),
     ):
-        before = (
-            CONNECT
-            + "_ = bunq.pay('1.00', 'bravo@bunq.com', 'tea')"
-        )
+        before = CONNECT + "_ = bunq.pay('1.00', 'bravo@bunq.com', 'tea')"
         notebook = open_notebook(
             f"axe_{name}_{dark}.ipynb", [before, f"{make}\npanel"], dark=dark, width=600
         )
