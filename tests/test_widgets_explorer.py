@@ -119,6 +119,14 @@ def test_letters_that_come_after_enter_count(explorer: Explorer) -> None:
     assert explorer.form.operation.name == "card.get"
 
 
+def test_enter_leaves_a_form_that_is_open_already(explorer: Explorer) -> None:
+    """The same operation once more, by whatever words: what was typed stays."""
+    fill_payment(explorer)
+    explorer.search.value = "payment create"
+    explorer.enter()
+    assert explorer.send_button.description == "Send payment of EUR 10.00"
+
+
 def test_a_form_that_was_touched_stays(explorer: Explorer) -> None:
     """Who types on in the search after filling something keeps what was filled in."""
     explorer.search.value = "payment get"

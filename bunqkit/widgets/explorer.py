@@ -177,12 +177,13 @@ class Explorer(Panel):
                 self.enter()
 
     def enter(self) -> None:
-        """Take the first match, as Enter in the search does."""
+        """Take the first match, as Enter in the search does; a form that is open already stays."""
         first = next((value for _, value in self.matches.options if value), None)
         if first is None:
             raise FieldError(f"Nothing is called {self.search.value!r}. Try other words.")
         self.clear_error()
-        self._open(operation_named(first))
+        if self._form is None or self._form.operation.name != first:
+            self._open(operation_named(first))
         self.form.focus()
 
     def _hear_match(self) -> None:
