@@ -164,7 +164,7 @@ class ConnectPanel(Panel):
 
     def _call(self) -> None:
         accounts = self._connected.accounts()
-        shown = show(accounts[["description", "iban", "balance", "currency"]])
+        shown = show(accounts[["description", "balance", "currency", "iban"]])
         self._accounts.value = shown.html()
 
     @property

@@ -141,7 +141,7 @@ class PaymentsPanel(Panel):
     def _fetch(self, progress: Progress) -> None:
         accounts = self._bunq.accounts()
         self._balances.value = show(
-            accounts[["description", "type", "iban", "balance", "currency", "status"]]
+            accounts[["description", "balance", "currency", "iban", "type", "status"]]
         ).html()
         options = (_ALL, *account_options(accounts))
         if self.account.options != options:
