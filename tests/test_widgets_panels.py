@@ -16,6 +16,7 @@ import bunqkit
 from bunqkit import FieldError, LockedError
 from bunqkit.context import Context
 from bunqkit.sandbox import Bank
+from bunqkit.sandbox.faults import Fault
 from bunqkit.widgets import PaymentsPanel, WirePanel
 
 HOSTILE = '<img src=x onerror=alert(1)><script>alert(1)</script>"'
@@ -350,6 +351,27 @@ def test_nothing_is_replayed_in_production(bunq: Context) -> None:
     with pytest.raises(LockedError):
         real.replay(real.exchanges[-1], b"{}")
     panel.close()
+
+
+def test_closing_before_the_payments_have_come(bunq: Context) -> None:
+    """Frees as much as after."""
+    before = len(_instances)
+    panel = PaymentsPanel(bunq, strict=True)
+    panel.close()
+    panel.wait()
+    assert len(_instances) == before
+
+
+def test_what_is_asked_for_meanwhile_is_done(panel: PaymentsPanel, bunq: Context) -> None:
+    """A payment that is made while another fetch runs is in the table when that has ended."""
+    assert bunq.bank is not None
+    bunq.bank.faults.add(Fault("delay", "payment.list", times=4, seconds=0.3))
+    panel.refresh()
+    fill(panel, "3.00", "bravo@bunq.com", "meanwhile")
+    panel.transfers.pay_button.click()
+    panel.wait()
+    assert panel.payments is not None
+    assert panel.payments.iloc[0]["description"] == "meanwhile"
 
 
 @pytest.mark.parametrize("make", [PaymentsPanel, WirePanel])

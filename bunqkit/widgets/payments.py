@@ -19,7 +19,6 @@ from bunqkit.widgets.parts import (
     empty_html,
     problem_html,
     status_html,
-    swap,
 )
 from bunqkit.widgets.payment import PaymentView
 from bunqkit.widgets.pictures import Pictures
@@ -99,12 +98,11 @@ class PaymentsPanel(Panel):
         self.pictures = Pictures(self)
         self.transfers = Transfers(self, bunq, done=self.refresh)
         self.refresh_button = self.button("Fetch payments", self.refresh)
-        self._place = ipywidgets.VBox(
-            [ipywidgets.HTML(empty_html("No payments yet.", "They are being fetched."))]
-        )
+        self._empty = ipywidgets.HTML(empty_html("Here will be your payments.", "Wait for them."))
         self._found = ipywidgets.VBox(
             [self.table, self.choice, self._cut, self.view.box, self.pictures.fold]
         )
+        self._found.layout.display = "none"
         self.body.children = [
             self._balances,
             Fold("Move money", self, [self.transfers.box]),
@@ -112,7 +110,8 @@ class PaymentsPanel(Panel):
             self._problem,
             ipywidgets.HBox([self.refresh_button]),
             self.outcome,
-            self._place,
+            self._empty,
+            self._found,
         ]
         self.children = (self._head, self.body)
         self.refresh()
@@ -155,8 +154,7 @@ class PaymentsPanel(Panel):
             self.payments = self._bunq.payments(watch=watch)
         except Interrupted as stopped:
             self.payments = stopped.frame
-        if not self._place.children or self._place.children[0] is not self._found:
-            swap(self._place, [self._found])
+        self._empty.value, self._found.layout.display = "", ""
         self._filter()
 
     def _filter(self) -> None:
