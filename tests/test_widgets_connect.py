@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import ipywidgets
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 import bunqkit
 from bunqkit import ApiError, FieldError
@@ -159,3 +161,20 @@ def test_choosing_another_bank_begins_anew(panel: ConnectPanel) -> None:
     assert panel.bunq is None
     assert panel.new_user.disabled
     assert "PRODUCTION" in panel._head.value
+
+
+def test_closing_frees_everything() -> None:
+    """No widget is left behind, and nobody counts down; what was connected stays so."""
+    ConnectPanel(strict=True).close()
+    before, threads = len(_instances), threading.active_count()
+    for _ in range(3):
+        panel = ConnectPanel(strict=True)
+        panel.all_button.click()
+        panel.close()
+    assert len(_instances) == before
+    assert panel.bunq is not None
+    assert len(panel.bunq.accounts()) == 4
+    deadline = time.monotonic() + 10
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    assert threading.active_count() <= threads

@@ -16,6 +16,7 @@ import bunqkit
 from bunqkit import FieldError, LockedError
 from bunqkit.context import Context
 from bunqkit.sandbox import Bank
+from bunqkit.sandbox.faults import Fault
 from bunqkit.widgets import PaymentsPanel, WirePanel
 
 HOSTILE = '<img src=x onerror=alert(1)><script>alert(1)</script>"'
@@ -208,6 +209,26 @@ def test_what_is_typed_is_checked(panel: PaymentsPanel, amount: str, to: str, pr
     assert problem in panel.transfers._problem.value
 
 
+def test_accounts_of_one_name_are_told_apart(bunq: Context) -> None:
+    """By the end of their IBAN; the oldest that is open is chosen, and what is chosen pays."""
+    bunq.call("monetary-account-bank.create", currency="EUR", description="Holiday")
+    panel = PaymentsPanel(bunq, strict=True)
+    panel.wait()
+    account = panel.transfers.account
+    assert account.value == bunq.find_account()["id"]
+    labels = [label for label, _ in account.options]
+    assert len(labels) == len(set(labels)) == 5
+    oldest_holiday = min(number for label, number in account.options if "Holiday" in label)
+    account.value = oldest_holiday
+    fill(panel, "1.00", "bravo@bunq.com")
+    panel.transfers.pay_button.click()
+    panel.wait()
+    assert panel.payments is not None
+    assert panel.payments.iloc[0]["account_id"] == oldest_holiday
+    assert account.value == oldest_holiday
+    panel.close()
+
+
 def test_production_reads_back_and_unlocks(bunq: Context) -> None:
     """Nothing is sent by the first press; the second sends exactly what was read back."""
     panel = PaymentsPanel(in_production(bunq), strict=True)
@@ -332,6 +353,27 @@ def test_nothing_is_replayed_in_production(bunq: Context) -> None:
     with pytest.raises(LockedError):
         real.replay(real.exchanges[-1], b"{}")
     panel.close()
+
+
+def test_closing_before_the_payments_have_come(bunq: Context) -> None:
+    """Frees as much as after."""
+    before = len(_instances)
+    panel = PaymentsPanel(bunq, strict=True)
+    panel.close()
+    panel.wait()
+    assert len(_instances) == before
+
+
+def test_what_is_asked_for_meanwhile_is_done(panel: PaymentsPanel, bunq: Context) -> None:
+    """A payment that is made while another fetch runs is in the table when that has ended."""
+    assert bunq.bank is not None
+    bunq.bank.faults.add(Fault("delay", "payment.list", times=4, seconds=0.3))
+    panel.refresh()
+    fill(panel, "3.00", "bravo@bunq.com", "meanwhile")
+    panel.transfers.pay_button.click()
+    panel.wait()
+    assert panel.payments is not None
+    assert panel.payments.iloc[0]["description"] == "meanwhile"
 
 
 @pytest.mark.parametrize("make", [PaymentsPanel, WirePanel])

@@ -88,12 +88,14 @@ class ConnectPanel(Panel):
         self.body.children = [
             ipywidgets.HBox([self.environment, self.key, self.new_user], layout=_ROW),
             ipywidgets.HBox([self.step_button, self.all_button, self.again_button], layout=_ROW),
+            self.outcome,
             self._list,
             self._end,
             self._said,
             self._picture,
             self._calls,
         ]
+        self.children = (self._head, self.body)
         self._stop = threading.Event()
         self._begin_anew()
         threading.Thread(target=self._tick, name="bunqkit countdown", daemon=True).start()
@@ -162,7 +164,7 @@ class ConnectPanel(Panel):
 
     def _call(self) -> None:
         accounts = self._connected.accounts()
-        shown = show(accounts[["description", "iban", "balance", "currency"]])
+        shown = show(accounts[["description", "balance", "currency", "iban"]])
         self._accounts.value = shown.html()
 
     @property

@@ -423,6 +423,11 @@ def status_html(text: str) -> str:
     return f'<div role="status">{escape(text)}</div>' if text else ""
 
 
+def problem_html(text: str) -> str:
+    """Give what is wrong with what was typed, in a line that a screen reader reads out."""
+    return f'<div role="status" class="problem">{escape(text)}</div>' if text else ""
+
+
 def empty_html(what: str, how: str) -> str:
     """Give what stands where nothing is yet: what would be here, and how to get it."""
     return f'<p class="empty">{escape(what)} {escape(how)}</p>'

@@ -17,12 +17,12 @@ from bunqkit.widgets.parts import (
     Panel,
     Progress,
     empty_html,
+    problem_html,
     status_html,
-    swap,
 )
 from bunqkit.widgets.payment import PaymentView
 from bunqkit.widgets.pictures import Pictures
-from bunqkit.widgets.transfers import Transfers
+from bunqkit.widgets.transfers import Transfers, account_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bunqkit.context import Context
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
-_NARROW = {"width": "200px"}
+_NARROW = {"width": "230px"}
 _LISTED = 200
 _ROWS = 15
 # ipywidgets takes None for no choice at all.
@@ -98,20 +98,22 @@ class PaymentsPanel(Panel):
         self.pictures = Pictures(self)
         self.transfers = Transfers(self, bunq, done=self.refresh)
         self.refresh_button = self.button("Fetch payments", self.refresh)
-        self._place = ipywidgets.VBox(
-            [ipywidgets.HTML(empty_html("No payments yet.", "They are being fetched."))]
-        )
+        self._empty = ipywidgets.HTML(empty_html("Here will be your payments.", "Wait for them."))
         self._found = ipywidgets.VBox(
             [self.table, self.choice, self._cut, self.view.box, self.pictures.fold]
         )
+        self._found.layout.display = "none"
         self.body.children = [
             self._balances,
             Fold("Move money", self, [self.transfers.box]),
             ipywidgets.HBox(list(self.filters), layout=_ROW),
             self._problem,
             ipywidgets.HBox([self.refresh_button]),
-            self._place,
+            self.outcome,
+            self._empty,
+            self._found,
         ]
+        self.children = (self._head, self.body)
         self.refresh()
 
     def refresh(self) -> None:
@@ -138,10 +140,9 @@ class PaymentsPanel(Panel):
     def _fetch(self, progress: Progress) -> None:
         accounts = self._bunq.accounts()
         self._balances.value = show(
-            accounts[["description", "type", "iban", "balance", "currency", "status"]]
+            accounts[["description", "balance", "currency", "iban", "type", "status"]]
         ).html()
-        names = zip(accounts["description"].fillna(""), accounts["id"], strict=True)
-        options = (_ALL, *((str(name), int(number)) for name, number in names))
+        options = (_ALL, *account_options(accounts))
         if self.account.options != options:
             self.account.options = options
         self.transfers.learn(accounts)
@@ -153,8 +154,7 @@ class PaymentsPanel(Panel):
             self.payments = self._bunq.payments(watch=watch)
         except Interrupted as stopped:
             self.payments = stopped.frame
-        if not self._place.children or self._place.children[0] is not self._found:
-            swap(self._place, [self._found])
+        self._empty.value, self._found.layout.display = "", ""
         self._filter()
 
     def _filter(self) -> None:
@@ -207,8 +207,7 @@ class PaymentsPanel(Panel):
                 problems.append(str(error))
             else:
                 chosen &= cents is None or is_within(cents)
-        told = status_html(" ".join(problems))
-        self._problem.value = f'<div class="problem">{told}</div>' if problems else ""
+        self._problem.value = problem_html(" ".join(problems))
         return chosen.fillna(value=False).astype("bool")
 
     def _open(self) -> None:

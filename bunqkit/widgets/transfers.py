@@ -16,7 +16,7 @@ from bunqkit.look import code_to_copy, fold
 from bunqkit.outcome import add_reference
 from bunqkit.shorthand import write_amount, write_pointer
 from bunqkit.widgets.calls import Call
-from bunqkit.widgets.parts import Panel, status_html
+from bunqkit.widgets.parts import Panel, problem_html, status_html
 from bunqkit.widgets.question import Question
 
 if TYPE_CHECKING:
@@ -92,12 +92,10 @@ class Transfers:
             for number, currency in zip(active["id"], active["currency"], strict=True)
         }
         kept = self.account.value
-        names = active["description"].fillna("")
-        self.account.options = [
-            (str(name), number) for name, number in zip(names, self._currencies, strict=True)
-        ]
-        if kept in self._currencies:
-            self.account.value = kept
+        self.account.options = account_options(active)
+        self.account.value = (
+            kept if kept in self._currencies else next(iter(self._currencies), None)
+        )
 
     @property
     def payees(self) -> list[str]:
@@ -115,7 +113,7 @@ class Transfers:
                 self._pointer(payee)
         except FieldError as error:
             problem = str(error)
-        self._problem.value = f'<div class="problem">{status_html(problem)}</div>' * bool(problem)
+        self._problem.value = problem_html(problem)
         is_ready = bool(amount and self.payees and not problem)
         is_for_one = is_ready and len(self.payees) == 1
         self.pay_button.disabled = self.request_button.disabled = not is_for_one
@@ -210,3 +208,12 @@ class Transfers:
 
 def _told(amount: dict[str, str]) -> str:
     return f"{amount['currency']} {amount['value']}"
+
+
+def account_options(accounts: pd.DataFrame) -> list[tuple[str, int]]:
+    """Give accounts as a menu offers them: several may bear one name, so the IBAN's end is told."""
+    names, ibans = accounts["description"].fillna(""), accounts["iban"].fillna("")
+    return [
+        (f"{name} …{iban[-4:]}" if iban else str(name), int(number))
+        for name, iban, number in zip(names, ibans, accounts["id"], strict=True)
+    ]

@@ -70,7 +70,10 @@ class WirePanel(Panel):
         self._may_change = environment != "PRODUCTION"
         self.said = ipywidgets.HTML()
         self._xray = ipywidgets.HTML()
-        self.body.children = [self.choice, self.follows, self._change, self.said, self._xray]
+        self.body.children = [
+            self.choice, self.follows, self._change, self.outcome, self.said, self._xray
+        ]  # fmt: skip
+        self.children = (self._head, self.body)
         self._open(None)
         self._list()
         self._unwatch = bunq.exchanges.watch(self.handler(self._come))
@@ -168,5 +171,5 @@ class WirePanel(Panel):
 
 
 def _told(exchange: Exchange) -> str:
-    when = f"{exchange.sent_at:%H:%M:%S}  "
-    return f"{when}{exchange.method:<7}{exchange.path[:70]:<71}{exchange.outcome}"
+    when = f"{exchange.sent_at:%H:%M:%S}"
+    return f"{when}  {exchange.method:<7}{exchange.outcome:<17}{exchange.path[:100]}"

@@ -70,7 +70,7 @@ def test_from_nothing_to_a_first_payment(
     assert page.locator(".bunqkit svg", has_text="the session token").count() == 1
     page.get_by_text("left").first.wait_for()
     page.locator(".bunqkit summary", has_text="POST /v1/session-server").click()
-    page.get_by_text("The signature", exact=True).first.wait_for()
+    page.locator(".bunqkit details[open] h4", has_text="The signature").wait_for()
     notebook.add_cell(
         "from bunqkit.widgets import PaymentsPanel\npanel = PaymentsPanel(connecting.bunq)\npanel"
     )
@@ -97,14 +97,14 @@ def test_filter_plots_and_one_payment(open_notebook: Open, tmp_path: Path) -> No
     see(notebook, tmp_path, "payments")
     page.get_by_label("text", exact=True).fill("buurtsuper")
     page.get_by_label("from", exact=True).fill("2026-01-01")
-    page.get_by_text("13 of 711 rows").wait_for()
+    page.get_by_text("16 of 711 rows").wait_for()
     press(notebook, "▸ Plots")
     for title in ("Balance", "In and out", "Where it went"):
         page.get_by_role("tab", name=title, exact=True).click()
         page.locator(".bunqkit img:visible").wait_for()
         see(notebook, tmp_path, f"plot {title}")
     page.get_by_label("payment", exact=True).select_option(index=0)
-    page.get_by_text("their IBAN").wait_for()
+    page.get_by_text("The whole item").wait_for()
     see(notebook, tmp_path, "one payment")
     page.get_by_label("at least", exact=True).fill("ten")
     state(notebook, "'ten' is no amount")
@@ -167,7 +167,7 @@ def test_hostile_names_are_shown_and_not_run(
         f"text = {HOSTILE!r}\n"
         "bunq.call('monetary-account-bank.create', currency='EUR', description=text)\n"
         "payment = bunq.pay('1.00', 'bravo@bunq.com', text)\n"
-        "bunq.call('payment.note-text.create', payment_id=payment['id'], content=text)\n",
+        "_ = bunq.call('payment.note-text.create', payment_id=payment['id'], content=text)\n",
     )
     page = notebook.page
     page.get_by_label("payment", exact=True).select_option(index=0)
@@ -181,6 +181,7 @@ def test_hostile_names_are_shown_and_not_run(
     press(notebook, "Send payment of EUR 1.00")
     state(notebook, "Done: payment of EUR 1.00")
     see(notebook, tmp_path, "hostile")
+    assert HOSTILE[:10] in page.locator(".bunqkit").first.inner_text()
     notebook.add_cell("wire = WirePanel(bunq)\nwire.look(bunq.exchanges[-1])\nwire")
     page.get_by_label("calls", exact=True).wait_for()
     notebook.ask("wire.look([e for e in bunq.exchanges if e.method == 'POST'][-1])")
@@ -188,7 +189,6 @@ def test_hostile_names_are_shown_and_not_run(
     page.get_by_label("becomes", exact=True).fill(HOSTILE)
     assert page.evaluate("window.hacked") is None
     assert page.locator(".bunqkit img[src=x], .bunqkit script").count() == 0
-    assert HOSTILE[:10] in page.locator(".bunqkit").first.inner_text()
 
 
 def test_a_changed_byte_is_refused(open_notebook: Open, tmp_path: Path) -> None:  # noqa: F811
@@ -255,14 +255,11 @@ def test_an_accessibility_checker_is_content(
         ("payments", "panel = PaymentsPanel(bunq)\npanel.wait()\npanel.choice.index = 0"),
         ("wire", "panel = WirePanel(bunq)\npanel.look(bunq.exchanges[-1])"),
     ):
-        before = (
-            CONNECT
-            + "bunq.call('payment.create', amount='1.00', to='bravo@bunq.com', description='t')"
-        )
+        before = CONNECT + "_ = bunq.pay('1.00', 'bravo@bunq.com', 'tea')"
         notebook = open_notebook(
             f"axe_{name}_{dark}.ipynb", [before, f"{make}\npanel"], dark=dark, width=600
         )
-        notebook.page.locator(".bunqkit .title").wait_for()
+        notebook.page.locator(".bunqkit .title").first.wait_for()
         notebook.page.add_script_tag(content=axe)
         if name == "payments":
             fill_transfer(notebook, "ten", "bravo@bunq.com")
