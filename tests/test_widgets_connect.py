@@ -173,7 +173,7 @@ def test_closing_frees_everything() -> None:
         panel.close()
     assert len(_instances) == before
     assert panel.bunq is not None
-    assert len(panel.bunq.accounts()) == 4
+    assert not panel.bunq.accounts().empty
     deadline = time.monotonic() + 10
     while threading.active_count() > threads and time.monotonic() < deadline:
         threading.Event().wait(0.01)
