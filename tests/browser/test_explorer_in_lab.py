@@ -128,7 +128,7 @@ def test_pages_history_and_every_page(open_notebook: Open, tmp_path: Path) -> No
         arg=first,
     )
     press(notebook, "Fetch every page")
-    state(notebook, "3 pages, complete")
+    state(notebook, "4 pages, complete")
     press(notebook, "Next rows")
     page.get_by_text("Rows 51 to 100 of").wait_for()
     see(notebook, tmp_path, "every page")
