@@ -7,16 +7,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bunqkit.sandbox.refusal import Refusal
-from bunqkit.sandbox.resources.call import Item, Page
+from bunqkit.sandbox.resources.call import Fixed, Item, Page
 
 
 def enclose(told: list[Item] | Page, path: str, query: dict[str, str]) -> bytes:
     """Write items in the envelope; a page says what lies beside it."""
     items = told.items if isinstance(told, Page) else told
-    answer: dict[str, Any] = {"Response": [{name: item} for name, item in items]}
-    if isinstance(told, Page):
-        answer["Pagination"] = _pagination(told, path, query)
-    return write(answer)
+    texts = ",".join(f'{{"{name}":{_write_item(item)}}}' for name, item in items)
+    pages = (
+        f',"Pagination":{_write(_pagination(told, path, query))}' if isinstance(told, Page) else ""
+    )
+    return f'{{"Response":[{texts}]{pages}}}'.encode()
 
 
 def enclose_refusal(refusal: Refusal, language: str) -> bytes:
@@ -29,12 +30,20 @@ def enclose_refusal(refusal: Refusal, language: str) -> bytes:
         }
         for english, dutch in refusal.texts
     ]
-    return write({"Error": errors})
+    return _write({"Error": errors}).encode()
 
 
-def write(answer: dict[str, Any]) -> bytes:
+def _write(thing: dict[str, Any]) -> str:
     r"""Write JSON as bunq does: no spaces, ``/`` as ``\/``, other letters as ``\uXXXX``."""
-    return json.dumps(answer, separators=(",", ":")).replace("/", "\\/").encode()
+    return json.dumps(thing, separators=(",", ":")).replace("/", "\\/")
+
+
+def _write_item(item: dict[str, Any]) -> str:
+    if not isinstance(item, Fixed):
+        return _write(item)
+    if item.text is None:
+        item.text = _write(item)
+    return item.text
 
 
 def _pagination(page: Page, path: str, query: dict[str, str]) -> dict[str, str | None]:

@@ -14,6 +14,16 @@ from bunqkit.sandbox.ledger import Ledger
 Item = tuple[str, dict[str, Any]]
 
 
+class Fixed(dict[str, Any]):
+    """What an item tells that nobody changes any more, kept with the text that it is written as.
+
+    A page of payments is asked for more often than payments are made, and writing it was most of
+    the work. Nothing may be put into one; ``|`` gives a plain dictionary.
+    """
+
+    text: str | None = None
+
+
 @dataclass(frozen=True)
 class Paging:
     """Which page of a list is asked for: at most one of the two ids is given."""

@@ -15,7 +15,7 @@ from bunqkit.sandbox import agenda
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, Page, created
+from bunqkit.sandbox.resources.call import Call, Fixed, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.rights import check_payee
@@ -262,8 +262,12 @@ def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> t
 
 def tell_payment(ledger: Ledger, row: sqlite3.Row) -> Item:
     """Give one side of a movement as the owner of its account sees it."""
+    return "Payment", ledger.recall(("payment", row["id"]), lambda: _tell_payment(ledger, row))
+
+
+def _tell_payment(ledger: Ledger, row: sqlite3.Row) -> Fixed:
     details = json.loads(row["details"])
-    return "Payment", {
+    told = {
         "id": row["id"],
         "created": row["created"],
         "updated": row["created"],
@@ -293,3 +297,4 @@ def tell_payment(ledger: Ledger, row: sqlite3.Row) -> Item:
         "payment_suspended_outgoing": None,
         "payment_fee": None,
     }
+    return Fixed(told)
