@@ -111,7 +111,7 @@ _SIGNATURE = re.compile(rf"(?:(?<![A-Za-z0-9+/=])|{_WRITTEN_OUT})(?:[A-Za-z0-9+/
 _LONGEST_SIGNATURE = 420  # with every slash of it written as \/
 _HARMLESS = r"(?i:sha-?_?256|digest|checksum|hash|fingerprint|etag|integrity|client_?id)"
 _BEFORE_DIGEST = re.compile(
-    rf"{_HARMLESS}(?:sum)?[\"']?\W{{0,4}}(?:hex|value|of the body)?\W{{0,6}}\Z"
+    rf"{_HARMLESS}(?:sum)?[\"']?\W{{0,4}}(?:hex|value|of the body)?\W{{0,6}}(?:<[^<>]*>){{0,3}}\Z"
 )
 _AFTER_DIGEST = re.compile(r" [ *][\w./-]+\.\w")  # what sha256sum prints
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -22,6 +23,7 @@ from bunqkit.client import Client
 from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, Clock, doors
+from bunqkit.sightings import find_secrets
 from bunqkit.signing import KeyPair
 from bunqkit.state import Installation, Session
 
@@ -29,6 +31,10 @@ from bunqkit.state import Installation, Session
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("person", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "person")
+
+# What these log is searched for secrets after each test.
+for _logger in ("bunqkit", "requests", "urllib3"):
+    logging.getLogger(_logger).setLevel(logging.DEBUG)
 
 # Items as odd as they come; each is a ``Response`` list.
 ANSWERS: dict[str, list[dict[str, Any]]] = {
@@ -240,6 +246,19 @@ class Hook:
     def bodies(self) -> list[dict[str, Any]]:
         """Give what came."""
         return [json.loads(body)["NotificationUrl"] for _, body in self.came]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that printed or logged a secret."""
+    report = yield
+    for section, text in report.sections if report.when == "teardown" else ():
+        if kinds := {seen.kind for seen in find_secrets(text)}:
+            report.outcome = "failed"
+            report.longrepr = f"{section} holds a secret: {', '.join(sorted(kinds))}."
+    return report
 
 
 @pytest.fixture(autouse=True)

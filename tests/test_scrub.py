@@ -132,7 +132,8 @@ ONE_LINE = ("traceback", "name in metadata")
 ORDINARY = (
     "123e4567-e89b-12d3-a456-426614174000", "d9c770a4f1c2c1f1b2a3d4e5f60718293a4b5c6d",
     "NL42BUNQ2025104123", "9e107d9d372bb6826bd81d3542a419d6", "1234567890", "EUR 12.50",
-    "sha256: " + "ab12" * 16, "sandbox_user_person", "sandbox_public_api_bunq_com_v1",
+    "sha256: " + "ab12" * 16, f"<dt>digest</dt><dd>{'ab12' * 16}</dd>",
+    "sandbox_user_person", "sandbox_public_api_bunq_com_v1",
     "pinned to 2026", "KeyPair('9f86d081884c7d65')", "Secret('sandbox_0123…')",
     "-----BEGIN PUBLIC KEY-----\n" + KEY.public.pem.split("\n")[1],
 )  # fmt: skip
