@@ -472,13 +472,13 @@ def test_production_reads_back_and_waits_for_the_unlock(bunq: Context) -> None:
     assert len(real.exchanges) == before
     shown = texts(explorer)
     assert "payment of EUR 10.00 to bravo@bunq.com" in shown
-    explorer.withdraw_button.click()
+    explorer.question.leave_button.click()
     assert "payment of EUR 10.00 to" not in texts(explorer)
-    explorer.unlock_button.click()
+    explorer.question.do_button.click()
     assert len(real.exchanges) == before
     explorer.send_button.click()
-    assert explorer.unlock_button.description == "Unlock and send payment of EUR 10.00"
-    explorer.unlock_button.click()
+    assert explorer.question.do_button.description == "Unlock and send payment of EUR 10.00"
+    explorer.question.do_button.click()
     assert explorer.result is not None
     with pytest.raises(LockedError):
         real.pay("10.00", "bravo@bunq.com", "tea")
@@ -494,7 +494,7 @@ def test_a_change_withdraws_the_question(bunq: Context) -> None:
     assert explorer.form.body is not None
     built: dict[str, Any] = {leaf.path: leaf for leaf in explorer.form.body.leaves()}
     built["amount"].control.value = "99.00"
-    assert explorer._question.layout.display == "none"
+    assert explorer.question.box.layout.display == "none"
     explorer.close()
 
 

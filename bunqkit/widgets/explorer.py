@@ -23,6 +23,7 @@ from bunqkit.widgets.history import Entry, History
 from bunqkit.widgets.leaves import Desk
 from bunqkit.widgets.parts import Fold, Panel, Progress, empty_html, swap
 from bunqkit.widgets.pickers import Pickers
+from bunqkit.widgets.question import Question
 from bunqkit.widgets.results import Results
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Explorer(Panel):
     ----------
     history
         The calls that were made: ``history.frame``, ``history.script()``.
+    question
+        What a production write waits for: it is read back before anything is sent.
     """
 
     def __init__(self, bunq: Context, *, strict: bool = False) -> None:
@@ -57,7 +60,6 @@ class Explorer(Panel):
         self._desk = Desk(self, Pickers())
         self._form: Form | None = None
         self._draft: Call | None = None
-        self._asked: Call | None = None
         self._is_listing = False
         self._entered: str | None = None
         self.search = ipywidgets.Text(
@@ -83,25 +85,20 @@ class Explorer(Panel):
         self._actions = ipywidgets.HBox(
             [self.preview_button, self.send_button, self.pages_button, self.check], layout=_ROW
         )
-        self._read_back = ipywidgets.HTML()
-        self.unlock_button = self.button("Unlock and send", self._unlock, button_style="danger")
-        self.withdraw_button = self.button("Don't send", self._withdraw)
-        self._question = ipywidgets.VBox(
-            [self._read_back, ipywidgets.HBox([self.unlock_button, self.withdraw_button])]
-        )
+        self.question = Question(self)
         self.results = Results(self, self._turn)
         self.history = History(
             self, reopen=self._reopen, resend=self._resend, environment=self._environment_name
         )
         fold = Fold("History", self, [self.history.box])
         self.body.children = [
-            self.search, self.matches, self._place, self._actions, self._question,
+            self.search, self.matches, self._place, self._actions, self.question.box,
             self.outcome, self.results.box, fold,
         ]  # fmt: skip
         self.children = (self._head, self.body)
         self._tell()
         self._list()
-        self._withdraw()
+        self.question.withdraw()
         self._refresh()
         swap(
             self._place,
@@ -192,7 +189,7 @@ class Explorer(Panel):
             self._open(operation_named(self.matches.value))
 
     def _open(self, operation: Operation) -> None:
-        self._withdraw()
+        self.question.withdraw()
         self._desk.pickers.learn(self._bunq.exchanges)
         self._form = Form(
             operation,
@@ -216,7 +213,7 @@ class Explorer(Panel):
 
     def _hear_form(self) -> None:
         self._draft = self._entered = None
-        self._withdraw()
+        self.question.withdraw()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -269,27 +266,16 @@ class Explorer(Panel):
 
     def _ask(self, call: Call) -> None:
         """Read back what would happen with real money, and wait for a second press."""
-        self._asked = call
         whom = f" to {', '.join(call.payees)}" if call.payees else ""
-        self._read_back.value = (
-            '<div role="alert" class="question">'
-            + empty_html(f"PRODUCTION: {_named(call)}{whom}, {self.form.path}.", "Is that right?")
-            + "</div>"
+        self.question.ask(
+            f"PRODUCTION: {_named(call)}{whom}, {self.form.path}.",
+            f"Unlock and send {_named(call)}",
+            lambda: self._unlock(call),
         )
-        self.unlock_button.description = f"Unlock and send {_named(call)}"
-        self._question.layout.display = ""
-        self.withdraw_button.focus()
 
-    def _withdraw(self) -> None:
-        self._asked = None
-        self._question.layout.display = "none"
-
-    def _unlock(self) -> None:
-        call = self._asked
-        self._withdraw()
-        if call is not None:
-            with self._bunq.unlock(call.operation.name, **call.bounds()):
-                self._carry_out(call)
+    def _unlock(self, call: Call) -> None:
+        with self._bunq.unlock(call.operation.name, **call.bounds()):
+            self._carry_out(call)
 
     def _carry_out(self, call: Call) -> None:
         self.results.clear(f"Sending {_named(call)} …")

@@ -52,6 +52,7 @@ class Question:
         self._text.value = f'<div role="alert" class="question">{told}</div>'
         self.do_button.description = label
         self.box.layout.display = ""
+        self.leave_button.focus()
 
     def withdraw(self) -> None:
         """Ask nothing any more."""
