@@ -6,6 +6,7 @@ Beside the client the only importer of ``requests``; knows nothing of keys and s
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from dataclasses import replace
 from typing import Any
@@ -15,11 +16,26 @@ import urllib3
 
 from bunqkit.errors import NoAnswerError
 from bunqkit.exchange import Exchange
-from bunqkit.redaction import Body, Headers, Secret
+from bunqkit.redaction import Body, Headers, Secret, redact_query
 
 # Source: bunq asks for time-outs of one's own; the official SDK has none and hangs for ever.
 _CONNECT_TIMEOUT_S = 10.0
 _CHUNK = 1 << 16
+
+
+class _Masking(logging.Filter):
+    """Masks secrets in the addresses that ``urllib3`` logs: OAuth's token is bought by a query."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record, and let it through."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                redact_query(each) if isinstance(each, str) else each for each in record.args
+            )
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_Masking())
 
 
 class Authentication(requests.auth.AuthBase):
