@@ -100,6 +100,8 @@ def main() -> None:
     walk_later(account, friend)
     walk_shares(restored, account, friend)
     walk_abroad(account)
+    walk_many_at_once(account, friend)
+    walk_side_rooms(account, number)
     walk_refusals(theirs)
     walk_psd2()
     use(restored)
@@ -375,6 +377,94 @@ def walk_abroad(account: int) -> None:
     categories = endpoint.AdditionalTransactionInformationCategoryApiObject.list().value
     assert "GROCERIES" in [each.category for each in categories]
     done("insights")
+
+
+def walk_many_at_once(account: int, friend: str) -> None:
+    """Ask for several sums at once and call it off; schedule several payments and call that off."""
+    payee = object_.PointerObject("EMAIL", friend, "Friend")
+    asked = [
+        endpoint.RequestInquiryApiObject(eur(value), payee, "share", allow_bunqme=False)
+        for value in ("1.00", "2.00")
+    ]
+    batch = endpoint.RequestInquiryBatchApiObject.create(asked, eur("3.00")).value
+    told = endpoint.RequestInquiryBatchApiObject.get(batch).value
+    assert len(told.request_inquiries) == 2
+    endpoint.RequestInquiryBatchApiObject.update(batch, status="REVOKED")
+    (revoked,) = endpoint.RequestInquiryBatchApiObject.list().value
+    assert [each.status for each in revoked.request_inquiries] == ["REVOKED", "REVOKED"]
+    times = endpoint.ScheduleApiObject(
+        time_start="2030-01-31 09:00:00.000000", recurrence_unit="ONCE", recurrence_size=1
+    )
+    entries = [object_.SchedulePaymentEntryObject(eur("2.00"), payee, f"{n}") for n in range(2)]
+    number = endpoint.SchedulePaymentBatchApiObject.create(entries, times).value
+    later = endpoint.SchedulePaymentBatchApiObject.get(number).value
+    assert (later.schedule.recurrence_unit, len(later.payments)) == ("ONCE", 2)
+    endpoint.SchedulePaymentBatchApiObject.delete(number)
+    done("many at once")
+    incoming = next(
+        each.id_
+        for each in endpoint.PaymentApiObject.list(account).value
+        if not each.amount.value.startswith("-")
+    )
+    me = next(
+        each.value
+        for each in endpoint.MonetaryAccountBankApiObject.get(account).value.alias
+        if each.type_ == "IBAN"
+    )
+    aside = endpoint.MonetaryAccountSavingsApiObject.create("EUR", "aside").value
+    saved = endpoint.MonetaryAccountSavingsApiObject.get(aside).value
+    target = next(each for each in saved.alias if each.type_ == "IBAN")
+    rule = endpoint.PaymentAutoAllocateDefinitionApiObject(
+        type_="FIXED",
+        counterparty_alias=object_.PointerObject("IBAN", target.value, target.name),
+        description="aside",
+        amount=eur("0.50"),
+    )
+    rules = endpoint.PaymentAutoAllocateApiObject.create(incoming, "RECURRING", [rule]).value
+    assert endpoint.PaymentAutoAllocateApiObject.get(rules).value.type_ == "RECURRING"
+    assert endpoint.MonetaryAccountSavingsApiObject.get(aside).value.balance.value == "0.50"
+    endpoint.PaymentAutoAllocateApiObject.delete(rules)
+    done("allocation")
+    funds = endpoint.ConfirmationOfFundsApiObject.create(
+        object_.PointerObject("IBAN", me, "Me"), eur("1.00")
+    ).value
+    assert funds.has_sufficient_funds
+    done("funds")
+
+
+def walk_side_rooms(account: int, number: int) -> None:
+    """Write a note, permit an address, read limits and names, send money by Wise."""
+    note = endpoint.NoteTextPaymentApiObject.create(number, content="with Bravo").value
+    endpoint.NoteTextPaymentApiObject.update(number, note, content="with Bravo and Charlie")
+    assert endpoint.NoteTextPaymentApiObject.get(number, note).value.content.endswith("Charlie")
+    endpoint.NoteTextPaymentApiObject.delete(number, note)
+    assert endpoint.NoteTextPaymentApiObject.list(number).value == []
+    done("note")
+    (credential, *_) = endpoint.UserCredentialPasswordIpApiObject.list().value
+    address = endpoint.PermittedIpApiObject.create(credential.id_, "203.0.113.9").value
+    endpoint.PermittedIpApiObject.update(credential.id_, address, status="INACTIVE")
+    assert endpoint.PermittedIpApiObject.get(credential.id_, address).value.status == "INACTIVE"
+    done("permitted address")
+    assert endpoint.CustomerLimitApiObject.list().value
+    assert endpoint.UserLegalNameApiObject.list().value
+    assert endpoint.MonetaryAccountExternalApiObject.create("EUR", "OPEN_BANKING").value > 0
+    rib = endpoint.ExportRibApiObject.create(account).value
+    assert endpoint.ExportRibApiObject.get(rib, account).value.id_ == rib
+    done("names and limits")
+    quote = endpoint.TransferwiseQuoteApiObject.create("EUR", "GBP", eur("20.00")).value
+    assert endpoint.TransferwiseAccountRequirementApiObject.list(quote).value
+    details = [
+        object_.TransferwiseRequirementFieldObject("sortCode", "231470"),
+        object_.TransferwiseRequirementFieldObject("accountNumber", "28821822"),
+    ]
+    recipient = endpoint.TransferwiseAccountQuoteApiObject.create(
+        quote, "Ann Example", "sort_code", detail=details
+    ).value
+    before = balance(account)
+    sent = endpoint.TransferwiseTransferApiObject.create(quote, account, str(recipient)).value
+    assert endpoint.TransferwiseTransferApiObject.get(quote, sent).value.status == "PENDING"
+    assert float(balance(account)) < float(before) - 19
+    done("sent by Wise")
 
 
 def walk_refusals(theirs: int) -> None:

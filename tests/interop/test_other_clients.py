@@ -18,6 +18,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from test_bank_operations import (
+    ELSEWHERE,
+    EVERY,
+    REFUSED,
+    World,
+    prepare,
+    world,  # noqa: F401 (a fixture)
+)
 
 from bunqkit.sandbox import Bank, doors
 
@@ -27,6 +35,8 @@ RELEASE = "bunq-sdk==1.28.0"
 NODE_RELEASE = "@bunq-community/bunq-js-client@1.1.2"
 SCRIPT = Path(__file__).with_name("official_sdk.py")
 NODE_SCRIPT = Path(__file__).with_name("javascript_client.js")
+# The installation is no class of the SDK's; for a part of a health check it has none.
+NOT_READ = {*ELSEWHERE, *REFUSED, "installation.get", "installation.list", "health-check.list"}
 STEPS = (
     "context",
     "save and restore",
@@ -49,6 +59,13 @@ STEPS = (
     "conversion",
     "wise",
     "insights",
+    "many at once",
+    "allocation",
+    "funds",
+    "note",
+    "permitted address",
+    "names and limits",
+    "sent by Wise",
     "typed errors",
     "psd2",
     "oauth",
@@ -163,6 +180,29 @@ def test_the_official_sdk_walks_through(sdk_python: Path, served: str, tmp_path:
     )
     done = [line.removeprefix("done: ") for line in walk.stdout.splitlines()]
     assert done == list(STEPS), walk.stderr[-6_000:]
+
+
+def test_the_official_sdk_reads_every_answer(sdk_python: Path, world: World) -> None:  # noqa: F811
+    """What each operation that reads answers becomes an object of the class that the SDK has."""
+    answers = []
+    for operation in EVERY:
+        if operation.method != "GET" or operation.is_bytes or operation.name in NOT_READ:
+            continue
+        path, body = prepare(world, operation)
+        items = world.call(operation, path, body).items
+        answers.append({"name": operation.name, "path": operation.path, "items": items})
+    read = subprocess.run(
+        [sdk_python, "-W", "ignore", SCRIPT.with_name("read_answers.py")],
+        check=True,
+        input=json.dumps(answers),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=quiet_environment(),
+    )
+    told = json.loads(read.stdout)
+    assert told["read"] > 250
+    assert told["problems"] == []
 
 
 def test_the_javascript_client_pays(node_folder: Path, served: str, bank: Bank) -> None:

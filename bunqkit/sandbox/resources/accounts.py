@@ -398,10 +398,13 @@ def _tell_owners(ledger: Ledger, account_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _progress(balance: int, goal: dict[str, str] | None) -> float | None:
-    """Give the part of a goal that is reached. Source: decimal in answers (sdk_csharp#118)."""
+def _progress(balance: int, goal: dict[str, str] | None) -> float:
+    """Give the part of a goal that is reached; none of it without one: the SDK can't read a null.
+
+    Source: decimal in answers (sdk_csharp#118).
+    """
     if goal is None:
-        return None
+        return 0.0
     return float(
         min(Decimal(balance) / 100 / Decimal(goal["value"]), Decimal(1)).quantize(Decimal("0.01"))
     )
