@@ -104,6 +104,7 @@ def make_client(settings: Settings, bank: Bank | None = None) -> Client:
         doors.BASE_URL,
         transport=doors.InProcess(bank),
         language=settings.language,
+        limiter=make_limiter(settings),
         retries=Retries(),
         may_reveal=True,
     )
@@ -144,12 +145,12 @@ def make_context(
 
 
 def make_limiter(settings: Settings) -> Limiter:
-    """Give bunq's limits for bunq; an offline bank that somebody serves says its own."""
+    """Give the limits of the settings; those of bunq are shared by all kernels of a user."""
     if settings.environment == "OFFLINE":
-        return Limiter()
-    # The limits hold for an address, whatever the key: all kernels of a user share the file.
+        return Limiter(settings.limits)
+    # They hold for an address, whatever the key.
     file = settings.state_folder / f"{settings.environment.lower()}-limits.json"
-    return Limiter("classic", file=file)
+    return Limiter(settings.limits, file=file)
 
 
 def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret | None) -> Context:

@@ -40,12 +40,14 @@ NAMES = (
     "BUNQ_STATE_PASSPHRASE",
     "BUNQ_BASE_URL",
     "BUNQ_TOTAL_CAP",
+    "BUNQ_LIMITS",
 )
 _SANDBOX_PREFIX = "sandbox_"
 # In production, in the account's currency: enough to try things, too little to lose a house.
 DEFAULT_CAP = Decimal("1000.00")
 _SECRET_NAMES = ("BUNQ_API_KEY", "BUNQ_STATE_PASSPHRASE")
 _LANGUAGES = ("en_US", "nl_NL")
+_LIMITS = ("classic", "windows", "off")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ class Settings:
         Encrypts what is kept; ``None`` leaves it to the file's permissions.
     total_cap
         The most that one ``connect()`` may move in production, whatever is unlocked.
+    limits
+        How often the bank is called at most, until it says otherwise: ``classic``, ``windows`` or
+        ``off``.
     env_file
         The ``.env`` that was read, if any.
     """
@@ -86,6 +91,7 @@ class Settings:
     env_file: Path | None = field(default=None)
     state_passphrase: Secret | None = None
     total_cap: Decimal = DEFAULT_CAP
+    limits: str = "classic"
 
 
 @dataclass(frozen=True)
@@ -148,11 +154,15 @@ def load_settings(
         device_description=_text(find("BUNQ_DEVICE_DESCRIPTION"))
         or f"bunqkit on {socket.gethostname()}",
         permitted_ips=_check_addresses(find("BUNQ_PERMITTED_IPS")),
-        language=_check_language(find("BUNQ_LANGUAGE")),
+        language=_choose(find("BUNQ_LANGUAGE"), _LANGUAGES, default="en_US"),
         state_folder=_state_folder(find("BUNQ_STATE_DIR"), path),
         env_file=path,
         state_passphrase=_passphrase(find("BUNQ_STATE_PASSPHRASE")),
         total_cap=_check_cap(find("BUNQ_TOTAL_CAP")),
+        # A bank that somebody serves says its own.
+        limits=_choose(
+            find("BUNQ_LIMITS"), _LIMITS, default="off" if name == "OFFLINE" else "classic"
+        ),
     )
 
 
@@ -359,16 +369,14 @@ def _check_addresses(found: _Found | None) -> tuple[str, ...] | None:
     return addresses
 
 
-def _check_language(found: _Found | None) -> str:
+def _choose(found: _Found | None, choices: tuple[str, ...], *, default: str) -> str:
     if found is None:
-        return _LANGUAGES[0]
-    language = found.text
-    if language not in _LANGUAGES:
+        return default
+    if found.text not in choices:
         raise SettingsError(
-            f"BUNQ_LANGUAGE in {found.place} is {found.text!r}. "
-            f"Make it one of {', '.join(_LANGUAGES)}."
+            f"{found.name} in {found.place} is {found.text!r}. Make it one of {', '.join(choices)}."
         )
-    return language
+    return found.text
 
 
 def _state_folder(found: _Found | None, env_file: Path | None) -> Path:

@@ -337,3 +337,12 @@ def test_long_work_is_announced(bunq: Context) -> None:
     bunq._client.limiter = Limiter("classic", sleep=lambda _seconds: None, say=said.append)
     bunq.frame("payment.list", max_rows=14_600)
     assert said[0] == "At most 73 pages, about 73 s: the bank allows 3 GET calls in 3 s."
+
+
+def test_the_limits_of_the_settings_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a bank that refuses the fourth read in three seconds, four are asked for without one."""
+    monkeypatch.setenv("BUNQ_LIMITS", "classic")
+    with bunqkit.connect(bank=Bank(limits="classic")) as bunq:
+        for _ in range(4):
+            bunq.call("user.list")
+        assert {each.status for each in bunq.exchanges} == {200}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bunqkit.errors import SettingsError
+from bunqkit.limits import PROFILES
 from bunqkit.private_files import PrivacyWarning
 from bunqkit.redaction import Secret
 from bunqkit.settings import Settings, load_settings, write_api_key
@@ -279,3 +280,15 @@ def test_the_cap_is_an_amount() -> None:
         write(f"BUNQ_TOTAL_CAP={wrong}\n")
         with pytest.raises(SettingsError, match="BUNQ_TOTAL_CAP"):
             load_settings()
+
+
+def test_the_limits_are_one_of_the_known_profiles() -> None:
+    """Bunq's own by default, none at a bank that says its own; a wrong name is refused."""
+    assert load_settings().limits == "off"
+    assert load_settings(environment="SANDBOX").limits == "classic"
+    for name in PROFILES:
+        write(f"BUNQ_LIMITS={name}\n")
+        assert load_settings().limits == name
+    write("BUNQ_LIMITS=strict\n")
+    with pytest.raises(SettingsError, match=r"BUNQ_LIMITS.*classic, windows, off"):
+        load_settings()
