@@ -36,7 +36,7 @@ from bunqkit.redaction import conceal
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
 from bunqkit.settings import DEFAULT_CAP
-from bunqkit.shorthand import choose_account, read_upload
+from bunqkit.shorthand import check_max_rows, choose_account, read_upload
 from bunqkit.state import Session, State
 
 if TYPE_CHECKING:
@@ -273,6 +273,7 @@ class Caller:
         """
         from bunqkit.paging import frame_of_pages  # noqa: PLC0415 (pandas when first used)
 
+        check_max_rows(max_rows)
         known = _find_known(operation)
         if known is not None and known.is_paged and max_rows is not None:
             count = -(-max_rows // int(given.get("count", _PAGE)))

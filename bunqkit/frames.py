@@ -74,7 +74,8 @@ def to_frame(
     check_money(money)
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Sequence):
         raise FrameError(
-            f"Items are a list, each under its type; this is a {items.__class__.__name__}."
+            f"Items are a list, each under its type; this is of type {items.__class__.__name__}. "
+            "Of an answer, give its .wrapped."
         )
     if not items and type is not None:
         type_named(type)
@@ -104,6 +105,8 @@ def to_items(frame: pd.DataFrame) -> list[dict[str, Any]]:
         If the table does not say how it was written (pandas forgets that when two different
         tables are put together), or two columns have one name.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise FrameError(f"Items are made of a table; this is of type {type(frame).__name__}.")
     wire = frame.attrs.get(ATTRS, {}).get("wire")
     if wire is None or ITEM_TYPE not in frame.columns:
         raise FrameError(
@@ -251,9 +254,11 @@ def _wrap(entry: object, at: int, bare_type: str | None) -> Mapping[str, Mapping
                 return entry
         if bare_type is not None:
             return {bare_type: entry}
-    told = f"has {len(entry)} keys" if isinstance(entry, Mapping) else "is no object"
+    held = f"an object with {len(entry)} keys" if isinstance(entry, Mapping) else "no object"
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        held = f"{next(iter(entry))!r} with no object under it"
     raise FrameError(
-        f"Item {at} {told}, where one type with the item under it was expected. Give the "
+        f"Item {at} is {held}, where one type with the item under it was expected. Give the "
         'Response list as it came, or say type="Payment" for bare items.'
     )
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from bunqkit.errors import FieldError, Interrupted
-from bunqkit.shorthand import choose_account, write_instant
+from bunqkit.errors import Interrupted
+from bunqkit.shorthand import check_max_rows, choose_account, write_instant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -274,8 +274,7 @@ class Overview(ABC):
         from bunqkit.paging import Reading, fetch  # noqa: PLC0415
         from bunqkit.tables import wanted_by  # noqa: PLC0415
 
-        if max_rows is not None and max_rows < 0:
-            raise FieldError(f"max_rows is {max_rows}. Make it 0 or more, or leave it out.")
+        check_max_rows(max_rows)
         first = None if since is None else write_instant(since, "since")
         end = None if until is None else write_instant(until, "until")
         readings = [

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -192,3 +193,15 @@ def _has_right_check_digits(iban: str) -> bool:
     # ISO 13616: country and check digits moved to the end, letters as numbers, modulo 97 is 1.
     digits = "".join(str(int(letter, 36)) for letter in iban[4:] + iban[:4])
     return int(digits) % 97 == 1
+
+
+def check_max_rows(max_rows: int | None) -> None:
+    """Refuse what is no number of rows.
+
+    Raises
+    ------
+    FieldError
+        Which names it.
+    """
+    if max_rows is not None and (not isinstance(max_rows, Integral) or max_rows < 0):
+        raise FieldError(f"max_rows is {max_rows!r}. Make it 0 or more, or leave it out.")

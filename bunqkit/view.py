@@ -61,8 +61,13 @@ def show(
     Raises
     ------
     FrameError
-        If there is no such zone, ``rows`` is negative, or itables is not installed.
+        If it is no table, there is no such zone, ``rows`` is negative, or itables is not installed.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise FrameError(
+            f"show() takes a table; this is of type {type(frame).__name__}. Make one of items by "
+            "bunqkit.to_frame()."
+        )
     if rows < 0:
         raise FrameError(f"rows is {rows}. Make it 0 or more.")
     try:

@@ -144,8 +144,12 @@ def test_rows_are_bounded_to_the_newest(bunq: Context, max_rows: int) -> None:
     whole, cut = bunq.payments(), bunq.payments(max_rows=max_rows)
     assert cut["id"].tolist() == whole["id"].tolist()[:max_rows]
     assert cut.attrs["bunqkit"]["complete"] == (max_rows >= len(whole))
-    with pytest.raises(FieldError, match="max_rows"):
-        bunq.payments(max_rows=-1)
+    wrong: Any
+    for wrong in (-1, "ten", 1.5):
+        with pytest.raises(FieldError, match="max_rows"):
+            bunq.payments(max_rows=wrong)
+        with pytest.raises(FieldError, match="max_rows"):
+            bunq.frame("payment.list", max_rows=wrong)
 
 
 def test_pay_gives_the_payment(bunq: Context) -> None:

@@ -364,6 +364,9 @@ def test_a_table_that_forgot_how_it_was_written_is_refused() -> None:
         to_items(pd.concat([frame, to_frame(payments("1.00", "2.00"))]))
     with pytest.raises(FrameError, match="item_type"):
         to_items(frame.drop(columns="item_type"))
+    nothing: Any = [{"Payment": {}}]
+    with pytest.raises(FrameError, match="of type list"):
+        to_items(nothing)
     with pytest.raises(FrameError, match="one name"):
         to_items(frame[["item_type", "id", "id"]])
 

@@ -115,6 +115,9 @@ def test_what_cannot_be_shown_is_refused(
     payments: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A zone that is none, a negative number, a search without itables."""
+    items: Any = [{"Payment": {}}]
+    with pytest.raises(FrameError, match="of type list"):
+        show(items)
     with pytest.raises(FrameError, match="Europe/Amsterdam"):
         show(payments, zone="Mars/Olympus")
     with pytest.raises(FrameError, match="0 or more"):
