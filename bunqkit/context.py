@@ -157,7 +157,12 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     """Open an account at a bank in this process; no state is read or written."""
     from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)
 
-    own_bank = bank or Bank()
+    own_bank = Bank() if bank is None else bank
+    if not isinstance(own_bank, Bank):
+        raise SettingsError(
+            f"bank is of type {type(own_bank).__name__}. Give a bunqkit.sandbox.Bank; the address "
+            "of one that is served goes into BUNQ_BASE_URL."
+        )
     client = make_client(settings, own_bank)
     if bank is None:
         key = own_bank.demo_key

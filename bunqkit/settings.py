@@ -132,6 +132,11 @@ def load_settings(
 
     def find(name: str, argument: str | None = None) -> _Found | None:
         if argument is not None:
+            if not isinstance(argument, str):
+                raise SettingsError(
+                    f"{name} is given as an argument of type {type(argument).__name__}. Write it "
+                    "as text."
+                )
             return _Found(name, Secret(argument), "the argument of the call")
         if name in os.environ:
             return _Found(name, Secret(os.environ[name]), "the environment")

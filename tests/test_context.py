@@ -37,6 +37,21 @@ def bunq(bank: Bank) -> Context:
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"environment": 5}, "BUNQ_ENVIRONMENT is given as an argument of type int"),
+        ({"api_key": b"sandbox_0123"}, "BUNQ_API_KEY is given as an argument of type bytes"),
+        ({"bank": "http://127.0.0.1:8080/v1"}, "BUNQ_BASE_URL"),
+    ],
+)
+def test_connect_says_what_it_takes(given: dict[str, Any], said: str) -> None:
+    """An argument of another kind is refused, and a key among them not quoted."""
+    with pytest.raises(SettingsError, match=said) as caught:
+        bunqkit.connect(**given)
+    assert "0123" not in str(caught.value)
+
+
 def test_connect_opens_an_account_without_anything() -> None:
     """No key, no file, no network: a person with two and a half years of payments."""
     bunq = bunqkit.connect()
