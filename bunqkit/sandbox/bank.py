@@ -7,7 +7,6 @@ signature (466, 400), JSON (400), fields (400), then the rules of the resource.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 import sys
 import time
@@ -27,7 +26,6 @@ from bunqkit.sandbox.clock import START, Clock, wire_time
 from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
 from bunqkit.sandbox.faults import CutConnection, Fault, Faults
-from bunqkit.sandbox.fields import check_fields
 from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.limits import PROFILES, Limits
@@ -47,12 +45,20 @@ from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
 from bunqkit.sandbox.resources.duties import DUTIES
 from bunqkit.sandbox.resources.invoices import bill
+from bunqkit.sandbox.resources.notifications import set_by_owner
 from bunqkit.sandbox.resources.providers import answer_draft
 from bunqkit.sandbox.resources.rights import check_rights, veil
 from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.tabs import pay_tab
 from bunqkit.sandbox.resources.things import add_thing
-from bunqkit.sandbox.routes import Routes, read_paging
+from bunqkit.sandbox.routes import (
+    Routes,
+    read_body,
+    read_fields,
+    read_paging,
+    read_path,
+    read_upload,
+)
 from bunqkit.signing import KeyPair, PublicKey
 
 if TYPE_CHECKING:
@@ -81,9 +87,7 @@ _BROKEN = refuse(500, "Something went wrong inside the bank.")
 _ELSEWHERE = "203.0.113.77"
 _FAULTY = {"429": TOO_MANY, "491": MAINTENANCE, "500": _BROKEN}
 _GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
-# Source: bunq docs, "Attachment"; the largest file that the offline bank keeps.
 _MOST_SIGNATURES = 10_000
-_LARGEST_BODY = 32 * 1024 * 1024
 
 
 class Bank:
@@ -303,11 +307,10 @@ class Bank:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call; signed, whatever the answer is, unless a fault says otherwise."""
-        if environ["PATH_INFO"] in oauth.PATHS:
+        path = read_path(environ, self.habits)
+        if path in oauth.PATHS:
             return self._oauth(environ, start_response)
         method = environ["REQUEST_METHOD"]
-        # WSGI hands the path over as Latin-1 whatever its bytes mean.
-        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         faults = self.faults.take(lambda: self._name(method, path))
         status, content_type, body = self._suffer(faults) or self._answer(environ, path, faults)
         signature: str | None = self._sign(body)
@@ -407,7 +410,7 @@ class Bank:
     ) -> tuple[str, bytes]:
         method = environ["REQUEST_METHOD"]
         operation, ids = self._routes.find(method, path)
-        body = _read_body(environ)
+        body = read_body(environ)
         self._check_headers(environ)
         installation, session = self._authenticate(operation, environ)
         if "expired session" in faults and session is not None:
@@ -424,10 +427,10 @@ class Bank:
             operation=operation,
             ledger=self.ledger,
             ids=ids,
-            body=_parse(operation, body),
+            body=read_fields(operation, body, self.habits),
             query=query,
             paging=read_paging(query, cuts=cuts) if operation.is_paged else Paging(),
-            upload=_upload(environ, body if operation.sends_bytes else b""),
+            upload=read_upload(environ, body if operation.sends_bytes else b""),
             address=address,
             bank_key=self.key.public.pem,
             habits=self.habits,
@@ -439,6 +442,8 @@ class Bank:
             access.touch(call)
             _insist_on_user(call)
             check_rights(call)
+        if operation.verb == "update" and "notification_filters" in call.body:
+            set_by_owner(call)
         told = veil(call, rule_of(operation)(call))
         if isinstance(told, File):
             return told.content_type, told.content
@@ -518,37 +523,3 @@ def _insist_on_user(call: Call) -> None:
         call.ids["userID"] = str(call.person_id)
     if call.number("userID") != call.person_id:
         raise not_found("User", call.ids["userID"])
-
-
-def _read_body(environ: WSGIEnvironment) -> bytes:
-    told = environ.get("CONTENT_LENGTH") or "0"
-    length = int(told) if told.isascii() and told.isdigit() else 0
-    if length > _LARGEST_BODY:
-        raise refuse(400, "The request body is too large.")
-    body: bytes = environ["wsgi.input"].read(length)
-    return body
-
-
-def _upload(environ: WSGIEnvironment, body: bytes) -> File:
-    kind = environ.get("CONTENT_TYPE") or ""
-    description = environ.get("HTTP_X_BUNQ_ATTACHMENT_DESCRIPTION")
-    return File(body, kind.partition(";")[0].strip().lower(), description)
-
-
-def _parse(operation: Operation, body: bytes) -> dict[str, Any]:
-    """Read the JSON of a call that takes some. Source: no Content-Type is asked for (SDK)."""
-    if operation.method not in ("POST", "PUT") or operation.sends_bytes or not body:
-        told: Any = {}
-    else:
-        try:
-            told = json.loads(body)
-            # Half of a surrogate pair can be escaped in JSON, and is no text.
-            json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise refuse(400, "The request body is not valid JSON.") from error
-        if not isinstance(told, dict):
-            raise refuse(400, "The request body must be a JSON object.")
-    fields: dict[str, Any] = told
-    if operation.method in ("POST", "PUT") and not operation.sends_bytes:
-        check_fields(operation, fields)
-    return fields

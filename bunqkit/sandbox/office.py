@@ -93,8 +93,6 @@ class Office:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
         path = environ["PATH_INFO"]
-        if path == "/v1" or path.startswith("/v1/") or path in PATHS:
-            return self._pass_on(environ, start_response)
         if path == "/" and environ["REQUEST_METHOD"] == "GET":
             host = environ.get("HTTP_HOST") or "127.0.0.1"
             html = page.start_page(self, f"{environ.get('wsgi.url_scheme', 'http')}://{host}/v1")
@@ -104,6 +102,9 @@ class Office:
         if path.startswith("/control/"):
             status, told = self._obey(environ, path.removeprefix("/control/"))
             return _send_json(start_response, status, told)
+        is_whole = path == "/v1" or path.startswith("/v1/") or path in PATHS
+        if is_whole or self.bank.habits.version_is_optional:
+            return self._pass_on(environ, start_response)
         return _send_json(start_response, 404, {"problem": "There is nothing here."})
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

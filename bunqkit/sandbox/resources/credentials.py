@@ -38,7 +38,8 @@ _SESSION_S = 3600
 def list_installations(call: Call) -> list[Item]:
     """Give the id of the installation: there is one for a token."""
     assert call.installation is not None
-    return created(call.installation["id"])
+    wrapper = "Installation" if call.habits.installations_are_named else "Id"
+    return [(wrapper, {"id": call.installation["id"]})]
 
 
 def get_installation(call: Call) -> list[Item]:
