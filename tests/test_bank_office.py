@@ -191,5 +191,10 @@ def test_the_desk_sends_what_no_call_does(http: requests.Session, bank: Bank, ke
     paid = order(http, "tabs/pay", tab_id=tab, cents=500).json()["payment_id"]
     told = order(http, "payments/categorise", payment_id=paid, category="TRAVEL").json()
     assert (told, visitor.balance()) == ({"category": "TRAVEL"}, "492.50")
+    asked = {"amount_requested": {"value": "1.00", "currency": "EUR"}, "issuer": "INGBNL2A"}
+    added = visitor.create(f"{visitor.account}/ideal-merchant-transaction", asked)
+    assert order(http, "ideal/pay", transaction_id=added).json()["payment_id"] > paid
+    assert order(http, "sofort/pay", account_id=visitor.account_id, cents=50).status_code == 200
+    assert visitor.balance() == "494.00"
     wrong = order(http, "payments/categorise", payment_id=paid, category="NONSENSE")
     assert (wrong.status_code, "NONSENSE" in wrong.json()["problem"]) == (400, True)

@@ -229,6 +229,7 @@ class World:
             "share-invite-monetary-account-inquiry": {
                 "counter_user_alias": {"type": "EMAIL", "value": "bravo@bunq.com"}
             },
+            "ideal-merchant-transaction": {"amount_requested": EUR, "issuer": "INGBNL2A"},
             "request-inquiry": request("bravo@bunq.com", "0.10"),
             "request-inquiry-batch": {
                 "request_inquiries": [request("bravo@bunq.com", "1.00")],

@@ -14,10 +14,11 @@ What it is not
 - Savings earn two percent a year, counted by the day and paid at noon after each quarter.
 - Daily limits and plans are kept and shown, and not enforced, but that nobody has more than 25
   accounts. Overdrafts do not exist.
-- Nobody but ``Bank.direct_debit``, ``Bank.pay_tab`` and the control desk sends a direct debit or
-  pays by a link. A debit waits three days for an answer and is then paid, unless the account's
-  ``sdd_expiration_action`` is AUTO_REJECT; what is whitelisted is paid at once; for eight weeks it
-  can be asked back, and comes back at once.
+- Nobody but ``Bank.direct_debit``, ``Bank.pay_tab``, ``Bank.pay_ideal``, ``Bank.pay_sofort`` and
+  the control desk sends a direct debit, pays by a link, or adds money by iDEAL and Sofort. A debit
+  waits three days for an answer and is then paid, unless the account's ``sdd_expiration_action``
+  is AUTO_REJECT; what is whitelisted is paid at once; for eight weeks it can be asked back, and
+  comes back at once. iDEAL waits half an hour; four banks take part; its page is not there.
 - A schedule whose start lies in the past begins from now on. One that was deleted stays in the list
   of schedules as cancelled.
 - A draft is accepted by the owner's own call; bunq has that done in its app. Whoever shares an
@@ -66,10 +67,10 @@ Rules of their own, as sources tell of the real bank:
     currency-conversion-quote, customer-statement, customer-statement.content, device,
     device-server, draft-payment, event, event.statement, event.statement.content,
     export-annual-overview, export-annual-overview.content, export-rib, export-rib.content,
-    health-check, insight-preference-date, insights, insights-search, installation,
-    installation.server-public-key, invoice, invoice.invoice-export, invoice.pdf-content,
-    legal-name, limit, mastercard-action, mastercard-action.payment, monetary-account,
-    monetary-account-bank, monetary-account-card, monetary-account-external,
+    health-check, ideal-merchant-transaction, insight-preference-date, insights, insights-search,
+    installation, installation.server-public-key, invoice, invoice.invoice-export,
+    invoice.pdf-content, legal-name, limit, mastercard-action, mastercard-action.payment,
+    monetary-account, monetary-account-bank, monetary-account-card, monetary-account-external,
     monetary-account-external-savings, monetary-account-joint, monetary-account-savings,
     notification-filter-email, notification-filter-failure, notification-filter-push,
     notification-filter-url, oauth-client, oauth-client.callback-url, payment,
@@ -79,8 +80,9 @@ Rules of their own, as sources tell of the real bank:
     request-response, sandbox-user-company, sandbox-user-person, schedule, schedule-payment,
     schedule-payment-batch, schedule.schedule-instance, server-error, session, session-server,
     share-invite-monetary-account-inquiry, share-invite-monetary-account-response,
-    token-qr-request-ideal, token-qr-request-sofort, transferwise-currency, transferwise-quote,
-    transferwise-quote-temporary, transferwise-quote.transferwise-recipient,
+    sofort-merchant-transaction, token-qr-request-ideal, token-qr-request-sofort,
+    transferwise-currency, transferwise-quote, transferwise-quote-temporary,
+    transferwise-quote.transferwise-recipient,
     transferwise-quote.transferwise-recipient-requirement,
     transferwise-quote.transferwise-transfer,
     transferwise-quote.transferwise-transfer-requirement, tree-progress, user, user-company,
@@ -89,13 +91,13 @@ Rules of their own, as sources tell of the real bank:
     user.whitelist-sdd, whitelist-sdd, whitelist-sdd-one-off, whitelist-sdd-recurring.
 
 Kept generically: what is posted can be read, listed, changed and deleted where bunq has a call for
-it, with every field of its type, and sets nothing off. Where bunq has no call to make one, the list
-is empty until ``Bank.place`` puts something there:
+it, with every field of its type, and sets nothing off. Where bunq has no call to make one, as for
+fundraisers, announcements and what a switch of banks redirects, there is none until ``Bank.place``
+puts it there. For CurrencyCloud no source says what a beneficiary must tell or how a quote is read:
 
     bunqme-fundraiser-profile, bunqme-fundraiser-result, certificate-pinned, challenge-request,
     company, currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
-    currency-cloud-payment-quote, feature-announcement, ideal-merchant-transaction,
-    sofort-merchant-transaction, switch-service-payment, transferwise-user.
+    currency-cloud-payment-quote, feature-announcement, switch-service-payment, transferwise-user.
 
 Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``note-attachment``
 insists that its file was uploaded to the same account.

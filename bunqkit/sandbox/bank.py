@@ -12,8 +12,8 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
 from bunqkit import catalogue
@@ -45,6 +45,7 @@ from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
 from bunqkit.sandbox.resources.duties import DUTIES
 from bunqkit.sandbox.resources.invoices import bill
+from bunqkit.sandbox.resources.merchants import pay_ideal, pay_sofort
 from bunqkit.sandbox.resources.notifications import set_by_owner
 from bunqkit.sandbox.resources.providers import answer_draft
 from bunqkit.sandbox.resources.rights import check_rights, veil
@@ -88,6 +89,8 @@ _ELSEWHERE = "203.0.113.77"
 _FAULTY = {"429": TOO_MANY, "491": MAINTENANCE, "500": _BROKEN}
 _GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
 _MOST_SIGNATURES = 10_000
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Bank:
@@ -210,29 +213,19 @@ class Bank:
 
     def use_card(self, card_id: int, use: CardUse) -> int:
         """Pay by somebody's card; give the id of the Mastercard action, allowed or refused."""
-        with self.ledger.transaction():
-            number = use_card(self.ledger, card_id, use)
-        self._courier.wake()
-        return number
+        return self._act(use_card, card_id, use)
 
     def give_back(self, action_id: int, *, cents: int | None = None, reverse: bool = False) -> int:
         """Refund a card payment, in part or wholly, or reverse it; give the payment's id."""
-        with self.ledger.transaction():
-            number = give_back(self.ledger, action_id, cents=cents, is_reversal=reverse)
-        self._courier.wake()
-        return number
+        return self._act(give_back, action_id, cents=cents, is_reversal=reverse)
 
     def direct_debit(self, account_id: int, debit: DirectDebit) -> int:
         """Collect from somebody's account; give the id of the request response."""
-        with self.ledger.transaction():
-            number = send_debit(self.ledger, account_id, debit)
-        self._courier.wake()
-        return number
+        return self._act(send_debit, account_id, debit)
 
     def categorise(self, payment_id: int, category: str) -> None:
         """Put somebody's payment into a category, the bank's or one of their own."""
-        with self.ledger.transaction():
-            categorise(self.ledger, payment_id, category)
+        self._act(categorise, payment_id, category)
 
     def pay_tab(
         self,
@@ -253,24 +246,23 @@ class Bank:
         name, account_id
             Who pays: somebody outside, by iDEAL, or an account of the bank.
         """
-        with self.ledger.transaction():
-            number = pay_tab(self.ledger, tab_id, cents=cents, name=name, account_id=account_id)
-        self._courier.wake()
-        return number
+        return self._act(pay_tab, tab_id, cents=cents, name=name, account_id=account_id)
+
+    def pay_ideal(self, transaction_id: int, *, name: str = "J. de Vries") -> int:
+        """Pay what somebody asked by iDEAL, from outside; give the payment's id."""
+        return self._act(pay_ideal, transaction_id, name=name)
+
+    def pay_sofort(self, account_id: int, cents: int, *, name: str = "E. Mustermann") -> int:
+        """Add to somebody's account by Sofort, from outside; give the payment's id."""
+        return self._act(pay_sofort, account_id, cents, name=name)
 
     def bill(self, account_id: int, cents: int, what: str) -> int:
         """Charge an account for something, as bunq does for its plans; give the invoice's id."""
-        with self.ledger.transaction():
-            number = bill(self.ledger, account_id, cents, what)
-        self._courier.wake()
-        return number
+        return self._act(bill, account_id, cents, what)
 
     def answer_draft(self, draft_id: int, *, accept: bool) -> int | None:
         """Say yes or no to what a provider drafted, as its owner does; give the payment's id."""
-        with self.ledger.transaction():
-            number = answer_draft(self.ledger, draft_id, accept=accept)
-        self._courier.wake()
-        return number
+        return self._act(answer_draft, draft_id, accept=accept)
 
     def consent(
         self, address: str, api_key: str | Secret, accounts: Iterable[int] | None = None
@@ -301,9 +293,7 @@ class Bank:
         consent_id
             The id of its ``UserApiKey``.
         """
-        with self.ledger.transaction():
-            consents.revoke(self.ledger, consent_id)
-        self._courier.wake()
+        self._act(consents.revoke, consent_id)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call; signed, whatever the answer is, unless a fault says otherwise."""
@@ -336,6 +326,15 @@ class Bank:
             headers.append(("X-Bunq-Client-Request-Id", request_id))
         start_response(f"{status} {_REASONS.get(status, 'Refused')}", headers)
         return [body]
+
+    def _act(
+        self, act: Callable[Concatenate[Ledger, _P], _T], *told: _P.args, **how: _P.kwargs
+    ) -> _T:
+        """Have something happen for which there is no call, and its callbacks sent."""
+        with self.ledger.transaction():
+            done = act(self.ledger, *told, **how)
+        self._courier.wake()
+        return done
 
     def _sign(self, body: bytes) -> str:
         """Sign an answer, by far the dearest step: the same bytes have the same signature."""

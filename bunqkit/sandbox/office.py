@@ -79,6 +79,8 @@ class Office:
             "cards/give-back": self._give_back,
             "debits/send": self._send_debit,
             "tabs/pay": self._pay_tab,
+            "ideal/pay": self._pay_ideal,
+            "sofort/pay": lambda order: {"payment_id": self.bank.pay_sofort(**order)},
             "payments/categorise": self._categorise,
             "callbacks/trigger": self._trigger,
             "callbacks/replay": lambda order: _told(self.bank.callbacks.replay(int(order["id"]))),
@@ -205,6 +207,9 @@ class Office:
 
     def _pay_tab(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.pay_tab(int(order.pop("tab_id")), **order)}
+
+    def _pay_ideal(self, order: dict[str, Any]) -> object:
+        return {"payment_id": self.bank.pay_ideal(int(order.pop("transaction_id")), **order)}
 
     def _categorise(self, order: dict[str, Any]) -> object:
         self.bank.categorise(int(order["payment_id"]), str(order["category"]))
