@@ -26,7 +26,8 @@ What it is not
 - Closing an account needs it to be empty, and ends what waits on it. Accounts at other banks are
   made at once, can be paid to, and not from.
 - Currencies are exchanged at fixed rates. A quote lives five minutes, one of Wise thirty; what Wise
-  sends leaves the books, and is said to arrive a day later.
+  sends leaves the books, and is said to arrive a day later. Whoever asks for a quote is linked to
+  Wise, where nobody has to log in.
 - A rule that sorts incoming money sorts the payment it is made of at once, and if it recurs what
   the same counterparty pays later; what was sorted is not sorted again.
 - Which categories payments have and how they are guessed, and the names of the query's members for
@@ -36,7 +37,7 @@ What it is not
 - An invited co-owner accepts a joint account by changing its status to ACTIVE, and declines by
   CANCELLED: no call of bunq's is known for it.
 - Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse. They
-  are signed with the bank's one key. Certificates are not pinned.
+  are signed with the bank's one key. Pinned certificates are kept, and not insisted on.
 - Statements are ready at once and their days are Amsterdam's; the columns of a CSV are bunq's, the
   lines of MT940 and PDF our own. Invoices come only by ``Bank.bill`` and the control desk, at a
   rate of VAT of our own.
@@ -62,7 +63,7 @@ Rules of their own, as sources tell of the real bank:
     bunqme-tab, bunqme-tab-result-response, card, card-batch, card-batch-replace, card-credit,
     card-debit, card-name, card.export-statement-card, card.export-statement-card-csv,
     card.export-statement-card-pdf, card.export-statement-card.content, card.generated-cvc2,
-    card.replace, chat-conversation.attachment.content, confirmation-of-funds,
+    card.replace, certificate-pinned, chat-conversation.attachment.content, confirmation-of-funds,
     credential-password-ip, credential-password-ip.ip, currency-conversion,
     currency-conversion-quote, customer-statement, customer-statement.content, device,
     device-server, draft-payment, event, event.statement, event.statement.content,
@@ -85,19 +86,20 @@ Rules of their own, as sources tell of the real bank:
     transferwise-quote.transferwise-recipient,
     transferwise-quote.transferwise-recipient-requirement,
     transferwise-quote.transferwise-transfer,
-    transferwise-quote.transferwise-transfer-requirement, tree-progress, user, user-company,
-    user-company.name, user-payment-service-provider, user-person, user.attachment.content,
-    user.invoice, user.notification-filter-url, user.payment-auto-allocate, user.schedule,
-    user.whitelist-sdd, whitelist-sdd, whitelist-sdd-one-off, whitelist-sdd-recurring.
+    transferwise-quote.transferwise-transfer-requirement, transferwise-user, tree-progress, user,
+    user-company, user-company.name, user-payment-service-provider, user-person,
+    user.attachment.content, user.invoice, user.notification-filter-url,
+    user.payment-auto-allocate, user.schedule, user.whitelist-sdd, whitelist-sdd,
+    whitelist-sdd-one-off, whitelist-sdd-recurring.
 
 Kept generically: what is posted can be read, listed, changed and deleted where bunq has a call for
 it, with every field of its type, and sets nothing off. Where bunq has no call to make one, as for
 fundraisers, announcements and what a switch of banks redirects, there is none until ``Bank.place``
 puts it there. For CurrencyCloud no source says what a beneficiary must tell or how a quote is read:
 
-    bunqme-fundraiser-profile, bunqme-fundraiser-result, certificate-pinned, challenge-request,
-    company, currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
-    currency-cloud-payment-quote, feature-announcement, switch-service-payment, transferwise-user.
+    bunqme-fundraiser-profile, bunqme-fundraiser-result, challenge-request, company,
+    currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
+    currency-cloud-payment-quote, feature-announcement, switch-service-payment.
 
 Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``note-attachment``
 insists that its file was uploaded to the same account.
