@@ -32,8 +32,11 @@ What it is not
   the same counterparty pays later; what was sorted is not sorted again.
 - Which categories payments have and how they are guessed, and the names of the query's members for
   insights, are our own; ``Bank.categorise`` and the control desk choose another.
-- Cards are made at once. Only ``Bank.use_card`` and the control desk use them: bunq has no call
-  for it. Reasons for a refusal, but for COUNTRY_NOT_PERMITTED, are our own.
+- Cards are made at once. Only ``Bank.use_card``, ``Bank.challenge`` and the control desk use them:
+  bunq has no call for it. Reasons for a refusal, but for COUNTRY_NOT_PERMITTED, are our own. A web
+  shop that asks the cardholder waits five minutes; nothing but the id tells them that it does.
+- A company that a person makes is a user of its own at once, with an account. It is let in by
+  ``Bank.issue_key`` and the control desk, at bunq by the app.
 - An invited co-owner accepts a joint account by changing its status to ACTIVE, and declines by
   CANCELLED: no call of bunq's is known for it.
 - Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse. They
@@ -63,23 +66,24 @@ Rules of their own, as sources tell of the real bank:
     bunqme-tab, bunqme-tab-result-response, card, card-batch, card-batch-replace, card-credit,
     card-debit, card-name, card.export-statement-card, card.export-statement-card-csv,
     card.export-statement-card-pdf, card.export-statement-card.content, card.generated-cvc2,
-    card.replace, certificate-pinned, chat-conversation.attachment.content, confirmation-of-funds,
-    credential-password-ip, credential-password-ip.ip, currency-conversion,
-    currency-conversion-quote, customer-statement, customer-statement.content, device,
-    device-server, draft-payment, event, event.statement, event.statement.content,
-    export-annual-overview, export-annual-overview.content, export-rib, export-rib.content,
-    health-check, ideal-merchant-transaction, insight-preference-date, insights, insights-search,
-    installation, installation.server-public-key, invoice, invoice.invoice-export,
-    invoice.pdf-content, legal-name, limit, mastercard-action, mastercard-action.payment,
-    monetary-account, monetary-account-bank, monetary-account-card, monetary-account-external,
-    monetary-account-external-savings, monetary-account-joint, monetary-account-savings,
-    notification-filter-email, notification-filter-failure, notification-filter-push,
-    notification-filter-url, oauth-client, oauth-client.callback-url, payment,
-    payment-auto-allocate, payment-auto-allocate.definition, payment-auto-allocate.instance,
-    payment-batch, payment-service-provider-credential, payment-service-provider-draft-payment,
-    payment-service-provider-issuer-transaction, request-inquiry, request-inquiry-batch,
-    request-response, sandbox-user-company, sandbox-user-person, schedule, schedule-payment,
-    schedule-payment-batch, schedule.schedule-instance, server-error, session, session-server,
+    card.replace, certificate-pinned, challenge-request, chat-conversation.attachment.content,
+    company, confirmation-of-funds, credential-password-ip, credential-password-ip.ip,
+    currency-conversion, currency-conversion-quote, customer-statement,
+    customer-statement.content, device, device-server, draft-payment, event, event.statement,
+    event.statement.content, export-annual-overview, export-annual-overview.content, export-rib,
+    export-rib.content, health-check, ideal-merchant-transaction, insight-preference-date,
+    insights, insights-search, installation, installation.server-public-key, invoice,
+    invoice.invoice-export, invoice.pdf-content, legal-name, limit, mastercard-action,
+    mastercard-action.payment, monetary-account, monetary-account-bank, monetary-account-card,
+    monetary-account-external, monetary-account-external-savings, monetary-account-joint,
+    monetary-account-savings, notification-filter-email, notification-filter-failure,
+    notification-filter-push, notification-filter-url, oauth-client, oauth-client.callback-url,
+    payment, payment-auto-allocate, payment-auto-allocate.definition,
+    payment-auto-allocate.instance, payment-batch, payment-service-provider-credential,
+    payment-service-provider-draft-payment, payment-service-provider-issuer-transaction,
+    request-inquiry, request-inquiry-batch, request-response, sandbox-user-company,
+    sandbox-user-person, schedule, schedule-payment, schedule-payment-batch,
+    schedule.schedule-instance, server-error, session, session-server,
     share-invite-monetary-account-inquiry, share-invite-monetary-account-response,
     sofort-merchant-transaction, token-qr-request-ideal, token-qr-request-sofort,
     transferwise-currency, transferwise-quote, transferwise-quote-temporary,
@@ -97,9 +101,9 @@ it, with every field of its type, and sets nothing off. Where bunq has no call t
 fundraisers, announcements and what a switch of banks redirects, there is none until ``Bank.place``
 puts it there. For CurrencyCloud no source says what a beneficiary must tell or how a quote is read:
 
-    bunqme-fundraiser-profile, bunqme-fundraiser-result, challenge-request, company,
-    currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
-    currency-cloud-payment-quote, feature-announcement, switch-service-payment.
+    bunqme-fundraiser-profile, bunqme-fundraiser-result, currency-cloud-beneficiary,
+    currency-cloud-beneficiary-requirement, currency-cloud-payment-quote, feature-announcement,
+    switch-service-payment.
 
 Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``note-attachment``
 insists that its file was uploaded to the same account.

@@ -40,7 +40,7 @@ from bunqkit.sandbox.refusal import (
 )
 from bunqkit.sandbox.resources import access, consents
 from bunqkit.sandbox.resources.call import Call, File, Paging
-from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.card_use import CardUse, challenge, give_back, use_card
 from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
 from bunqkit.sandbox.resources.duties import DUTIES
@@ -211,9 +211,21 @@ class Bank:
         with self.ledger.transaction():
             return crowd.add_people(self.ledger, number, years)
 
+    def issue_key(self, user_id: int) -> Secret:
+        """Make a further API key for a person or a company, as they do in bunq's app."""
+        self.ledger.person(user_id)
+        return Secret(self._act(Ledger.add_api_key, user_id))
+
     def use_card(self, card_id: int, use: CardUse) -> int:
         """Pay by somebody's card; give the id of the Mastercard action, allowed or refused."""
         return self._act(use_card, card_id, use)
+
+    def challenge(self, card_id: int, use: CardUse) -> int:
+        """Have a web shop ask the cardholder first (3-D Secure); give the challenge request's id.
+
+        The card is used once they accept, and refused if they reject or are silent.
+        """
+        return self._act(challenge, card_id, use)
 
     def give_back(self, action_id: int, *, cents: int | None = None, reverse: bool = False) -> int:
         """Refund a card payment, in part or wholly, or reverse it; give the payment's id."""

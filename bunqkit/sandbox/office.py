@@ -76,6 +76,7 @@ class Office:
             "clock": self._move_clock,
             "faults": self._set_faults,
             "cards/use": self._use_card,
+            "cards/challenge": self._challenge,
             "cards/give-back": self._give_back,
             "debits/send": self._send_debit,
             "tabs/pay": self._pay_tab,
@@ -88,6 +89,7 @@ class Office:
             "place": self._place,
             "oauth/consent": self._consent,
             "oauth/revoke": self._revoke,
+            "keys/issue": self._issue_key,
             "drafts/answer": self._answer_draft,
             "bill": lambda order: {"invoice_id": self.bank.bill(**order)},
         }
@@ -198,6 +200,10 @@ class Office:
         assert row is not None
         return {"mastercard_action_id": number, "decision": json.loads(row["item"])["decision"]}
 
+    def _challenge(self, order: dict[str, Any]) -> object:
+        number = self.bank.challenge(int(order.pop("card_id")), CardUse(**order))
+        return {"challenge_request_id": number}
+
     def _give_back(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.give_back(int(order.pop("mastercard_action_id")), **order)}
 
@@ -228,6 +234,9 @@ class Office:
     def _revoke(self, order: dict[str, Any]) -> object:
         self.bank.revoke(int(order["id"]))
         return {"revoked": order["id"]}
+
+    def _issue_key(self, order: dict[str, Any]) -> object:
+        return {"api_key": self.bank.issue_key(int(order["user_id"])).reveal()}
 
     def _place(self, order: dict[str, Any]) -> object:
         return {"id": self.bank.place(order["path"], order.get("values"))}

@@ -6,6 +6,7 @@ from bunqkit.sandbox.agenda import Duty
 from bunqkit.sandbox.resources import (
     access,
     allocations,
+    card_use,
     conversions,
     debits,
     interest,
@@ -19,6 +20,7 @@ from bunqkit.sandbox.resources import (
 DUTIES: dict[str, Duty] = {
     "allocation": allocations.sort_payment,
     "api key": access.end_key,
+    "challenge": card_use.expire_challenge,
     "conversion quote": conversions.expire_quote,
     "debit": debits.collect_again,
     "debit expiry": debits.expire_debit,
