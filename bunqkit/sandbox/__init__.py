@@ -9,8 +9,9 @@ What it is not
 - Play money. Payments to an IBAN outside the bank are booked at once; the real sandbox may not
   carry them out. No fees or invoices come by themselves.
 - What is due later (schedules, direct debits, interest, the end of sessions, keys, links, iDEAL,
-  challenges, shares and quotes, retries of callbacks) is done in the order of its time when the clock is moved, and
-  otherwise at the next call. Requests of people do not expire, codes for paying online neither.
+  challenges, shares and quotes, retries of callbacks) is done in the order of its time when the
+  clock is moved, and otherwise at the next call. Requests of people do not expire, codes for paying
+  online neither.
 - Savings earn two percent a year, counted by the day and paid at noon after each quarter.
 - Daily limits and plans are kept and shown, and not enforced, but that nobody has more than 25
   accounts. Overdrafts do not exist.
