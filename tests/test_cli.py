@@ -93,6 +93,18 @@ def test_wrong_commands_exit_with_2(
     assert "usage: bunqkit" in capsys.readouterr().err
 
 
+def test_who_says_nothing_is_told_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with what it does, as its own help says it again."""
+    with pytest.raises(SystemExit):
+        main([])
+    told = dict(re.findall(r"^  (\w+) +(.*)$", capsys.readouterr().err, re.MULTILINE))
+    assert {"tour", "doctor", "notebooks", "sandbox", "sync"} <= set(told)
+    for command, words in told.items():
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert words.casefold() in " ".join(capsys.readouterr().out.split()).casefold()
+
+
 def test_version() -> None:
     """One place says it."""
     assert run("--version").stdout == f"bunqkit {bunqkit.__version__}\n"
