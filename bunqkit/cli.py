@@ -6,6 +6,7 @@ Each loads what it needs, and no other's.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 
@@ -14,12 +15,18 @@ from bunqkit.errors import BunqkitError
 
 _ENVIRONMENTS = ("OFFLINE", "SANDBOX", "PRODUCTION")
 _COURSE = "bunqkit-course"
+_KEPT = "What you have changed there stays."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give its exit status: 0, 1 if it failed, 130 if it was interrupted."""
     parser = _parser()
-    chosen = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command, *rest = given or [""]
+    # argparse passes options on to JupyterLab only after something in the folder's place.
+    if command == "lab" and rest and rest[0].startswith("-") and rest[0] not in ("-h", "--help"):
+        given.insert(1, _COURSE)
+    chosen = parser.parse_args(given)
     if chosen.command is None:
         parser.exit(2, parser.format_help())
     run: Callable[[argparse.Namespace], int] = chosen.run
@@ -70,16 +77,18 @@ def _parser() -> argparse.ArgumentParser:
     scrub.add_argument("files", nargs="+", metavar="FILE", help="a notebook, JSON or JSON lines")
     scrub.add_argument("--write", action="store_true", help="change the files")
     scrub.set_defaults(run=_scrub)
-    for name, told in (
-        ("notebooks", "copy the course into a folder"),
-        ("lab", "copy the course into a folder, and open it in JupyterLab"),
-    ):
-        course = _add(commands, name, told, "What you have changed there stays.")
+    notebooks = _add(commands, "notebooks", "copy the course into a folder", _KEPT)
+    lab = _add(
+        commands, "lab", "copy the course into a folder, and open it in JupyterLab",
+        f"{_KEPT} Options are JupyterLab's own, such as --no-browser or --port 9000.",
+    )  # fmt: skip
+    for course in (notebooks, lab):
         course.add_argument(
             "folder", nargs="?", default=_COURSE, metavar="FOLDER",
             help="made if it is not there (%(default)s)",
         )  # fmt: skip
         course.set_defaults(run=_copy_course)
+    lab.add_argument("options", nargs=argparse.REMAINDER, metavar="OPTION", help=argparse.SUPPRESS)
     sandbox = _add(
         commands, "sandbox", "serve the offline bank until interrupted",
         "It needs the extra serve. The first line is the API's address, the second an API key.",
@@ -188,8 +197,11 @@ def _copy_course(chosen: argparse.Namespace) -> int:
     from bunqkit.course import copy_notebooks, open_lab  # noqa: PLC0415 (each loads its own)
 
     sys.stdout.write(f"{copy_notebooks(chosen.folder)}\n")
+    if chosen.command == "notebooks":
+        sys.stdout.write(f"To open it in JupyterLab: bunqkit lab {shlex.quote(chosen.folder)}\n")
+        return 0
     sys.stdout.flush()
-    return open_lab(chosen.folder) if chosen.command == "lab" else 0
+    return open_lab(chosen.folder, chosen.options)
 
 
 def _do_chore(chosen: argparse.Namespace) -> int:

@@ -97,7 +97,8 @@ class Server:
             waitress = importlib.import_module("waitress.server")
         except ImportError as error:
             raise BunqkitError(
-                "Serving the bank needs waitress. Install it: pip install 'bunqkit[serve]'."
+                "Serving the bank needs waitress. Install it: "
+                f'{sys.executable} -m pip install "bunqkit[serve]"'
             ) from error
         self._loop = waitress.wasyncore
         self._sockets: dict[int, Any] = {}
