@@ -42,6 +42,7 @@ def test_tour_ends_in_a_table() -> None:
     ):  # fmt: skip
         assert part in done.stdout
     assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stderr == ""
     assert len(re.findall(r"^ *2026-", done.stdout, re.MULTILINE)) == 10
 
