@@ -15,6 +15,7 @@ from bunqkit.errors import BunqkitError
 
 _ENVIRONMENTS = ("OFFLINE", "SANDBOX", "PRODUCTION")
 _COURSE = "bunqkit-course"
+_LAST_PORT = 65535
 _KEPT = "What you have changed there stays."
 
 
@@ -94,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
         "It needs the extra serve. The first line is the API's address, the second an API key.",
     )  # fmt: skip
     sandbox.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
-    sandbox.add_argument("--port", default=8080, type=int, help="0 takes a free one (%(default)s)")
+    sandbox.add_argument(
+        "--port", default=8080, type=_port, help="0 takes a free one (%(default)s)"
+    )
     sandbox.add_argument("--file", default=":memory:", help="keep the books in a file")
     sandbox.add_argument("--seed", default=1, type=int, help="decides people and ids (%(default)s)")
     sandbox.add_argument(
@@ -155,6 +158,13 @@ def _add(
     return commands.add_parser(name, help=told, description=sentence)
 
 
+def _port(text: str) -> int:
+    # Of a larger number the system would take what a division leaves over.
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is none: they go from 0 to {_LAST_PORT}")
+    return int(text)
+
+
 def _tour(chosen: argparse.Namespace) -> int:
     from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
 
@@ -211,7 +221,10 @@ def _do_chore(chosen: argparse.Namespace) -> int:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
-    """Serve the bank: the address on the first line, a ready API key on the second."""
+    """Serve the bank: the address on the first line, a ready API key on the second.
+
+    What a person needs beside them is told on the error stream: programs read the first two.
+    """
     from bunqkit.sandbox import Bank, Office, doors  # noqa: PLC0415 (each command loads its own)
 
     bank = Bank(chosen.file, seed=chosen.seed, limits=chosen.limits)
@@ -220,6 +233,8 @@ def _serve(chosen: argparse.Namespace) -> int:
     server = doors.Server(Office(bank), host=chosen.host, port=chosen.port)
     sys.stdout.write(f"{server.url}\n{bank.demo_key.reveal()}\n")
     sys.stdout.flush()
+    page = server.url.removesuffix("v1")
+    sys.stderr.write(f"An address and a key. For a browser: {page} (Ctrl-C ends the bank)\n")
     try:
         server.run()
     finally:

@@ -82,7 +82,14 @@ def test_a_wrong_setting_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fly"], ["tour", "--environment", "PRODUCTION"], ["sandbox", "--port", "x"]]
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["tour", "--environment", "PRODUCTION"],
+        ["sandbox", "--port", "x"],
+        ["sandbox", "--port", "65536"],
+    ],
 )
 def test_wrong_commands_exit_with_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -129,7 +136,7 @@ class Served:
     def stop(self) -> int:
         """Interrupt it, and give its exit status."""
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=20)
+        self.said = self.process.communicate(timeout=20)
         return self.process.returncode
 
 
@@ -144,7 +151,11 @@ def test_sandbox_says_where_it_is_and_with_which_key(tmp_path: Path) -> None:
         f"BUNQ_BASE_URL={bank.url}\nBUNQ_API_KEY={bank.api_key}\nBUNQ_STATE_DIR={tmp_path}/state\n"
     )
     assert len(bunqkit.connect().payments(max_rows=5)) == 5
+    assert "A bank in a box" in requests.get(bank.url.removesuffix("v1"), timeout=10).text
     assert bank.stop() == 130
+    more, aside = bank.said
+    assert more == ""
+    assert f"For a browser: {bank.url.removesuffix('v1')} (" in aside
 
 
 def test_sandbox_on_a_file_remembers(tmp_path: Path) -> None:
@@ -170,6 +181,29 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "--port 0" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--host", "nowhere.invalid"], "Choose another host or port"),
+        (["--file", "no/folder/bank.sqlite"], "no/folder/bank.sqlite can't be opened"),
+        (["--file", "mine.txt"], "mine.txt can't be opened"),
+    ],
+    ids=["no such host", "no such folder", "no bank"],
+)
+def test_a_bank_that_cannot_begin_says_why(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 1 and one line, whatever was mistyped; nobody's file is changed."""
+    Path("mine.txt").write_text("not a database\n" * 10)
+    assert main(["sandbox", *arguments]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("bunqkit: ")
+    assert told.err.count("\n") == 1
+    assert said in told.err
+    assert Path("mine.txt").read_text() == "not a database\n" * 10
 
 
 def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:

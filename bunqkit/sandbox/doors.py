@@ -114,8 +114,8 @@ class Server:
             )
         except (OSError, ValueError) as error:
             raise BunqkitError(
-                f"The bank can't listen on {host}:{port} ({error}). Choose another port, or "
-                "--port 0 for a free one."
+                f"The bank can't listen on {host}:{port} ({error}). Choose another host or port; "
+                "--port 0 takes a free one."
             ) from error
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self._server.effective_port}/v1"
