@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from bunqkit import __version__
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.exit(2, parser.format_help())
     run: Callable[[argparse.Namespace], int] = chosen.run
     try:
-        return run(chosen)
+        with warnings.catch_warnings():
+            warnings.showwarning = _say  # type: ignore[assignment]
+            return run(chosen)
     except BunqkitError as error:
         sys.stderr.write(f"bunqkit: {error}\n")
         return 1
@@ -42,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Somebody has read enough, as in "bunqkit tour | head".
         sys.stderr.close()
         return 0
+
+
+def _say(warning: Warning | str, *_where: object, **_more: object) -> None:
+    """Say a warning as errors are said, without the line of code that it came from."""
+    sys.stderr.write(f"bunqkit: {warning}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -81,6 +81,18 @@ def test_a_wrong_setting_is_one_line() -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="others are a matter of POSIX modes")
+def test_a_warning_is_one_line() -> None:
+    """What others can read is said in words, without a line of code."""
+    path = Path(".env")
+    path.write_text("BUNQ_API_KEY=sandbox_0123\n")
+    path.chmod(0o644)
+    said = run("tour").stderr
+    assert said.startswith(f"bunqkit: {path.resolve()} holds secrets")
+    assert "chmod 600" in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
