@@ -200,6 +200,26 @@ _ROWS: tuple[_Row, ...] = (
         "Give one amount, and a larger one if it was too small.",
     ),
     _Row(
+        r"is not the BIC of an issuer",
+        "iDEAL is paid at the payer's own bank, which issuer names by its BIC.",
+        "Take one of those that the bank lists.",
+    ),
+    _Row(
+        r"This transaction is (\w+) and can't be paid",
+        "It is {0}: one that was paid, has failed or waited for longer than half an hour stays so.",
+        "Make a new ideal-merchant-transaction.",
+    ),
+    _Row(
+        r"added to an account by iDEAL|added to an account of the bank",
+        "By iDEAL and Sofort euros come, in whole cents, to an account that is open.",
+        "Take an account in euro of this bank, and an amount such as 25.00.",
+    ),
+    _Row(
+        r"at most (\w+) ultimate beneficial owners",
+        "Of the people behind a company the bank keeps those who own a quarter of it or more.",
+        "Name no more than {0} in ubo.",
+    ),
+    _Row(
         r"This quote is (\w+)",
         "A quote holds for minutes, and can be used once: this one is {0}.",
         "Ask for a new quote, and accept it at once.",
