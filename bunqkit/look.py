@@ -24,9 +24,10 @@ _STYLE = """
 .bunqkit .OFFLINE{background:#0f766e;color:#fff}.bunqkit .SANDBOX{background:#fbbf24;color:#1f1300}
 .bunqkit .PRODUCTION{background:#b91c1c;color:#fff}
 .bunqkit.production{border-left:4px solid #b91c1c}
-.bunqkit table{border-collapse:collapse;margin:8px 0;font-size:inherit}
-.bunqkit td,.bunqkit th{text-align:left;padding:4px 16px 4px 0;vertical-align:top;
+.bunqkit table{border-collapse:collapse;margin:8px 0;font-size:inherit;table-layout:auto}
+.bunqkit td,.bunqkit th{padding:4px 16px 4px 0;vertical-align:top;
  border-bottom:1px solid var(--jp-border-color2,#9994);font-weight:400}
+.bunqkit td:not(.number),.bunqkit th:not(.number){text-align:left}
 .bunqkit th{opacity:.75}
 .bunqkit .method{display:inline-block;width:8ch;font-family:var(--jp-code-font-family,monospace)}
 .bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
@@ -42,7 +43,6 @@ _STYLE = """
  outline:2px solid #d55e00;border-radius:2px}
 .bunqkit pre{font-family:var(--jp-code-font-family,monospace);margin:4px 0;white-space:pre-wrap;
  overflow-wrap:anywhere}
-.bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
 .bunqkit .copied{display:flex;flex-direction:row-reverse;align-items:flex-start;gap:8px}
 .bunqkit .copied button{font:inherit;color:inherit;background:none;border:1px solid
  var(--jp-border-color1,#999);border-radius:4px;padding:0 8px;cursor:pointer}

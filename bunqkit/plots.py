@@ -22,6 +22,7 @@ from bunqkit.recurring import price_changes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, which colour-blind readers tell apart; its yellow is too light for lines.
@@ -62,7 +63,7 @@ def plot_balances(payments: pd.DataFrame, *, allow_incomplete: bool = False) -> 
         style = ("-", "--", "-.", ":")[place // len(_COLOURS) % 4]
         colour = _COLOURS[place % len(_COLOURS)]
         axes.step(wide.index, wide[name], style, where="post", color=colour, lw=1.8, label=name)
-    _put_scale(axes, currency, "Balance")
+    _put_scale(axes.yaxis, f"Balance, {currency}")
     _put_legend(axes)
     return _finish(figure, axes, has_days=True)
 
@@ -96,7 +97,7 @@ def plot_cash_flow(payments: pd.DataFrame, *, allow_incomplete: bool = False) ->
         hatch="///", edgecolor=_GREY, linewidth=0,
     )  # fmt: skip
     axes.axhline(0, color=_GREY, lw=1)
-    _put_scale(axes, currency, "A month")
+    _put_scale(axes.yaxis, f"{currency} a month")
     _put_legend(axes)
     return _finish(figure, axes, has_days=True)
 
@@ -142,7 +143,7 @@ def plot_spending(
     for place, size, (_, _, share) in zip(places, sizes, bars, strict=True):
         axes.text(size, place, f"  {size:,.0f} · {_percent(share)}", va="center", color=_GREY)
     axes.set_yticks(places, [shorten(name) for name, _, _ in bars])
-    axes.set_xlabel(currency)
+    _put_scale(axes.xaxis, currency)
     axes.margins(x=0.18)
     figure.set_size_inches(_WIDE[0], 1.2 + 0.32 * len(bars))
     return _finish(figure, axes)
@@ -218,7 +219,7 @@ def plot_forecast(days: pd.DataFrame) -> Figure:
             color=_GREY, fontsize=8, rotation=30,
         )  # fmt: skip
     axes.margins(y=0.25)
-    _put_scale(axes, currency, "Balance")
+    _put_scale(axes.yaxis, f"Balance, {currency}")
     return _finish(figure, axes, has_days=True)
 
 
@@ -251,9 +252,9 @@ def _start(title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _put_scale(axes: Axes, currency: str, what: str) -> None:
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set_ylabel(f"{what}, {currency}")
+def _put_scale(axis: Axis, label: str) -> None:
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axis.set_label_text(label)
 
 
 def _put_legend(axes: Axes) -> None:

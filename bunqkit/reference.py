@@ -23,6 +23,7 @@ from bunqkit.look import card, code, method_label, table
 # bunq's pages move, and their search does not.
 _SEARCH = "https://doc.bunq.com/?q="
 _WIDTH = 88
+_MOST_FOUND = 12
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,24 @@ class Json:
 
 
 class Found(list[Operation]):
-    """Operations that were searched for; shows itself as a table."""
+    """Operations that were searched for; shows the first of them as a table."""
 
     def __repr__(self) -> str:
-        return operations_table(self).text()
+        return self._page().text()
 
     def _repr_html_(self) -> str:
-        return card(f"{len(self)} operations", operations_table(self).html())
+        return self._page().html()
+
+    def _page(self) -> Page:
+        page = Page(f"{len(self)} operations", [operations_table(self[:_MOST_FOUND])])
+        if len(self) > _MOST_FOUND:
+            page.blocks.append(
+                Paragraph(
+                    f"These are the first {_MOST_FOUND}, the best first. "
+                    "A loop over the list gets the others."
+                )
+            )
+        return page
 
 
 def describe_api(known: Iterable[Operation]) -> Page:

@@ -196,15 +196,32 @@ def certificate_key(pem: str) -> tuple[PublicKey, str]:
     KeyFormatError
         If it is no certificate, or one of another kind of key.
     """
+    certificate = read_certificate(pem)
     try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
         key = certificate.public_key()
         names = certificate.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyFormatError("The certificate's PEM can't be read; is it complete?") from error
+        raise KeyFormatError(_NO_CERTIFICATE) from error
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _BITS:
         raise KeyFormatError(f"bunq takes certificates of RSA keys of at least {_BITS} bits.")
     return PublicKey(key), str(names[0].value) if names else ""
+
+
+def read_certificate(pem: str) -> x509.Certificate:
+    """Give the certificate that a PEM text holds, of whatever key.
+
+    Raises
+    ------
+    KeyFormatError
+        If it holds none.
+    """
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except ValueError as error:
+        raise KeyFormatError(_NO_CERTIFICATE) from error
+
+
+_NO_CERTIFICATE = "The certificate's PEM can't be read; is it complete?"
 
 
 def _insist_on(pem: str, first_line: str, form: str) -> None:

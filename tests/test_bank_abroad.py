@@ -178,6 +178,21 @@ def test_money_is_sent_abroad(rich: Visitor) -> None:
     assert rich.balance() == "400.00"
 
 
+def test_a_person_is_linked_to_wise_once(rich: Visitor, friend: Visitor) -> None:
+    """By the first quote or by a call of its own; a second one changes nothing."""
+    path = f"/user/{rich.session.user_id}/transferwise-user"
+    assert rich.call("GET", path).items == []
+    quote(rich)
+    (linked,) = rich.call("GET", path).items
+    assert linked["email"] == rich.email
+    assert rich.create(path, {"oauth_code": "a code"}) == linked["id"]
+    quote(rich)
+    assert rich.call("GET", path).items == [linked]
+    theirs = f"/user/{friend.session.user_id}/transferwise-user"
+    number = friend.create(theirs, {})
+    assert [each["id"] for each in friend.call("GET", theirs).items] == [number]
+
+
 def test_recipients_are_known_again(rich: Visitor, friend: Visitor) -> None:
     """Another quote to the same currency finds them; another person does not."""
     first, second = quote(rich), quote(rich, amount_target=money("10.00", "GBP"))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
-from conftest import Door, Frozen, Hook, Visitor, Wire, payment, watch
+from conftest import Door, Frozen, Hook, Visitor, Wire, certificate, payment, refusal, watch
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from bunqkit.sandbox import Bank, Office, doors
 from bunqkit.sandbox.callbacks import CATEGORIES
@@ -120,6 +124,45 @@ def test_triggers_without_sense_are_refused(bank: Bank, told: dict[str, Any], wo
     with pytest.raises(Refusal, match=words):
         bank.callbacks.trigger(**told)
     assert bank.callbacks.sent() == []
+
+
+def of_a_curve() -> str:
+    """Give a certificate of the kind of key that most hosts have today."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 2)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_certificates_are_kept_and_not_insisted_on(visitor: Visitor, hook: Hook) -> None:
+    """A chain is read as it is glued, and taken away; callbacks come to a host without any."""
+    chain = [certificate("hook.example.org")[0], of_a_curve()]
+    path = f"/user/{visitor.session.user_id}/certificate-pinned"
+    body = {"certificate_chain": [{"certificate": pem} for pem in chain]}
+    number = visitor.create(path, body)
+    (listed,) = visitor.call("GET", path).items
+    assert listed == visitor.call("GET", f"{path}/{number}").item
+    assert (
+        x509.load_pem_x509_certificates(listed["certificate_chain"].encode())[1].serial_number == 2
+    )
+    watch(visitor, hook.url)
+    visitor.top_up()
+    visitor.door.bank.deliver()
+    assert hook.bodies
+    visitor.call("DELETE", f"{path}/{number}")
+    assert visitor.call("GET", path).items == []
+    for wrong in (
+        [],
+        [{"certificate": "no PEM"}],
+        [{"certificate": chain[0]}, {"certificate": ""}],
+    ):
+        send = lambda w=wrong: visitor.create(path, {"certificate_chain": w})  # noqa: E731
+        assert refusal(send)[0] == 400
+    assert visitor.call("GET", path).items == []
 
 
 def test_the_same_bytes_are_sent_again(visitor: Visitor, hook: Hook) -> None:

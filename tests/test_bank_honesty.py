@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from conftest import Door, Frozen, Visitor, Wire, payment, request
 
 import bunqkit.sandbox
 from bunqkit import handshake
 from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import Bank, Clock, Habits, doors
+from bunqkit.sandbox import Bank, Clock, Habits, Office, doors
 from bunqkit.sandbox.resources.rules import resources_with_rules
 from bunqkit.signing import KeyPair
 
@@ -270,6 +271,130 @@ def test_pdfs_are_taken_unless_said(with_habits: Make) -> None:
             headers = {"Content-Type": kind, "X-Bunq-Attachment-Description": "a file"}
             send = lambda h=headers, v=visitor, p=path: v.call("POST", p, b"%PDF-", headers=h)  # noqa: E731
             assert status(send) == told
+
+
+def test_pages_begin_with_the_end_that_is_said(with_habits: Make) -> None:
+    """Oldest first or newest first; who follows the addresses sees everything once, either way."""
+    for said in (False, True):
+        visitor, _ = with_habits(pages_begin_with_oldest=said)
+        for _ in range(3):
+            visitor.top_up("1.00")
+        page = visitor.call("GET", f"{visitor.account}/payment?count=2")
+        ids = [each["id"] for each in page.items]
+        assert ids == sorted(ids, reverse=not said)
+        older = page.older().items
+        assert len({*ids, *(each["id"] for each in older)}) == 3
+        assert older[0]["id"] < min(ids)
+
+
+def test_sandbox_users_answer_as_said(with_habits: Make) -> None:
+    """By the key, or by an id that opens nothing."""
+    for said, types in ((False, ["ApiKey"]), (True, ["Id"])):
+        visitor, _ = with_habits()
+        visitor.door.bank.habits = Habits(users_answer_by_id=said)
+        assert visitor.door.client().request("POST", "/sandbox-user-person").types == types
+
+
+def test_the_first_path_to_a_user_is_there_if_said(with_habits: Make) -> None:
+    """The path without a kind makes a person, or is none."""
+    for said, expected in ((False, 404), (True, 200)):
+        visitor, _ = with_habits(sandbox_user_stays=said)
+        client = visitor.door.client()
+        assert status(lambda c=client: c.request("POST", "/sandbox-user")) == expected
+
+
+def test_counterparties_may_be_labels_if_said(with_habits: Make) -> None:
+    """A counterparty as it was read can be paid, or is refused; a pointer works always."""
+    for said, expected in ((False, 400), (True, 200)):
+        visitor, _ = with_habits(labels_are_taken=said)
+        visitor.top_up()
+        came = visitor.call("GET", f"{visitor.account}/payment").items[0]
+        back = payment("bravo@bunq.com", "3.00") | {
+            "counterparty_alias": came["counterparty_alias"]
+        }
+        path = f"{visitor.account}/payment"
+        assert status(lambda v=visitor, p=path, b=back: v.call("POST", p, b)) == expected
+        visitor.create(path, payment("sugardaddy@bunq.com", "1.00"))
+        assert visitor.balance() == ("496.00" if said else "499.00")
+
+
+def test_batches_are_sent_nested_if_said(with_habits: Make) -> None:
+    """A batch under the name of its payments is paid, or refused; a plain list is paid always."""
+    for said, expected in ((False, 400), (True, 200)):
+        visitor, _ = with_habits(batches_nest=said)
+        visitor.top_up()
+        path, payments = f"{visitor.account}/payment-batch", [payment("bravo@bunq.com")]
+        for told, wanted in (({"Payment": payments}, expected), (payments, 200)):
+            send = lambda v=visitor, p=path, t=told: v.call("POST", p, {"payments": t})  # noqa: E731
+            assert status(send) == wanted
+
+
+def test_shares_are_detailed_under_the_names_that_are_said(with_habits: Make) -> None:
+    """Sent and read under the description's names, or under those of the types."""
+    for said, name in ((False, "ShareDetailDraftPayment"), (True, "draft_payment")):
+        visitor, _ = with_habits(share_details_are_short=said)
+        friend = Visitor(visitor.door, KeyPair.generate())
+        alias = {"type": "EMAIL", "value": friend.email}
+        body = {
+            "counter_user_alias": alias,
+            "share_detail": {name: {"make_draft_payments": True, "view_balance": True}},
+        }
+        visitor.create(f"{visitor.account}/share-invite-monetary-account-inquiry", body)
+        path = f"/user/{friend.session.user_id}/share-invite-monetary-account-response"
+        listed = friend.call("GET", path).items[0]
+        for told in (listed, friend.call("GET", f"{path}/{listed['id']}").item):
+            assert (told["access_type"], list(told["share_detail"])) == ("DRAFT_PAYMENT", [name])
+
+
+def test_the_version_may_be_left_out_if_said(with_habits: Make) -> None:
+    """A path without it leads to the API and to the token of an app, or nowhere."""
+    for said, expected in ((False, (404, 404)), (True, (200, 400))):
+        visitor, _ = with_habits(version_is_optional=said)
+        origin = visitor.door.base_url.removesuffix("/v1")
+        for front in (visitor.door.bank, Office(visitor.door.bank)):
+            with requests.Session() as http:
+                http.mount("https://", doors.InProcess(front))
+                token = visitor.session.token.reveal()
+                headers = {"X-Bunq-Client-Authentication": token}
+                user = http.get(f"{origin}/user", headers=headers, timeout=5)
+                # There is no code to exchange; but the address knows what it is asked.
+                sold = http.post(f"{origin}/token?grant_type=authorization_code", timeout=5)
+                assert (user.status_code, sold.status_code) == expected
+                page = http.get(f"{origin}/auth?client_id=nobody", timeout=5)
+                assert page.headers["Content-Type"].startswith("text/html")
+
+
+def test_installations_are_read_as_said(with_habits: Make) -> None:
+    """Under their name, or as an id; listed and read alike."""
+    for said, types in ((False, ["Id"]), (True, ["Installation"])):
+        visitor, _ = with_habits(installations_are_named=said)
+        listed = visitor.call("GET", "/installation")
+        read = visitor.call("GET", f"/installation/{listed.item['id']}")
+        assert (listed.types, read.types, read.item) == (types, types, listed.item)
+
+
+def test_filters_are_set_with_their_owner_if_said(with_habits: Make) -> None:
+    """A change of a user or an account sets and removes filters, or does not know the field."""
+    for said, expected in ((False, 400), (True, 200)):
+        visitor, _ = with_habits(filters_are_fields=said)
+        user = f"/user/{visitor.session.user_id}"
+        wanted = {"category": "MUTATION", "notification_target": "http://127.0.0.1:9/"}
+        old = {"notification_delivery_method": "URL"} | wanted
+        account = f"{user}/monetary-account-bank/{visitor.account_id}"
+        for owner, path in (
+            (user.replace("user", "user-person"), user),
+            (account, visitor.account),
+        ):
+            hooks, body = f"{path}/notification-filter-url", {"notification_filters": [wanted]}
+            visitor.call("POST", hooks, body)
+            for filters in ([], [old]):
+                told = {"notification_filters": filters}
+                assert status(lambda v=visitor, o=owner, t=told: v.call("PUT", o, t)) == expected
+                left = len(visitor.call("GET", hooks).items)
+                assert left == (len(filters) if said else 1)
+        other = f"{user}/monetary-account-bank/1"
+        send = lambda v=visitor, o=other: v.call("PUT", o, {"notification_filters": []})  # noqa: E731
+        assert status(send) == (404 if said else 400)
 
 
 def test_every_habit_says_what_it_is() -> None:

@@ -11,6 +11,7 @@ import pytest
 import requests
 from conftest import Door, Visitor, Wire
 
+from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, Office, doors
 from bunqkit.signing import KeyPair
 
@@ -96,6 +97,9 @@ def test_card_is_used_and_money_given_back(http: requests.Session, bank: Bank) -
     told = order(http, "cards/use", card_id=row["id"], cents=500, shop="Kiosk", country="ZZ").json()
     assert told["decision"] == "COUNTRY_NOT_PERMITTED"
     assert order(http, "cards/use", card_id=1, cents=500, shop="Kiosk").status_code == 404
+    asked = order(http, "cards/challenge", card_id=row["id"], cents=500, shop="Web").json()
+    number, kind = asked["challenge_request_id"], "MasterCardIdentityCheckChallengeRequest"
+    assert bank.ledger.row("SELECT 1 FROM thing WHERE id = ? AND type = ?", number, kind)
 
 
 def test_books_are_open(http: requests.Session) -> None:
@@ -121,6 +125,16 @@ def test_reset_gives_a_new_key(http: requests.Session, bank: Bank) -> None:
     old = bank.demo_key
     assert order(http, "reset", seed=3).json() == {"api_key": bank.demo_key.reveal()}
     assert bank.demo_key != old
+
+
+def test_key_is_issued(http: requests.Session, bank: Bank, key: KeyPair) -> None:
+    """Whoever is at the bank gets a further key that opens it."""
+    door = Door(Wire(bank), doors.BASE_URL, doors.InProcess(bank))
+    visitor = Visitor(door, key)
+    text = order(http, "keys/issue", user_id=visitor.session.user_id).json()["api_key"]
+    again = Visitor(door, KeyPair.generate(), Secret(text))
+    assert again.session.user_id == visitor.session.user_id
+    assert order(http, "keys/issue", user_id=1).status_code == 404
 
 
 def test_thing_is_placed(http: requests.Session, bank: Bank) -> None:
@@ -202,5 +216,10 @@ def test_the_desk_sends_what_no_call_does(http: requests.Session, bank: Bank, ke
     paid = order(http, "tabs/pay", tab_id=tab, cents=500).json()["payment_id"]
     told = order(http, "payments/categorise", payment_id=paid, category="TRAVEL").json()
     assert (told, visitor.balance()) == ({"category": "TRAVEL"}, "492.50")
+    asked = {"amount_requested": {"value": "1.00", "currency": "EUR"}, "issuer": "INGBNL2A"}
+    added = visitor.create(f"{visitor.account}/ideal-merchant-transaction", asked)
+    assert order(http, "ideal/pay", transaction_id=added).json()["payment_id"] > paid
+    assert order(http, "sofort/pay", account_id=visitor.account_id, cents=50).status_code == 200
+    assert visitor.balance() == "494.00"
     wrong = order(http, "payments/categorise", payment_id=paid, category="NONSENSE")
     assert (wrong.status_code, "NONSENSE" in wrong.json()["problem"]) == (400, True)

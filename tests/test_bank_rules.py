@@ -200,6 +200,61 @@ def test_session_timeout_can_be_changed(visitor: Visitor, later: Callable[..., N
     assert refusal(lambda: again.call("GET", "/user"))[0] == 403
 
 
+# Companies
+
+
+def firm(**change: Any) -> dict[str, Any]:
+    """Give the body of a company."""
+    address = {"street": "Havenkade", "house_number": "3", "postal_code": "1000AB",
+               "city": "Zwolle", "country": "NL"}  # fmt: skip
+    return {
+        "name": "Drukkerij Nergens",
+        "address_main": address,
+        "address_postal": address,
+        "country": "NL",
+        "legal_form": "VOF",
+        "subscription_type": "COMPANY_V1",
+    } | change
+
+
+def test_a_person_makes_a_company(visitor: Visitor, friend: Visitor) -> None:
+    """It is a user of its own with an account that can be paid to, and is let in with its key."""
+    path, bank = f"/user/{visitor.session.user_id}/company", visitor.door.bank
+    number = visitor.create(path, firm(ubo=[{"name": "A", "nationality": "NL"}]))
+    listed = visitor.call("GET", path)
+    assert (listed.types, [each["id"] for each in listed.items]) == (["UserCompany"], [number])
+    told = visitor.call("GET", f"{path}/{number}").item
+    assert (told["name"], told["legal_form"]) == ("Drukkerij Nergens", "VOF")
+    assert (told["address_main"]["city"], told["ubo"][0]["name"]) == ("Zwolle", "A")
+    assert told["directors"][0]["display_name"] == visitor.session.user["display_name"]
+    own = Visitor(visitor.door, KeyPair.generate(), bank.issue_key(number))
+    assert (own.session.user_id, own.session.user) == (number, told)
+    friend.create(f"{friend.account}/payment", payment(own.email, "5.00"))
+    assert own.balance() == "5.00"
+    plan = own.call("GET", f"/user/{number}/billing-contract-subscription").item
+    assert plan["subscription_type"] == "COMPANY_V1"
+    visitor.call("PUT", f"{path}/{number}", {"name": "Drukkerij Ergens"})
+    paid = friend.call("GET", f"{friend.account}/payment").items[0]
+    assert paid["counterparty_alias"]["display_name"] == "Drukkerij Ergens"
+    assert own.call("GET", "/user").item["name"] == "Drukkerij Ergens"
+    theirs = f"/user/{friend.session.user_id}/company"
+    assert friend.call("GET", theirs).items == []
+    assert refusal(lambda: friend.call("PUT", f"{theirs}/{number}", {"name": "Mine"}))[0] == 404
+    assert not any(bank.ledger.imbalance().values())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"subscription_type": "PERSON_FREE_V1"}, {"ubo": [{"name": "A"}] * 5}, {"avatar_uuid": "x"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_companies_that_can_not_be(visitor: Visitor, change: dict[str, Any]) -> None:
+    """A person's plan, five owners, and a picture that is not there."""
+    path = f"/user/{visitor.session.user_id}/company"
+    assert refusal(lambda: visitor.call("POST", path, firm(**change)))[0] in (400, 404)
+    assert visitor.call("GET", path).items == []
+
+
 # Cards
 
 
@@ -285,6 +340,50 @@ def test_refund_and_reversal(visitor: Visitor, card: int) -> None:
     action = actions(visitor)[0]
     assert [each["sub_type"] for each in action["all_mastercard_action_refund"]] == ["PARTIAL"]
     assert action["authorisation_status"] == "REVERSED"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "came"),
+    [
+        ("ACCEPTED", "ACCEPTED", ("ALLOWED", "480.00")),
+        ("ACCEPTED_PENDING_RESPONSE", "ACCEPTED", ("ALLOWED", "480.00")),
+        ("REJECTED", "REJECTED", ("CHALLENGE_REJECTED", "500.00")),
+        (None, "EXPIRED", ("CHALLENGE_EXPIRED", "500.00")),
+    ],
+)
+def test_a_web_shop_waits_for_a_word(
+    visitor: Visitor, card: int, answer: str | None, status: str, came: tuple[str, str]
+) -> None:
+    """Nothing moves before the cardholder's answer, nor after a no, a silence, or a second yes."""
+    bank = visitor.door.bank
+    use = CardUse(20_00, "Webwinkel", kind="online")
+    path = f"/user/{visitor.session.user_id}/challenge-request/{bank.challenge(card, use)}"
+    asked = visitor.call("GET", path).item
+    assert (asked["status"], asked["amount"], asked["card_id"]) == ("PENDING", "20.00", card)
+    assert asked["counterparty_alias"]["display_name"] == "Webwinkel"
+    assert asked["expiry_time"] == "2026-04-01 09:05:00.000000"
+    assert (actions(visitor), visitor.balance()) == ([], "500.00")
+    assert refusal(lambda: visitor.call("PUT", path, {"status": "EXPIRED"}))[0] == 400
+    if answer is None:
+        bank.clock.advance(seconds=300)
+    else:
+        visitor.call("PUT", path, {"status": answer})
+    assert visitor.call("GET", path).item["status"] == status
+    (action,) = actions(visitor)
+    assert (action["decision"], visitor.balance()) == came
+    assert status in refusal(lambda: visitor.call("PUT", path, {"status": "ACCEPTED"}))[1]
+    assert not any(bank.ledger.imbalance().values())
+
+
+def test_a_yes_does_not_make_money(visitor: Visitor, friend: Visitor, card: int) -> None:
+    """What was accepted is refused if the balance is too low; another can't accept it at all."""
+    number = visitor.door.bank.challenge(card, CardUse(500_01, "Webwinkel", kind="online"))
+    stolen = f"/user/{friend.session.user_id}/challenge-request/{number}"
+    assert refusal(lambda: friend.call("PUT", stolen, {"status": "ACCEPTED"}))[0] == 404
+    path = f"/user/{visitor.session.user_id}/challenge-request/{number}"
+    visitor.call("PUT", path, {"status": "ACCEPTED"})
+    assert actions(visitor)[0]["decision"] == "BALANCE_INSUFFICIENT"
+    assert visitor.balance() == "500.00"
 
 
 def test_card_name_and_line_are_checked(visitor: Visitor, card: int) -> None:

@@ -77,6 +77,13 @@ def test_titles_tell_the_truth(payments: pd.DataFrame) -> None:
     assert "Beeldbuis Streaming costs 33 % more" in title(plot_prices(payments))
 
 
+def test_large_amounts_are_grouped(payments: pd.DataFrame) -> None:
+    """Thousands are set apart along the axis, as they are beside the bars."""
+    figure = plot_spending(payments)
+    figure.savefig(io.BytesIO(), format="png")
+    assert "10,000" in [each.get_text() for each in figure.axes[0].get_xticklabels()]
+
+
 @pytest.mark.parametrize("plot", OF_PAYMENTS)
 def test_half_a_table_is_not_drawn(plot: Callable[..., Figure], bunq: bunqkit.Context) -> None:
     """A plot of a table that was cut would tell something false, unless that is said."""

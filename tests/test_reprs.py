@@ -65,6 +65,20 @@ def test_what_is_shown_is_one_card(bunq: Context, name: str) -> None:
     assert word in text
 
 
+def test_a_search_shows_the_best(bunq: Context) -> None:
+    """A screenful of operations, and how many there are; the list has all of them."""
+    everything = bunq.find("")
+    assert len(everything) == 480
+    for shown in (repr(everything), everything._repr_html_()):
+        assert "480 operations" in shown
+        assert "first 12" in shown
+        assert everything[11].name in shown
+        assert everything[12].name not in shown
+    few = bunq.find("webhook")
+    assert few[-1].name in repr(few)
+    assert "first" not in repr(few)
+
+
 def test_an_answer_tells_what_came(bunq: Context) -> None:
     """How many of what, whether there is more, and every value, without a secret."""
     answer = bunq.api.payment.list(count=3)

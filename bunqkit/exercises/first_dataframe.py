@@ -28,7 +28,7 @@ def _judge_payment(answer: object, bunq: Context) -> str | None:
         return "The payment is asked for, as bunq.pay(...) gives it."
     kept = bunq.call("payment.get", answer.get("id")).item
     if kept.get("amount") != {"value": "-12.50", "currency": "EUR"}:
-        return f"The bank has it as {kept['amount']['value']}, not as 12.50 that went out."
+        return f"The bank has it as EUR {kept['amount']['value']}; EUR 12.50 should go out."
     return None
 
 

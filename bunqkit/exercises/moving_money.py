@@ -18,6 +18,10 @@ def _get(operation: str, number: object, bunq: Context) -> dict[str, Any] | None
         return None
 
 
+def _say(amount: dict[str, Any]) -> str:
+    return f"{amount['currency']} {amount['value']}"
+
+
 def _judge_payment(answer: object, bunq: Context) -> str | None:
     payment = _get("payment.get", answer, bunq)
     if payment is None:
@@ -25,7 +29,7 @@ def _judge_payment(answer: object, bunq: Context) -> str | None:
     if payment["description"] != "Lesson 4":
         return f"It is described as {payment['description']!r}."
     if payment["amount"]["value"] != "-7.77":
-        return f"Its amount is {payment['amount']['value']}."
+        return f"Its amount is {_say(payment['amount'])}."
     return None
 
 
@@ -36,7 +40,7 @@ def _judge_gift(answer: object, bunq: Context) -> str | None:
     if payment["counterparty_alias"]["display_name"] != "Sugar Daddy":
         return f"It is from {payment['counterparty_alias']['display_name']}."
     if payment["amount"]["value"] != "20.00":
-        return f"It brought {payment['amount']['value']}."
+        return f"It brought {_say(payment['amount'])}."
     return None
 
 
@@ -46,8 +50,9 @@ def _judge_batch(answer: object, bunq: Context) -> str | None:
         return f"There is no batch {answer}."
     payments = batch["payments"]
     entries = payments if isinstance(payments, list) else payments.get("payment", [])
-    amounts = [each["amount"]["value"] for each in entries]
-    return None if amounts == ["-1.50", "-1.50"] else f"Its payments are {amounts}."
+    if [each["amount"]["value"] for each in entries] == ["-1.50", "-1.50"]:
+        return None
+    return f"Its amounts are {', '.join(_say(each['amount']) for each in entries)}."
 
 
 EXERCISES = (

@@ -8,16 +8,18 @@ What it is not
 --------------
 - Play money. Payments to an IBAN outside the bank are booked at once; the real sandbox may not
   carry them out. No fees or invoices come by themselves.
-- What is due later (schedules, direct debits, interest, the end of sessions, keys, links, shares
-  and quotes, retries of callbacks) is done in the order of its time when the clock is moved, and
-  otherwise at the next call. Requests of people do not expire, codes for paying online neither.
+- What is due later (schedules, direct debits, interest, the end of sessions, keys, links, iDEAL,
+  challenges, shares and quotes, retries of callbacks) is done in the order of its time when the
+  clock is moved, and otherwise at the next call. Requests of people do not expire, codes for paying
+  online neither.
 - Savings earn two percent a year, counted by the day and paid at noon after each quarter.
 - Daily limits and plans are kept and shown, and not enforced, but that nobody has more than 25
   accounts. Overdrafts do not exist.
-- Nobody but ``Bank.direct_debit``, ``Bank.pay_tab`` and the control desk sends a direct debit or
-  pays by a link. A debit waits three days for an answer and is then paid, unless the account's
-  ``sdd_expiration_action`` is AUTO_REJECT; what is whitelisted is paid at once; for eight weeks it
-  can be asked back, and comes back at once.
+- Nobody but ``Bank.direct_debit``, ``Bank.pay_tab``, ``Bank.pay_ideal``, ``Bank.pay_sofort`` and
+  the control desk sends a direct debit, pays by a link, or adds money by iDEAL and Sofort. A debit
+  waits three days for an answer and is then paid, unless the account's ``sdd_expiration_action``
+  is AUTO_REJECT; what is whitelisted is paid at once; for eight weeks it can be asked back, and
+  comes back at once. iDEAL waits half an hour; four banks take part; its page is not there.
 - A schedule whose start lies in the past begins from now on. One that was deleted stays in the list
   of schedules as cancelled.
 - A draft is accepted by the owner's own call; bunq has that done in its app. Whoever shares an
@@ -25,17 +27,21 @@ What it is not
 - Closing an account needs it to be empty, and ends what waits on it. Accounts at other banks are
   made at once, can be paid to, and not from.
 - Currencies are exchanged at fixed rates. A quote lives five minutes, one of Wise thirty; what Wise
-  sends leaves the books, and is said to arrive a day later.
+  sends leaves the books, and is said to arrive a day later. Whoever asks for a quote is linked to
+  Wise, where nobody has to log in.
 - A rule that sorts incoming money sorts the payment it is made of at once, and if it recurs what
   the same counterparty pays later; what was sorted is not sorted again.
 - Which categories payments have and how they are guessed, and the names of the query's members for
   insights, are our own; ``Bank.categorise`` and the control desk choose another.
-- Cards are made at once. Only ``Bank.use_card`` and the control desk use them: bunq has no call
-  for it. Reasons for a refusal, but for COUNTRY_NOT_PERMITTED, are our own.
+- Cards are made at once. Only ``Bank.use_card``, ``Bank.challenge`` and the control desk use them:
+  bunq has no call for it. Reasons for a refusal, but for COUNTRY_NOT_PERMITTED, are our own. A web
+  shop that asks the cardholder waits five minutes; nothing but the id tells them that it does.
+- A company that a person makes is a user of its own at once, with an account. It is let in by
+  ``Bank.issue_key`` and the control desk, at bunq by the app.
 - An invited co-owner accepts a joint account by changing its status to ACTIVE, and declines by
   CANCELLED: no call of bunq's is known for it.
 - Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse. They
-  are signed with the bank's one key. Certificates are not pinned.
+  are signed with the bank's one key. Pinned certificates are kept, and not insisted on.
 - Statements are ready at once and their days are Amsterdam's; the columns of a CSV are bunq's, the
   lines of MT940 and PDF our own. Invoices come only by ``Bank.bill`` and the control desk, at a
   rate of VAT of our own.
@@ -61,41 +67,44 @@ Rules of their own, as sources tell of the real bank:
     bunqme-tab, bunqme-tab-result-response, card, card-batch, card-batch-replace, card-credit,
     card-debit, card-name, card.export-statement-card, card.export-statement-card-csv,
     card.export-statement-card-pdf, card.export-statement-card.content, card.generated-cvc2,
-    card.replace, chat-conversation.attachment.content, confirmation-of-funds,
-    credential-password-ip, credential-password-ip.ip, currency-conversion,
-    currency-conversion-quote, customer-statement, customer-statement.content, device,
-    device-server, draft-payment, event, event.statement, event.statement.content,
-    export-annual-overview, export-annual-overview.content, export-rib, export-rib.content,
-    health-check, insight-preference-date, insights, insights-search, installation,
-    installation.server-public-key, invoice, invoice.invoice-export, invoice.pdf-content,
-    legal-name, limit, mastercard-action, mastercard-action.payment, monetary-account,
-    monetary-account-bank, monetary-account-card, monetary-account-external,
-    monetary-account-external-savings, monetary-account-joint, monetary-account-savings,
-    notification-filter-email, notification-filter-failure, notification-filter-push,
-    notification-filter-url, oauth-client, oauth-client.callback-url, payment,
-    payment-auto-allocate, payment-auto-allocate.definition, payment-auto-allocate.instance,
-    payment-batch, payment-service-provider-credential, payment-service-provider-draft-payment,
-    payment-service-provider-issuer-transaction, request-inquiry, request-inquiry-batch,
-    request-response, sandbox-user-company, sandbox-user-person, schedule, schedule-payment,
-    schedule-payment-batch, schedule.schedule-instance, server-error, session, session-server,
+    card.replace, certificate-pinned, challenge-request, chat-conversation.attachment.content,
+    company, confirmation-of-funds, credential-password-ip, credential-password-ip.ip,
+    currency-conversion, currency-conversion-quote, customer-statement,
+    customer-statement.content, device, device-server, draft-payment, event, event.statement,
+    event.statement.content, export-annual-overview, export-annual-overview.content, export-rib,
+    export-rib.content, health-check, ideal-merchant-transaction, insight-preference-date,
+    insights, insights-search, installation, installation.server-public-key, invoice,
+    invoice.invoice-export, invoice.pdf-content, legal-name, limit, mastercard-action,
+    mastercard-action.payment, monetary-account, monetary-account-bank, monetary-account-card,
+    monetary-account-external, monetary-account-external-savings, monetary-account-joint,
+    monetary-account-savings, notification-filter-email, notification-filter-failure,
+    notification-filter-push, notification-filter-url, oauth-client, oauth-client.callback-url,
+    payment, payment-auto-allocate, payment-auto-allocate.definition,
+    payment-auto-allocate.instance, payment-batch, payment-service-provider-credential,
+    payment-service-provider-draft-payment, payment-service-provider-issuer-transaction,
+    request-inquiry, request-inquiry-batch, request-response, sandbox-user-company,
+    sandbox-user-person, schedule, schedule-payment, schedule-payment-batch,
+    schedule.schedule-instance, server-error, session, session-server,
     share-invite-monetary-account-inquiry, share-invite-monetary-account-response,
-    token-qr-request-ideal, token-qr-request-sofort, transferwise-currency, transferwise-quote,
-    transferwise-quote-temporary, transferwise-quote.transferwise-recipient,
+    sofort-merchant-transaction, token-qr-request-ideal, token-qr-request-sofort,
+    transferwise-currency, transferwise-quote, transferwise-quote-temporary,
+    transferwise-quote.transferwise-recipient,
     transferwise-quote.transferwise-recipient-requirement,
     transferwise-quote.transferwise-transfer,
-    transferwise-quote.transferwise-transfer-requirement, tree-progress, user, user-company,
-    user-company.name, user-payment-service-provider, user-person, user.attachment.content,
-    user.invoice, user.notification-filter-url, user.payment-auto-allocate, user.schedule,
-    user.whitelist-sdd, whitelist-sdd, whitelist-sdd-one-off, whitelist-sdd-recurring.
+    transferwise-quote.transferwise-transfer-requirement, transferwise-user, tree-progress, user,
+    user-company, user-company.name, user-payment-service-provider, user-person,
+    user.attachment.content, user.invoice, user.notification-filter-url,
+    user.payment-auto-allocate, user.schedule, user.whitelist-sdd, whitelist-sdd,
+    whitelist-sdd-one-off, whitelist-sdd-recurring.
 
 Kept generically: what is posted can be read, listed, changed and deleted where bunq has a call for
-it, with every field of its type, and sets nothing off. Where bunq has no call to make one, the list
-is empty until ``Bank.place`` puts something there:
+it, with every field of its type, and sets nothing off. Where bunq has no call to make one, as for
+fundraisers, announcements and what a switch of banks redirects, there is none until ``Bank.place``
+puts it there. For CurrencyCloud no source says what a beneficiary must tell or how a quote is read:
 
-    bunqme-fundraiser-profile, bunqme-fundraiser-result, certificate-pinned, challenge-request,
-    company, currency-cloud-beneficiary, currency-cloud-beneficiary-requirement,
-    currency-cloud-payment-quote, feature-announcement, ideal-merchant-transaction,
-    sofort-merchant-transaction, switch-service-payment, transferwise-user.
+    bunqme-fundraiser-profile, bunqme-fundraiser-result, currency-cloud-beneficiary,
+    currency-cloud-beneficiary-requirement, currency-cloud-payment-quote, feature-announcement,
+    switch-service-payment.
 
 Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``note-attachment``
 insists that its file was uploaded to the same account.

@@ -7,14 +7,13 @@ signature (466, 400), JSON (400), fields (400), then the rules of the resource.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 import sys
 import time
 import traceback
 import uuid
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
 from bunqkit import catalogue
@@ -27,7 +26,6 @@ from bunqkit.sandbox.clock import START, Clock, wire_time
 from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
 from bunqkit.sandbox.faults import CutConnection, Fault, Faults
-from bunqkit.sandbox.fields import check_fields
 from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.limits import PROFILES, Limits
@@ -42,17 +40,26 @@ from bunqkit.sandbox.refusal import (
 )
 from bunqkit.sandbox.resources import access, consents
 from bunqkit.sandbox.resources.call import Call, File, Paging
-from bunqkit.sandbox.resources.card_use import CardUse, give_back, use_card
+from bunqkit.sandbox.resources.card_use import CardUse, challenge, give_back, use_card
 from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
 from bunqkit.sandbox.resources.duties import DUTIES
 from bunqkit.sandbox.resources.invoices import bill
+from bunqkit.sandbox.resources.merchants import pay_ideal, pay_sofort
+from bunqkit.sandbox.resources.notifications import set_by_owner
 from bunqkit.sandbox.resources.providers import answer_draft
 from bunqkit.sandbox.resources.rights import check_rights, veil
 from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.tabs import pay_tab
 from bunqkit.sandbox.resources.things import add_thing
-from bunqkit.sandbox.routes import Routes, read_paging
+from bunqkit.sandbox.routes import (
+    Routes,
+    read_body,
+    read_fields,
+    read_paging,
+    read_path,
+    read_upload,
+)
 from bunqkit.signing import KeyPair, PublicKey
 
 if TYPE_CHECKING:
@@ -81,9 +88,9 @@ _BROKEN = refuse(500, "Something went wrong inside the bank.")
 _ELSEWHERE = "203.0.113.77"
 _FAULTY = {"429": TOO_MANY, "491": MAINTENANCE, "500": _BROKEN}
 _GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
-# Source: bunq docs, "Attachment"; the largest file that the offline bank keeps.
 _MOST_SIGNATURES = 10_000
-_LARGEST_BODY = 32 * 1024 * 1024
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Bank:
@@ -201,34 +208,36 @@ class Bank:
 
         Each tenth is a company, which sends the others invoices; the companies' keys come last.
         """
-        with self.ledger.transaction():
+        with self.ledger.transaction(), self.ledger.in_bulk():
             return crowd.add_people(self.ledger, number, years)
+
+    def issue_key(self, user_id: int) -> Secret:
+        """Make a further API key for a person or a company, as they do in bunq's app."""
+        self.ledger.person(user_id)
+        return Secret(self._act(Ledger.add_api_key, user_id))
 
     def use_card(self, card_id: int, use: CardUse) -> int:
         """Pay by somebody's card; give the id of the Mastercard action, allowed or refused."""
-        with self.ledger.transaction():
-            number = use_card(self.ledger, card_id, use)
-        self._courier.wake()
-        return number
+        return self._act(use_card, card_id, use)
+
+    def challenge(self, card_id: int, use: CardUse) -> int:
+        """Have a web shop ask the cardholder first (3-D Secure); give the challenge request's id.
+
+        The card is used once they accept, and refused if they reject or are silent.
+        """
+        return self._act(challenge, card_id, use)
 
     def give_back(self, action_id: int, *, cents: int | None = None, reverse: bool = False) -> int:
         """Refund a card payment, in part or wholly, or reverse it; give the payment's id."""
-        with self.ledger.transaction():
-            number = give_back(self.ledger, action_id, cents=cents, is_reversal=reverse)
-        self._courier.wake()
-        return number
+        return self._act(give_back, action_id, cents=cents, is_reversal=reverse)
 
     def direct_debit(self, account_id: int, debit: DirectDebit) -> int:
         """Collect from somebody's account; give the id of the request response."""
-        with self.ledger.transaction():
-            number = send_debit(self.ledger, account_id, debit)
-        self._courier.wake()
-        return number
+        return self._act(send_debit, account_id, debit)
 
     def categorise(self, payment_id: int, category: str) -> None:
         """Put somebody's payment into a category, the bank's or one of their own."""
-        with self.ledger.transaction():
-            categorise(self.ledger, payment_id, category)
+        self._act(categorise, payment_id, category)
 
     def pay_tab(
         self,
@@ -249,24 +258,23 @@ class Bank:
         name, account_id
             Who pays: somebody outside, by iDEAL, or an account of the bank.
         """
-        with self.ledger.transaction():
-            number = pay_tab(self.ledger, tab_id, cents=cents, name=name, account_id=account_id)
-        self._courier.wake()
-        return number
+        return self._act(pay_tab, tab_id, cents=cents, name=name, account_id=account_id)
+
+    def pay_ideal(self, transaction_id: int, *, name: str = "J. de Vries") -> int:
+        """Pay what somebody asked by iDEAL, from outside; give the payment's id."""
+        return self._act(pay_ideal, transaction_id, name=name)
+
+    def pay_sofort(self, account_id: int, cents: int, *, name: str = "E. Mustermann") -> int:
+        """Add to somebody's account by Sofort, from outside; give the payment's id."""
+        return self._act(pay_sofort, account_id, cents, name=name)
 
     def bill(self, account_id: int, cents: int, what: str) -> int:
         """Charge an account for something, as bunq does for its plans; give the invoice's id."""
-        with self.ledger.transaction():
-            number = bill(self.ledger, account_id, cents, what)
-        self._courier.wake()
-        return number
+        return self._act(bill, account_id, cents, what)
 
     def answer_draft(self, draft_id: int, *, accept: bool) -> int | None:
         """Say yes or no to what a provider drafted, as its owner does; give the payment's id."""
-        with self.ledger.transaction():
-            number = answer_draft(self.ledger, draft_id, accept=accept)
-        self._courier.wake()
-        return number
+        return self._act(answer_draft, draft_id, accept=accept)
 
     def consent(
         self, address: str, api_key: str | Secret, accounts: Iterable[int] | None = None
@@ -297,17 +305,14 @@ class Bank:
         consent_id
             The id of its ``UserApiKey``.
         """
-        with self.ledger.transaction():
-            consents.revoke(self.ledger, consent_id)
-        self._courier.wake()
+        self._act(consents.revoke, consent_id)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call; signed, whatever the answer is, unless a fault says otherwise."""
-        if environ["PATH_INFO"] in oauth.PATHS:
+        path = read_path(environ, self.habits)
+        if path in oauth.PATHS:
             return self._oauth(environ, start_response)
         method = environ["REQUEST_METHOD"]
-        # WSGI hands the path over as Latin-1 whatever its bytes mean.
-        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         faults = self.faults.take(lambda: self._name(method, path))
         status, content_type, body = self._suffer(faults) or self._answer(environ, path, faults)
         signature: str | None = self._sign(body)
@@ -333,6 +338,15 @@ class Bank:
             headers.append(("X-Bunq-Client-Request-Id", request_id))
         start_response(f"{status} {_REASONS.get(status, 'Refused')}", headers)
         return [body]
+
+    def _act(
+        self, act: Callable[Concatenate[Ledger, _P], _T], *told: _P.args, **how: _P.kwargs
+    ) -> _T:
+        """Have something happen for which there is no call, and its callbacks sent."""
+        with self.ledger.transaction():
+            done = act(self.ledger, *told, **how)
+        self._courier.wake()
+        return done
 
     def _sign(self, body: bytes) -> str:
         """Sign an answer, by far the dearest step: the same bytes have the same signature."""
@@ -407,7 +421,7 @@ class Bank:
     ) -> tuple[str, bytes]:
         method = environ["REQUEST_METHOD"]
         operation, ids = self._routes.find(method, path)
-        body = _read_body(environ)
+        body = read_body(environ)
         self._check_headers(environ)
         installation, session = self._authenticate(operation, environ)
         if "expired session" in faults and session is not None:
@@ -424,10 +438,10 @@ class Bank:
             operation=operation,
             ledger=self.ledger,
             ids=ids,
-            body=_parse(operation, body),
+            body=read_fields(operation, body, self.habits),
             query=query,
             paging=read_paging(query, cuts=cuts) if operation.is_paged else Paging(),
-            upload=_upload(environ, body if operation.sends_bytes else b""),
+            upload=read_upload(environ, body if operation.sends_bytes else b""),
             address=address,
             bank_key=self.key.public.pem,
             habits=self.habits,
@@ -439,6 +453,8 @@ class Bank:
             access.touch(call)
             _insist_on_user(call)
             check_rights(call)
+        if operation.verb == "update" and "notification_filters" in call.body:
+            set_by_owner(call)
         told = veil(call, rule_of(operation)(call))
         if isinstance(told, File):
             return told.content_type, told.content
@@ -518,37 +534,3 @@ def _insist_on_user(call: Call) -> None:
         call.ids["userID"] = str(call.person_id)
     if call.number("userID") != call.person_id:
         raise not_found("User", call.ids["userID"])
-
-
-def _read_body(environ: WSGIEnvironment) -> bytes:
-    told = environ.get("CONTENT_LENGTH") or "0"
-    length = int(told) if told.isascii() and told.isdigit() else 0
-    if length > _LARGEST_BODY:
-        raise refuse(400, "The request body is too large.")
-    body: bytes = environ["wsgi.input"].read(length)
-    return body
-
-
-def _upload(environ: WSGIEnvironment, body: bytes) -> File:
-    kind = environ.get("CONTENT_TYPE") or ""
-    description = environ.get("HTTP_X_BUNQ_ATTACHMENT_DESCRIPTION")
-    return File(body, kind.partition(";")[0].strip().lower(), description)
-
-
-def _parse(operation: Operation, body: bytes) -> dict[str, Any]:
-    """Read the JSON of a call that takes some. Source: no Content-Type is asked for (SDK)."""
-    if operation.method not in ("POST", "PUT") or operation.sends_bytes or not body:
-        told: Any = {}
-    else:
-        try:
-            told = json.loads(body)
-            # Half of a surrogate pair can be escaped in JSON, and is no text.
-            json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise refuse(400, "The request body is not valid JSON.") from error
-        if not isinstance(told, dict):
-            raise refuse(400, "The request body must be a JSON object.")
-    fields: dict[str, Any] = told
-    if operation.method in ("POST", "PUT") and not operation.sends_bytes:
-        check_fields(operation, fields)
-    return fields

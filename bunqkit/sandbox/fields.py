@@ -6,10 +6,12 @@ sdk_php#101 and sdk_python#15; that of a missing field is our own, no source sho
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bunqkit.catalogue import Field, Operation, type_named
 from bunqkit.errors import UnknownNameError
+from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.refusal import Refusal, refuse
 
 _KINDS: dict[str, tuple[str, type | tuple[type, ...]]] = {
@@ -23,7 +25,37 @@ _KINDS: dict[str, tuple[str, type | tuple[type, ...]]] = {
 }
 
 
-def check_fields(operation: Operation, body: dict[str, Any]) -> None:
+SHARE_DETAILS = {
+    "payment": "ShareDetailPayment",
+    "read_only": "ShareDetailReadOnly",
+    "draft_payment": "ShareDetailDraftPayment",
+}
+"""The names that the official description has for members of a share's details, and the wire's."""
+
+
+def straighten(told: Any, habits: Habits) -> Any:
+    """Give a body as the wire has it, where the bank's habits take the description's form too."""
+    if isinstance(told, list):
+        return [straighten(each, habits) for each in told]
+    if not isinstance(told, dict):
+        return told
+    read = {name: straighten(each, habits) for name, each in told.items()}
+    label, batch, detail = (
+        read.get(name) for name in ("counterparty_alias", "payments", "share_detail")
+    )
+    if habits.labels_are_taken and isinstance(label, dict) and "iban" in label:
+        alias = {"type": "IBAN", "value": label["iban"], "name": label.get("display_name")}
+        read["counterparty_alias"] = alias
+    if habits.filters_are_fields:
+        read.pop("notification_delivery_method", None)
+    if habits.batches_nest and isinstance(batch, dict):
+        read["payments"] = batch.get("Payment")
+    if habits.share_details_are_short and isinstance(detail, dict):
+        read["share_detail"] = {SHARE_DETAILS.get(name, name): detail[name] for name in detail}
+    return read
+
+
+def check_fields(operation: Operation, body: dict[str, Any], habits: Habits) -> None:
     """Return if the body has the fields that the operation takes, each of its type.
 
     Raises
@@ -32,6 +64,8 @@ def check_fields(operation: Operation, body: dict[str, Any]) -> None:
         400, with one text for each superfluous or missing field, or for the first ill-typed one.
     """
     fields = _writable(operation.body)
+    if habits.filters_are_fields and operation.method == "PUT" and _OWNING.match(operation.name):
+        fields["notification_filters"] = type_named("NotificationFilterUrl")["notification_filters"]
     superfluous = [name for name in body if name not in fields]
     if superfluous:
         raise Refusal(400, *(_both(f'Superfluous field "{name}".') for name in superfluous))
@@ -43,6 +77,10 @@ def check_fields(operation: Operation, body: dict[str, Any]) -> None:
         missing = [f.name for f in fields.values() if f.required and body.get(f.name) is None]
         if missing:
             raise Refusal(400, *(_both(f'Missing required field "{name}".') for name in missing))
+
+
+# Changes of users and accounts themselves, not of what hangs under them.
+_OWNING = re.compile(r"(user|monetary-account)-[a-z-]+\.update")
 
 
 def _writable(type_name: str | None) -> dict[str, Field]:

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 class Habits:
     """How this bank behaves where two sources say two things.
 
+    Events and callbacks show their objects as the bank does by default.
+
+    How many calls it takes is settled by ``limits`` of the ``Bank``. Not for a switch: PINs need
+    no encryption (changelog of 2020; the official description asks for it, and this bank does not
+    decrypt), there are no CAMT statements (official description; people ask for them), a header
+    ``Authorization`` is not looked at (only old Ruby code sends it). The names of the SDK's classes
+    do not travel, and the partner API is another product.
+
     Attributes
     ----------
     key_lifetime_h
@@ -23,8 +31,8 @@ class Habits:
         Requests above it are rejected by the sugar daddy (page of 2026); ``None`` for no limit
         (older text).
     batches_nest
-        Whether a batch's payments stand under ``{"Payment": [...]}`` (official description) or are
-        a plain list (capture).
+        Whether a batch's payments stand under ``{"Payment": [...]}`` in answers and may in bodies
+        (official description), or are a plain list (capture).
     filters_nest
         Whether a notification filter comes inside ``notification_filters`` (official description)
         or flat (captures in sdk_php#177).
@@ -67,6 +75,30 @@ class Habits:
         card (the SDK).
     pdfs_are_refused
         Whether only pictures can be uploaded (docs of 2020), or PDF too (practice).
+    pages_begin_with_oldest
+        Whether a page lists its oldest item first (docs, which call the first item's id the
+        ``older_id``), or its newest (captures, bunq/doc#69).
+    users_answer_by_id
+        Whether making a sandbox user answers by an id (official description), which leaves the user
+        without a key, or by the API key (the SDK).
+    sandbox_user_stays
+        Whether ``/sandbox-user`` still makes a person (a page of 2026), or is gone (changelog of
+        2020).
+    labels_are_taken
+        Whether a counterparty may also be sent as the label that answers have, with an IBAN
+        (official description), or as a pointer only (all clients).
+    share_details_are_short
+        Whether the members of ``share_detail`` are ``payment``, ``read_only`` and ``draft_payment``
+        (official description), or bear the names of their types (captures, the SDK).
+    version_is_optional
+        Whether paths work without ``/v1`` too, that of the token among them (examples of the docs),
+        or not (docs, clients).
+    installations_are_named
+        Whether an installation is read as ``Installation`` (older notes), or as ``Id`` (official
+        description, fixtures of the Ruby client).
+    filters_are_fields
+        Whether a change of a user or an account may set or remove the filters for callbacks by
+        ``notification_filters`` (docs of 2020), or no longer (changelog of 2019).
     """
 
     key_lifetime_h: int = 1
@@ -89,3 +121,11 @@ class Habits:
     makers_are_users: bool = False
     cards_answer_by_id: bool = False
     pdfs_are_refused: bool = False
+    pages_begin_with_oldest: bool = False
+    users_answer_by_id: bool = False
+    sandbox_user_stays: bool = False
+    labels_are_taken: bool = False
+    share_details_are_short: bool = False
+    version_is_optional: bool = False
+    installations_are_named: bool = False
+    filters_are_fields: bool = False

@@ -79,7 +79,7 @@ class OAuth:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call to one of ``PATHS``."""
         method = environ["REQUEST_METHOD"]
-        if environ["PATH_INFO"] == "/v1/token":
+        if environ["PATH_INFO"] != "/auth":
             return self._sell(environ, start_response)
         try:
             if method == "GET":

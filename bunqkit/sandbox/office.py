@@ -77,9 +77,12 @@ class Office:
             "clock": self._move_clock,
             "faults": self._set_faults,
             "cards/use": self._use_card,
+            "cards/challenge": self._challenge,
             "cards/give-back": self._give_back,
             "debits/send": self._send_debit,
             "tabs/pay": self._pay_tab,
+            "ideal/pay": self._pay_ideal,
+            "sofort/pay": lambda order: {"payment_id": self.bank.pay_sofort(**order)},
             "payments/categorise": self._categorise,
             "callbacks/trigger": self._trigger,
             "callbacks/replay": lambda order: _told(self.bank.callbacks.replay(int(order["id"]))),
@@ -87,6 +90,7 @@ class Office:
             "place": self._place,
             "oauth/consent": self._consent,
             "oauth/revoke": self._revoke,
+            "keys/issue": self._issue_key,
             "drafts/answer": self._answer_draft,
             "bill": lambda order: {"invoice_id": self.bank.bill(**order)},
         }
@@ -94,8 +98,6 @@ class Office:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
         path = environ["PATH_INFO"]
-        if path == "/v1" or path.startswith("/v1/") or path in PATHS:
-            return self._pass_on(environ, start_response)
         if path == "/" and environ["REQUEST_METHOD"] == "GET":
             host = environ.get("HTTP_HOST") or "127.0.0.1"
             html = page.start_page(self, f"{environ.get('wsgi.url_scheme', 'http')}://{host}/v1")
@@ -105,6 +107,9 @@ class Office:
         if path.startswith("/control/"):
             status, told = self._obey(environ, path.removeprefix("/control/"))
             return _send_json(start_response, status, told)
+        is_whole = path == "/v1" or path.startswith("/v1/") or path in PATHS
+        if is_whole or self.bank.habits.version_is_optional:
+            return self._pass_on(environ, start_response)
         return _send_json(start_response, 404, {"problem": "There is nothing here."})
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -198,6 +203,10 @@ class Office:
         assert row is not None
         return {"mastercard_action_id": number, "decision": json.loads(row["item"])["decision"]}
 
+    def _challenge(self, order: dict[str, Any]) -> object:
+        number = self.bank.challenge(int(order.pop("card_id")), CardUse(**order))
+        return {"challenge_request_id": number}
+
     def _give_back(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.give_back(int(order.pop("mastercard_action_id")), **order)}
 
@@ -207,6 +216,9 @@ class Office:
 
     def _pay_tab(self, order: dict[str, Any]) -> object:
         return {"payment_id": self.bank.pay_tab(int(order.pop("tab_id")), **order)}
+
+    def _pay_ideal(self, order: dict[str, Any]) -> object:
+        return {"payment_id": self.bank.pay_ideal(int(order.pop("transaction_id")), **order)}
 
     def _categorise(self, order: dict[str, Any]) -> object:
         self.bank.categorise(int(order["payment_id"]), str(order["category"]))
@@ -225,6 +237,9 @@ class Office:
     def _revoke(self, order: dict[str, Any]) -> object:
         self.bank.revoke(int(order["id"]))
         return {"revoked": order["id"]}
+
+    def _issue_key(self, order: dict[str, Any]) -> object:
+        return {"api_key": self.bank.issue_key(int(order["user_id"])).reveal()}
 
     def _place(self, order: dict[str, Any]) -> object:
         return {"id": self.bank.place(order["path"], order.get("values"))}

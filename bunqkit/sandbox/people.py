@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger, Movement
 
@@ -54,6 +55,11 @@ def add_company(ledger: Ledger) -> int:
     """Write a new company with an empty account; give the id."""
     luck = ledger.chance("new company", ledger.next_id("draw"))
     name = f"{luck.choice(_TRADES)} {luck.choice(_LAST_NAMES)} BV"
+    return open_company(ledger, name, {}, luck)
+
+
+def open_company(ledger: Ledger, name: str, details: dict[str, Any], luck: Random) -> int:
+    """Write a company with an empty account; what its details do not say is drawn. Give its id."""
     person_id = ledger.add_person(
         kind="UserCompany",
         name=name,
@@ -63,7 +69,8 @@ def add_company(ledger: Ledger) -> int:
         details={
             "address": _draw_address(luck),
             "chamber_of_commerce_number": str(luck.randrange(10_000_000, 99_999_999)),
-        },
+        }
+        | details,
     )
     ledger.add_account(person_id, holder=name, description="bunq account")
     return person_id

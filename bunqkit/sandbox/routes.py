@@ -1,17 +1,25 @@
-"""Finds the operation of a path, and reads which page is asked for."""
+"""Reads a call: which operation its path means, which page is asked for, and what it brings."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from bunqkit.catalogue import Operation
+from bunqkit.sandbox.fields import check_fields, straighten
+from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.refusal import NO_ROUTE, refuse
-from bunqkit.sandbox.resources.call import Paging
+from bunqkit.sandbox.resources.call import File, Paging
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 _LARGEST_PAGE = 200
+# Source: bunq docs, "Attachment"; the largest file that the offline bank keeps.
+_LARGEST_BODY = 32 * 1024 * 1024
 
 
 class Routes:
@@ -47,6 +55,21 @@ class Routes:
         return operation, {name: unquote(segments[at]) for at, name in names}
 
 
+def read_path(environ: WSGIEnvironment, habits: Habits) -> str:
+    """Read the path, the one of today for those of other times that the bank's habits know."""
+    # WSGI hands the path over as Latin-1 whatever its bytes mean.
+    path: str = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    if habits.version_is_optional and not _IS_WHOLE.match(path):
+        path = f"/v1{path}"
+    if habits.sandbox_user_stays and path == "/v1/sandbox-user":
+        path = "/v1/sandbox-user-person"
+    return path
+
+
+# It names the version, or is the page for people, which has none.
+_IS_WHOLE = re.compile(r"/(v1(/|$)|auth$)")
+
+
 def read_paging(query: dict[str, str], *, cuts: bool) -> Paging:
     """Read which page is asked for; more than 200 are cut to 200, or refused."""
     numbers: dict[str, int] = {}
@@ -70,3 +93,39 @@ def read_paging(query: dict[str, str], *, cuts: bool) -> Paging:
 
 # Eighteen digits are what SQLite's 64 bits hold for certain.
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def read_body(environ: WSGIEnvironment) -> bytes:
+    """Read the bytes of a call, up to the largest that the bank takes."""
+    told = environ.get("CONTENT_LENGTH") or "0"
+    length = int(told) if told.isascii() and told.isdigit() else 0
+    if length > _LARGEST_BODY:
+        raise refuse(400, "The request body is too large.")
+    body: bytes = environ["wsgi.input"].read(length)
+    return body
+
+
+def read_upload(environ: WSGIEnvironment, body: bytes) -> File:
+    """Give the file that came in place of a body."""
+    kind = environ.get("CONTENT_TYPE") or ""
+    description = environ.get("HTTP_X_BUNQ_ATTACHMENT_DESCRIPTION")
+    return File(body, kind.partition(";")[0].strip().lower(), description)
+
+
+def read_fields(operation: Operation, body: bytes, habits: Habits) -> dict[str, Any]:
+    """Read the JSON of a call that takes some. Source: no Content-Type is asked for (SDK)."""
+    if operation.method not in ("POST", "PUT") or operation.sends_bytes or not body:
+        told: Any = {}
+    else:
+        try:
+            told = straighten(json.loads(body), habits)
+            # Half of a surrogate pair can be escaped in JSON, and is no text.
+            json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise refuse(400, "The request body is not valid JSON.") from error
+        if not isinstance(told, dict):
+            raise refuse(400, "The request body must be a JSON object.")
+    fields: dict[str, Any] = told
+    if operation.method in ("POST", "PUT") and not operation.sends_bytes:
+        check_fields(operation, fields, habits)
+    return fields

@@ -451,6 +451,23 @@ def walk_side_rooms(account: int, number: int) -> None:
     rib = endpoint.ExportRibApiObject.create(account).value
     assert endpoint.ExportRibApiObject.get(rib, account).value.id_ == rib
     done("names and limits")
+    ideal = endpoint.IdealMerchantTransactionApiObject.create(eur("5.00"), "INGBNL2A").value
+    told = endpoint.IdealMerchantTransactionApiObject.get(ideal).value
+    assert (told.status, told.amount_requested.value) == ("OPEN", "5.00")
+    certificate = (FOLDER / "certificate.pem").read_text()
+    pinned = endpoint.CertificatePinnedApiObject.create(
+        [object_.CertificateObject(certificate)]
+    ).value
+    assert endpoint.CertificatePinnedApiObject.get(pinned).value.certificate_chain
+    endpoint.CertificatePinnedApiObject.delete(pinned)
+    home = object_.AddressObject("Keizersgracht", "1", "1015CN", "Amsterdam", "NL")
+    company = endpoint.CompanyApiObject.create(
+        "Ada's Boats", home, home, "NL", "EENMANSZAAK", "COMPANY_V1"
+    ).value
+    assert company > 0
+    # The SDK's class for a company holds nothing of what it reads.
+    assert len(endpoint.CompanyApiObject.list().value) == 1
+    done("ideal, certificate, company")
     quote = endpoint.TransferwiseQuoteApiObject.create("EUR", "GBP", eur("20.00")).value
     assert endpoint.TransferwiseAccountRequirementApiObject.list(quote).value
     details = [

@@ -65,6 +65,7 @@ STEPS = (
     "note",
     "permitted address",
     "names and limits",
+    "ideal, certificate, company",
     "sent by Wise",
     "typed errors",
     "psd2",

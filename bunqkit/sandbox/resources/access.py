@@ -40,6 +40,8 @@ def create_company(call: Call) -> list[Item]:
 
 
 def _api_key(call: Call, person_id: int) -> list[Item]:
+    if call.habits.users_answer_by_id:
+        return created(person_id)
     lifetime = timedelta(hours=call.habits.key_lifetime_h)
     return [("ApiKey", {"api_key": call.ledger.add_api_key(person_id, lifetime=lifetime)})]
 

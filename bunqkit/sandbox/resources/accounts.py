@@ -144,7 +144,7 @@ def create_account(call: Call) -> list[Item]:
     if currency not in _CURRENCIES:
         raise refuse(400, f'Currency "{currency}" is not supported.')
     _check_amounts(body, currency)
-    _check_avatar(ledger, body)
+    check_avatar(ledger, body)
     people = _co_owners(call, body.pop("all_co_owner", None) or [])
     kind = call.operation.body or ""
     is_external = kind.startswith(EXTERNAL)
@@ -186,7 +186,7 @@ def update_account(call: Call) -> list[Item]:
     if body.pop("currency", account["currency"]) != account["currency"]:
         raise refuse(400, "The currency of a monetary account can't be changed.")
     _check_amounts(body, account["currency"])
-    _check_avatar(ledger, body)
+    check_avatar(ledger, body)
     for name in ("all_co_owner", "alias"):
         body.pop(name, None)
     status = body.pop("status", None) or account["status"]
@@ -254,7 +254,8 @@ def _check_amounts(body: dict[str, Any], currency: str) -> None:
             body[name] = amount(cents_of(body[name], currency, name), currency)
 
 
-def _check_avatar(ledger: Ledger, body: dict[str, Any]) -> None:
+def check_avatar(ledger: Ledger, body: dict[str, Any]) -> None:
+    """Refuse an avatar that is not there."""
     avatar = body.get("avatar_uuid")
     if avatar and not ledger.row("SELECT 1 FROM avatar WHERE uuid = ?", avatar):
         raise not_found("Avatar", avatar)

@@ -35,7 +35,7 @@ class Paging:
 
 @dataclass(frozen=True)
 class Page:
-    """A page, newest first, and whether there is more on either side of it."""
+    """A page, its ids newest first, and whether there is more on either side of it."""
 
     items: list[Item]
     ids: tuple[int, ...]
@@ -148,8 +148,9 @@ class Call:
         rows.sort(key=lambda row: -row[key])
         ids = tuple(row[key] for row in rows)
         beyond = f"SELECT 1 {wanted} AND {table}.{key}"
+        items = [tell(self.ledger, row) for row in rows]
         return Page(
-            items=[tell(self.ledger, row) for row in rows],
+            items=items[::-1] if self.habits.pages_begin_with_oldest else items,
             ids=ids,
             has_older=bool(ids and self.ledger.row(f"{beyond} < ?", *values, ids[-1])),
             has_newer=bool(ids and self.ledger.row(f"{beyond} > ?", *values, ids[0])),

@@ -1,21 +1,24 @@
 """What is done with cards: a shop, a cash machine, a refund; and what the bank tells of it.
 
 Source: bunq docs, "Mastercard action"; values as captured. bunq has no call that makes a card
-transaction, in its sandbox neither: ``use_card`` is for the bank's control desk.
+transaction, in its sandbox neither: ``use_card`` is for the bank's control desk, and so is
+``challenge``, where a web shop first waits for the cardholder's word (3-D Secure). That it waits
+five minutes is our own, states and answers are the official description's.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from bunqkit.sandbox import agenda
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
-from bunqkit.sandbox.resources.call import Call, Item, Page
+from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.cards import paying_account, read_card
 from bunqkit.sandbox.resources.events import notify, record
 from bunqkit.sandbox.resources.labels import label_account, label_user
@@ -24,7 +27,12 @@ from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.things import (
     add_thing,
     change_thing,
+    find_thing,
     parent_of,
+    read_thing,
+    scope_of,
+    secret_of,
+    status_of,
     tell_thing,
     thing_of,
 )
@@ -62,21 +70,32 @@ _TRADES = {"payment": "5411", "cash": "6011", "online": "5999"}
 _ENTRY_MODES = {"payment": "ICC", "cash": "ATM", "online": "E_COMMERCE"}
 
 
-def use_card(ledger: Ledger, card_id: int, use: CardUse, *, at: datetime | None = None) -> int:
+_WAITS = timedelta(minutes=5)
+_CHALLENGE = "MasterCardIdentityCheckChallengeRequest"
+# Why a card is refused after a challenge that ended so; the words are our own.
+_WHY_NOT = {
+    "REJECTED": ("CHALLENGE_REJECTED", "The cardholder did not approve it."),
+    "EXPIRED": ("CHALLENGE_EXPIRED", "The cardholder did not answer in time."),
+}
+
+
+def use_card(
+    ledger: Ledger,
+    card_id: int,
+    use: CardUse,
+    *,
+    why: tuple[str, str] | None = None,
+    at: datetime | None = None,
+) -> int:
     """Pay by card, or have it refused; give the id of the Mastercard action.
 
-    Refused if the card is not active, the country not permitted, the limit passed or the balance
-    too low: the action then says why, and no money moves.
+    Refused if there is a reason, the card is not active, the country not permitted, the limit
+    passed or the balance too low: the action then says why, and no money moves.
     """
-    row = ledger.row("SELECT * FROM thing WHERE id = ? AND scope LIKE 'user/%/card'", card_id)
-    if row is None:
-        raise not_found("Card", card_id)
+    row, account_id = _find_card(ledger, card_id)
     card = read_card(row)
-    account_id = paying_account(card)
-    if account_id is None:
-        raise refuse(400, "This card pays from no account.")
     shop = _shop(ledger, use)
-    payment_id, why = None, _refusal(card, use)
+    payment_id, why = None, why or _refusal(card, use)
     if why is None:
         movement = Movement(
             use.cents,
@@ -147,6 +166,64 @@ def give_back(
     change_thing(ledger, row, changes, at=now)
     record(ledger, rows[0]["account_id"], "MasterCardAction", action_id, at=at)
     return got
+
+
+def challenge(ledger: Ledger, card_id: int, use: CardUse) -> int:
+    """Have a web shop wait for the cardholder's word; give the id of the challenge request."""
+    row, account_id = _find_card(ledger, card_id)
+    expiry = ledger.clock.now() + _WAITS
+    values = {
+        "amount": amount(use.cents, ledger.account(account_id)["currency"])["value"],
+        "expiry_time": wire_time(expiry),
+        "description": use.shop,
+        "status": "PENDING",
+        "counterparty_alias": label_account(ledger, _shop(ledger, use)),
+        "card_id": card_id,
+    }
+    scope = f"{row['scope'].removesuffix('card')}challenge-request"
+    secret = {"card_id": card_id, "use": asdict(use)}
+    number = add_thing(ledger, scope, _CHALLENGE, values, secret=secret)
+    agenda.plan(ledger, "challenge", number, expiry)
+    return number
+
+
+def answer_challenge(call: Call) -> list[Item]:
+    """Give the cardholder's word, upon which the card is used, or refused."""
+    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    # Source: the official description, for the longer words.
+    status = call.body["status"].removesuffix("_PENDING_RESPONSE")
+    if status not in ("ACCEPTED", "REJECTED"):
+        raise refuse(400, 'A challenge can be answered by status "ACCEPTED" or "REJECTED".')
+    if (now := secret_of(row) and status_of(row)) != "PENDING":
+        raise refuse(400, f"This challenge is {now} and can't be answered any more.")
+    _end(call.ledger, row, status)
+    return created(row["id"])
+
+
+def expire_challenge(ledger: Ledger, number: int) -> None:
+    """End a challenge that nobody has answered."""
+    _end(ledger, read_thing(ledger, number), "EXPIRED")
+
+
+def _end(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
+    agenda.cancel(ledger, "challenge", row["id"])
+    secret, why = secret_of(row), _WHY_NOT.get(status)
+    values = {"status": status}
+    if why is not None:
+        values |= dict.fromkeys(("decision_description", "decision_description_translated"), why[1])
+    change_thing(ledger, row, values)
+    use_card(ledger, secret["card_id"], CardUse(**secret["use"]), why=why)
+
+
+def _find_card(ledger: Ledger, card_id: int) -> tuple[sqlite3.Row, int]:
+    """Find a card, and the account that it pays from."""
+    row = ledger.row("SELECT * FROM thing WHERE id = ? AND scope LIKE 'user/%/card'", card_id)
+    if row is None:
+        raise not_found("Card", card_id)
+    account_id = paying_account(read_card(row))
+    if account_id is None:
+        raise refuse(400, "This card pays from no account.")
+    return row, account_id
 
 
 def list_action_payments(call: Call) -> Page:

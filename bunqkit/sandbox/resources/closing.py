@@ -6,7 +6,7 @@ import sqlite3
 
 from bunqkit.sandbox import agenda
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.resources import accounts, drafts, schedules, shares, tabs
+from bunqkit.sandbox.resources import accounts, drafts, merchants, schedules, shares, tabs
 from bunqkit.sandbox.resources.call import Call, Item
 from bunqkit.sandbox.resources.requests import answer
 from bunqkit.sandbox.resources.things import status_of
@@ -30,6 +30,8 @@ def _end_all(ledger: Ledger, account_id: int, person_id: int) -> None:
         drafts.end_draft(ledger, row, "CANCELLED")
     for row in _waiting(ledger, account_id, "bunqme-tab", "WAITING_FOR_PAYMENT"):
         tabs.end_tab(ledger, row, "CANCELLED")
+    for row in _waiting(ledger, account_id, "ideal-merchant-transaction", "OPEN"):
+        merchants.end_ideal(ledger, row, "CANCELLED")
     shares.end_shares(ledger, account_id, person_id)
     for column, status in (("account_id", "REVOKED"), ("payer_id", "REJECTED")):
         for row in ledger.rows(

@@ -28,7 +28,7 @@ from bunqkit.sandbox.resources.things import (
     tell_thing,
 )
 from bunqkit.sandbox.resources.users import PROVIDER
-from bunqkit.signing import certificate_key
+from bunqkit.signing import certificate_key, read_certificate
 
 # Source: bunq docs, "PSD2": a credential is good for 90 days, and its first session for an hour.
 _CREDENTIAL_LIFETIME = timedelta(days=90)
@@ -38,7 +38,8 @@ _SESSION_S = 3600
 def list_installations(call: Call) -> list[Item]:
     """Give the id of the installation: there is one for a token."""
     assert call.installation is not None
-    return created(call.installation["id"])
+    wrapper = "Installation" if call.habits.installations_are_named else "Id"
+    return [(wrapper, {"id": call.installation["id"]})]
 
 
 def get_installation(call: Call) -> list[Item]:
@@ -231,6 +232,20 @@ def create_provider(call: Call) -> list[Item]:
 def get_provider(call: Call) -> list[Item]:
     """Give a provider's credential."""
     return get_credential(call)
+
+
+def pin_certificates(call: Call) -> list[Item]:
+    """Keep the chain of certificates that callbacks shall insist on; glued, as it is read."""
+    chain = [each["certificate"] for each in call.body["certificate_chain"]]
+    for pem in chain:
+        try:
+            read_certificate(pem)
+        except KeyFormatError as error:
+            raise refuse(400, str(error)) from error
+    if not chain:
+        raise refuse(400, "The certificate chain is empty.")
+    values = {"certificate_chain": "\n".join(pem.strip() for pem in chain)}
+    return created(add_thing(call.ledger, scope_of(call), "CertificatePinned", values))
 
 
 def create_client(call: Call) -> list[Item]:

@@ -6,9 +6,11 @@ from bunqkit.sandbox.agenda import Duty
 from bunqkit.sandbox.resources import (
     access,
     allocations,
+    card_use,
     conversions,
     debits,
     interest,
+    merchants,
     schedules,
     shares,
     tabs,
@@ -18,9 +20,11 @@ from bunqkit.sandbox.resources import (
 DUTIES: dict[str, Duty] = {
     "allocation": allocations.sort_payment,
     "api key": access.end_key,
+    "challenge": card_use.expire_challenge,
     "conversion quote": conversions.expire_quote,
     "debit": debits.collect_again,
     "debit expiry": debits.expire_debit,
+    "ideal": merchants.expire_ideal,
     "interest": interest.pay_and_plan,
     "schedule": schedules.run_schedule,
     "session": access.end_session,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.refusal import refuse
@@ -22,7 +23,19 @@ _MOST_URLS = 2
 
 def set_filters(call: Call) -> list[Item]:
     """Replace all filters by those that are sent; an empty list removes them."""
-    told, scope = call.body["notification_filters"], _scope(call)
+    number = _replace(call, _scope(call), call.operation.wrapper, call.body["notification_filters"])
+    return created(number) if call.habits.filters_answer_by_id else list_filters(call)
+
+
+def set_by_owner(call: Call) -> None:
+    """Set the filters that stand in a change of a user or an account, as until 2019."""
+    kind = "monetary-account" if "userID" in call.ids else "user"
+    scope = f"{kind}/{call.number('itemId')}/notification-filter-url"
+    _replace(call, scope, "NotificationFilterUrl", call.body.pop("notification_filters"))
+
+
+def _replace(call: Call, scope: str, type_name: str, told: list[dict[str, Any]]) -> int:
+    """Put filters in the place of those in a scope; give the id of the last."""
     for each in told:
         if not each.get("category"):
             raise refuse(400, 'Missing required field "notification_filters.category".')
@@ -41,11 +54,11 @@ def set_filters(call: Call) -> list[Item]:
         number = add_thing(
             call.ledger,
             scope,
-            call.operation.wrapper,
+            type_name,
             values,
             secret=secret if is_lent else None,
         )
-    return created(number) if call.habits.filters_answer_by_id else list_filters(call)
+    return number
 
 
 # Source: bunq docs, "Callbacks": push filters made through OAuth lapse.

@@ -31,6 +31,8 @@ from bunqkit.sandbox.resources.wire import amount, cents_of
 
 ALLOCATIONS = "monetary-account/{}/payment-auto-allocate"
 """Where the rules are that sort what comes in to an account."""
+MERCHANT = "merchant_transaction_id"
+"""Stands among the details of a movement that came by iDEAL or Sofort."""
 _LONGEST = 9000
 _LONGEST_OUTSIDE = 140
 
@@ -184,8 +186,10 @@ def book(
     ):
         record(ledger, account_id, "Payment", number, at=at)
         notices = [("MUTATION", f"MUTATION_{word}")]
-        # Source: bunq docs, "Callbacks": what comes of a request or an invoice is no PAYMENT.
-        if movement.sub_type not in ("REQUEST", "BILLING"):
+        # Source: bunq docs, "Callbacks": what comes of a request, an invoice, iDEAL or Sofort has
+        # its own category, and is no PAYMENT.
+        is_merchant = movement.type == "IDEAL" or MERCHANT in (movement.details or {})
+        if movement.sub_type not in ("REQUEST", "BILLING") and not is_merchant:
             notices.append(("PAYMENT", f"PAYMENT_{word}"))
         notify(
             ledger,

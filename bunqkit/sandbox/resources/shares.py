@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bunqkit.sandbox import agenda
 from bunqkit.sandbox.clock import read_time, wire_time
+from bunqkit.sandbox.fields import SHARE_DETAILS
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
@@ -135,12 +137,24 @@ def update_inquiry(call: Call) -> list[Item]:
 
 def list_responses(call: Call) -> Page:
     """List the invitations that a person got, newest first."""
-    return call.page("thing", "scope = ?", (scope_of(call),), tell_response)
+    page = call.page("thing", "scope = ?", (scope_of(call),), tell_response)
+    return replace(page, items=[_as_said(call, item) for item in page.items])
 
 
 def get_response(call: Call) -> list[Item]:
     """Give one invitation, as the one who is invited sees it."""
-    return [tell_response(call.ledger, find_thing(call, [scope_of(call)], call.ids["itemId"]))]
+    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    return [_as_said(call, tell_response(call.ledger, row))]
+
+
+def _as_said(call: Call, item: Item) -> Item:
+    """Give a share with its details under the names that the bank's habits say."""
+    name, told = item
+    if call.habits.share_details_are_short:
+        short = {long: short for short, long in SHARE_DETAILS.items()}
+        details = told["share_detail"] or {}
+        told = told | {"share_detail": {short[long]: each for long, each in details.items()}}
+    return name, told
 
 
 def update_response(call: Call) -> list[Item]:

@@ -58,6 +58,23 @@ def list_currencies(_call: Call) -> list[Item]:
     ]
 
 
+def link_user(call: Call) -> list[Item]:
+    """Link a person to Wise, once and for all; the code of Wise's is not looked at."""
+    return created(_link(call.ledger, call.person_id))
+
+
+def _link(ledger: Ledger, person_id: int) -> int:
+    """Have a person be linked to Wise; give the link's id."""
+    scope = f"user/{person_id}/transferwise-user"
+    known = ledger.row("SELECT id FROM thing WHERE scope = ?", scope)
+    if known is not None:
+        return int(known["id"])
+    person = ledger.person(person_id)
+    # No source shows what a source is.
+    values = {"name": person["name"], "email": person["email"], "source": "BUNQ"}
+    return add_thing(ledger, scope, "TransferwiseUser", values)
+
+
 def create_quote(call: Call) -> list[Item]:
     """Say what arrives of an amount, or what it takes for one to arrive."""
     ledger, body = call.ledger, call.body
@@ -83,6 +100,7 @@ def create_quote(call: Call) -> list[Item]:
         "gives": amounts and amounts[0],
         "status": "OPEN",
     }
+    _link(ledger, call.person_id)
     number = add_thing(ledger, scope_of(call), "TransferwiseQuote", values, secret=secret)
     agenda.plan(ledger, "transfer quote", number, now + _LIFETIME)
     return created(number)

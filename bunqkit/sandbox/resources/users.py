@@ -11,7 +11,7 @@ from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.accounts import MOST_ACCOUNTS, count_accounts
+from bunqkit.sandbox.resources.accounts import MOST_ACCOUNTS, check_avatar, count_accounts
 from bunqkit.sandbox.resources.call import Call, Item, created
 from bunqkit.sandbox.resources.labels import label_nobody, label_user, tell_avatar
 from bunqkit.sandbox.resources.shape import shape
@@ -46,9 +46,7 @@ def update_user(call: Call) -> list[Item]:
     timeout = body.pop("session_timeout", person["session_timeout"])
     if timeout not in _TIMEOUTS:
         raise refuse(400, 'The value of "session_timeout" is not valid.')
-    avatar = body.get("avatar_uuid")
-    if avatar and not call.ledger.row("SELECT 1 FROM avatar WHERE uuid = ?", avatar):
-        raise not_found("Avatar", avatar)
+    check_avatar(call.ledger, body)
     for name in ("status", "sub_status"):
         if body.pop(name, None) not in (None, "ACTIVE", "NONE"):
             raise refuse(400, "A user of the offline bank can't be closed.")
@@ -103,14 +101,14 @@ def _spent(call: Call) -> int:
 def list_contracts(call: Call) -> list[Item]:
     """Give one's plan."""
     person = call.ledger.person(call.person_id)
-    is_company = person["kind"] == "UserCompany"
+    plan = "COMPANY_V2" if person["kind"] == "UserCompany" else "PERSON_PREMIUM_V1"
     values = {
         "id": person["id"],
         "created": person["created"],
         "updated": person["created"],
         "contract_date_start": person["created"][:10],
         "contract_version": 1,
-        "subscription_type": "COMPANY_V2" if is_company else "PERSON_PREMIUM_V1",
+        "subscription_type": json.loads(person["details"]).get("subscription_type") or plan,
         "status": "ACTIVE",
         "sub_status": "NONE",
     }
@@ -218,16 +216,17 @@ def _person(_ledger: Ledger, person: sqlite3.Row, details: dict[str, Any]) -> di
     }
 
 
-def _company(ledger: Ledger, person: sqlite3.Row, _details: dict[str, Any]) -> dict[str, Any]:
+def _company(ledger: Ledger, person: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any]:
     account = ledger.row(
         "SELECT iban FROM account WHERE person_id = ? ORDER BY id LIMIT 1", person["id"]
     )
+    owner, form = details.get("owner_id"), details.get("legal_form") or "BV"
     return {
         "name": person["name"],
-        "legal_form": "BV",
-        "type_of_business_entity": "BV",
+        "legal_form": form,
+        "type_of_business_entity": form,
         "counter_bank_iban": account and account["iban"],
-        "directors": [label_nobody(person["name"])],
+        "directors": [label_user(ledger, owner) if owner else label_nobody(person["name"])],
         "country": "NL",
     }
 
