@@ -80,7 +80,7 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "name look-up": (
         "The name {host} can't be looked up.",
         (
-            "Check that this machine is on a network, and that BUNQ_BASE_URL is spelt right.",
+            "Check that this machine is on a network, and BUNQ_BASE_URL if you have set it.",
             "Behind a company's proxy, set HTTPS_PROXY to its address.",
             "Without a network, BUNQ_ENVIRONMENT=OFFLINE opens a bank on this machine.",
         ),

@@ -206,7 +206,8 @@ class _Examination:
             if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
                 is_private = False
                 shown = str(file)
-                self.note("permissions", "wrong", f"{shown} can be read by others ({mode:04o})")
+                told = f"{shown} can be read by others ({mode:04o}): chmod 600 makes it yours"
+                self.note("permissions", "wrong", told)
                 yield cause("open file", file=shown)
         if files and is_private:
             self.note("permissions", "well", "what opens the account is readable by you alone")

@@ -163,9 +163,13 @@ def _no_answer(
         if was_sent and method != "GET"
         else "Nothing was carried out."
     )
+    what_to_do = (
+        "If the bank is yours to serve, start it: bunqkit sandbox."
+        if origin.startswith("http:")
+        else "Without a network, BUNQ_ENVIRONMENT=OFFLINE opens a bank on this machine."
+    )
     return NoAnswerError(
-        f"No answer to {method} {path} from {origin}: {why}. {outcome} Without a network, "
-        "BUNQ_ENVIRONMENT=OFFLINE opens a bank on this machine.",
+        f"No answer to {method} {path} from {origin}: {why}. {outcome} {what_to_do}",
         method=method,
         path=path,
         was_sent=was_sent,
