@@ -19,12 +19,14 @@ from bunqkit.paging import say_completeness
 from bunqkit.redaction import redact
 
 _LONGEST = 40
+_LONG = 16
 _STYLE = """
 .bunqkit .rows{overflow-x:auto}
 .bunqkit table.rows{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
 .bunqkit table.rows th,.bunqkit table.rows td{padding:4px 8px;text-align:left;white-space:nowrap;
  border-bottom:1px solid var(--jp-border-color2,#9994)}
 .bunqkit table.rows .number{text-align:right}
+.bunqkit table.rows .long{white-space:normal;min-width:14ch}
 """
 
 
@@ -179,6 +181,8 @@ def _itables() -> Any:
 
 
 def _cell(text: str, kind: str) -> str:
+    # On a narrow page a long text takes two lines before the table scrolls.
+    kind = kind or ' class="long"' * (len(text) > _LONG)
     if len(text) <= _LONGEST:
         return f"<td{kind}>{escape(text)}</td>"
     return f'<td{kind} title="{escape(text)}">{escape(_cut(text))}</td>'

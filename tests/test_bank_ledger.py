@@ -407,6 +407,24 @@ def test_people_come_in_numbers(bank: Bank, key: KeyPair) -> None:
     assert list(visitor.call("GET", path).items[0]["object"]) == ["Payment"]
 
 
+def test_what_finds_payments_is_there_after_people(bank: Bank) -> None:
+    """Written in bulk or given up half way: a list of payments or events is found, not searched."""
+
+    def searched() -> bool:
+        plans = [
+            bank.ledger.rows(f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {column} = 1")
+            for table, column in (("entry", "account_id"), ("event", "person_id"))
+        ]
+        return any(row["detail"].startswith("SCAN") for plan in plans for row in plan)
+
+    assert not searched()
+    bank.people(3, years=0.1)
+    assert not searched()
+    with pytest.raises(OverflowError):
+        bank.people(3, years=10_000)
+    assert not searched()
+
+
 def test_people_live_with_each_other(bank: Bank, key: KeyPair) -> None:
     """They pay, split bills, get money back, and pay the invoices of companies; some wait.
 

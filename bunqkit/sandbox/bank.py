@@ -208,7 +208,7 @@ class Bank:
 
         Each tenth is a company, which sends the others invoices; the companies' keys come last.
         """
-        with self.ledger.transaction():
+        with self.ledger.transaction(), self.ledger.in_bulk():
             return crowd.add_people(self.ledger, number, years)
 
     def issue_key(self, user_id: int) -> Secret:

@@ -71,6 +71,9 @@ class _Crowd:
         self._months = months
         self._first = (end - months * _MONTH).replace(hour=0, minute=0, second=0, microsecond=0)
         self._begin(0)
+        # A million times are put together from these.
+        self._minutes = [f"{minute // 60:02d}:{minute % 60:02d}:" for minute in range(_DAY_S // 60)]
+        self._seconds = [f"{second:02d}.000000" for second in range(60)]
         self._owners: dict[int, int] = {}
         # How each is asked.
         self._aliases: dict[int, str] = {}
@@ -201,14 +204,13 @@ class _Crowd:
         at_event = ledger.reserve("event", len(events))
         ledger.insert_many(
             "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(number, *event) for number, event in enumerate(events, at_event)],
+            ((number, *event) for number, event in enumerate(events, at_event)),
         )
 
     def _write_time(self, seconds: int) -> str:
         day, second = divmod(seconds, _DAY_S)
         minute, second = divmod(second, 60)
-        hour, minute = divmod(minute, 60)
-        return f"{self._days[day]}{hour:02d}:{minute:02d}:{second:02d}.000000"
+        return self._days[day] + self._minutes[minute] + self._seconds[second]
 
     def _write_requests(self, told: list[tuple[_Move, str]]) -> list[_Event]:
         """Write requests in the order of their asking; give the events of both sides."""

@@ -14,6 +14,15 @@ BEGIN SELECT RAISE(ABORT, 'what is booked is not taken back'); END;"""
 }
 """What only a bank that forgets everything takes away for a moment."""
 
+FINDERS = {
+    name: f"CREATE {kind} IF NOT EXISTS {name} ON {columns};"
+    for name, kind, columns in (
+        ("entry_of_account", "UNIQUE INDEX", "entry (account_id, id)"),
+        ("event_of_person", "INDEX", "event (person_id, id)"),
+    )
+}
+"""What finds the rows of one among many; who writes very many rows makes it anew at the end."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sequence (kind TEXT PRIMARY KEY, last INTEGER NOT NULL);
@@ -41,23 +50,23 @@ CREATE TABLE IF NOT EXISTS movement (
 CREATE TABLE IF NOT EXISTS entry (
     id INTEGER PRIMARY KEY, movement_id INTEGER NOT NULL REFERENCES movement,
     account_id INTEGER NOT NULL REFERENCES account, cents INTEGER NOT NULL,
-    balance_after INTEGER NOT NULL, UNIQUE (account_id, id));
+    balance_after INTEGER NOT NULL);
 CREATE VIEW IF NOT EXISTS payment AS SELECT
     entry.id AS id, account_id, entry.cents AS cents, balance_after, movement_id, created, currency,
     CASE account_id WHEN payer_id THEN payee_id ELSE payer_id END AS counter_id,
     description, type, sub_type, details
     FROM entry JOIN movement ON movement.id = movement_id;
 CREATE TRIGGER IF NOT EXISTS movement_needs_one_currency BEFORE INSERT ON movement
-WHEN EXISTS (SELECT 1 FROM account
-             WHERE id IN (NEW.payer_id, NEW.payee_id) AND currency <> NEW.currency)
+WHEN (SELECT currency FROM account WHERE id = NEW.payer_id) <> NEW.currency
+  OR (SELECT currency FROM account WHERE id = NEW.payee_id) <> NEW.currency
 BEGIN SELECT RAISE(ABORT, 'the currencies differ'); END;
 CREATE TRIGGER IF NOT EXISTS movement_is_booked AFTER INSERT ON movement BEGIN
     UPDATE account SET balance = balance - NEW.cents WHERE id = NEW.payer_id;
     UPDATE account SET balance = balance + NEW.cents WHERE id = NEW.payee_id;
-    INSERT INTO entry SELECT 2 * NEW.id, NEW.id, id, -NEW.cents, balance
-        FROM account WHERE id = NEW.payer_id;
-    INSERT INTO entry SELECT 2 * NEW.id + 1, NEW.id, id, NEW.cents, balance
-        FROM account WHERE id = NEW.payee_id;
+    INSERT INTO entry VALUES (2 * NEW.id, NEW.id, NEW.payer_id, -NEW.cents,
+        (SELECT balance FROM account WHERE id = NEW.payer_id));
+    INSERT INTO entry VALUES (2 * NEW.id + 1, NEW.id, NEW.payee_id, NEW.cents,
+        (SELECT balance FROM account WHERE id = NEW.payee_id));
 END;
 CREATE TRIGGER IF NOT EXISTS movement_is_kept BEFORE UPDATE ON movement
 BEGIN SELECT RAISE(ABORT, 'what is booked is not changed'); END;
@@ -93,8 +102,7 @@ CREATE TABLE IF NOT EXISTS avatar (
 CREATE TABLE IF NOT EXISTS event (
     id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person, account_id INTEGER,
     created TEXT NOT NULL, updated TEXT NOT NULL, action TEXT NOT NULL, status TEXT NOT NULL,
-    kind TEXT NOT NULL, object_id INTEGER NOT NULL, UNIQUE (person_id, kind, object_id));
-CREATE INDEX IF NOT EXISTS event_of_person ON event (person_id, id);
+    kind TEXT NOT NULL, object_id INTEGER NOT NULL, UNIQUE (object_id, kind, person_id));
 CREATE TABLE IF NOT EXISTS callback (
     id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL, category TEXT NOT NULL,
     event_type TEXT NOT NULL, object_id INTEGER NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL,
@@ -131,4 +139,4 @@ CREATE TABLE IF NOT EXISTS session (
     id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, installation_id INTEGER NOT NULL
     REFERENCES installation, person_id INTEGER NOT NULL REFERENCES person,
     created TEXT NOT NULL, expires TEXT NOT NULL);
-""" + "".join(KEPT.values())
+""" + "".join([*KEPT.values(), *FINDERS.values()])
