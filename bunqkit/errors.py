@@ -35,10 +35,33 @@ from bunqkit.advice import advise
 class BunqkitError(Exception):
     """The root: never raised itself, caught to catch all."""
 
+    _is_shown = False
+
     def _repr_html_(self) -> str:
         from bunqkit.look import error_card  # noqa: PLC0415 (front ends only)
 
         return error_card(str(self) or type(self).__name__, {})
+
+    def _render_traceback_(self) -> list[str]:
+        """Give the usual traceback; in a notebook, put the card before it.
+
+        IPython asks for this when nobody catches the error, and a second time for its history:
+        the card comes once.
+
+        Source: ``showtraceback`` and ``_format_exception_for_storage`` of IPython's shell.
+        """
+        from IPython.core.getipython import get_ipython  # noqa: PLC0415 (it is the one who asks)
+
+        shell: Any = get_ipython()
+        if shell is None:
+            return traceback.format_exception(self)
+        if hasattr(shell, "kernel") and not self._is_shown:
+            self._is_shown = True
+            shell.display_pub.publish({"text/html": self._repr_html_(), "text/plain": str(self)})
+        lines: list[str] = shell.InteractiveTB.structured_traceback(
+            type(self), self, self.__traceback__
+        )
+        return lines
 
 
 class SettingsError(BunqkitError):
@@ -257,7 +280,6 @@ class ApiError(CallError):
         self.what_to_do = advice.what_to_do
         self.signed = signed
         self.exchange = exchange
-        self._is_shown = False
 
     def advising(self, why: str) -> ApiError:
         """Give the same refusal with another cause, from who knows more of how it came about."""
@@ -284,27 +306,6 @@ class ApiError(CallError):
             },
             response_id=self.response_id,
         )
-
-    def _render_traceback_(self) -> list[str]:
-        """Give the usual traceback; in a notebook, put the card before it.
-
-        IPython asks for this when nobody catches the error, and a second time for its history:
-        the card comes once.
-
-        Source: ``showtraceback`` and ``_format_exception_for_storage`` of IPython's shell.
-        """
-        from IPython.core.getipython import get_ipython  # noqa: PLC0415 (it is the one who asks)
-
-        shell: Any = get_ipython()
-        if shell is None:
-            return traceback.format_exception(self)
-        if hasattr(shell, "kernel") and not self._is_shown:
-            self._is_shown = True
-            shell.display_pub.publish({"text/html": self._repr_html_(), "text/plain": str(self)})
-        lines: list[str] = shell.InteractiveTB.structured_traceback(
-            type(self), self, self.__traceback__
-        )
-        return lines
 
 
 def _fill(name: str, words: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import textwrap
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from bunqkit.exercises.exercise import Exercise
 
 _SHOW_SOLUTION_AFTER = 3
+# A wrong answer may be a whole table, and a problem may quote it.
+_LONGEST = 400
 _FILE = "lessons.json"
 
 
@@ -124,11 +127,15 @@ def _order(exercise: str) -> list[int]:
 
 def _judge(exercise: Exercise, answer: object, bunq: Context) -> str | None:
     try:
-        return exercise.judge(answer, bunq)
+        problem = exercise.judge(answer, bunq)
     except BunqkitError as error:
-        return f"The bank could not be asked about it: {error}"
+        problem = f"The bank could not be asked about it: {error}"
     except Exception as error:  # noqa: BLE001 (an answer may be anything; a learner sees what)
-        return f"This answer can't be looked at ({type(error).__name__}: {error})."
+        problem = (
+            f"This answer can't be looked at ({type(error).__name__}: {error}). Is it of the kind "
+            "that is asked for, and were all cells above run?"
+        )
+    return problem and textwrap.shorten(problem, _LONGEST, placeholder=" …")
 
 
 def _state(told: dict[str, Any]) -> str:

@@ -88,6 +88,24 @@ def test_no_answer_raises(desk: Desk, answer: object) -> None:
         assert "Not yet: " in text
 
 
+def test_a_large_answer_is_not_quoted_whole(desk: Desk) -> None:
+    """A problem may quote the answer, which may be a table or the page of an operation."""
+    for answer in (desk.bunq.payments(), desk.bunq.api.card.list, desk.bunq, "x" * 3000):
+        for exercise in list_exercises():
+            verdict, text = desk.check(exercise.id, answer)
+            assert verdict is False
+            assert len(text.partition("Hint:")[0]) < 500
+
+
+def test_an_answer_of_another_kind_is_told_the_kind(desk: Desk) -> None:
+    """Not what Python says about it."""
+    pair = bunqkit.KeyPair.generate()
+    signature = pair.sign(b"I was here")
+    assert "A text is asked for; this is a Verb." in desk.check("3.3", desk.bunq.api.card.list)[1]
+    assert "pair.public can verify" in desk.check("2.1", (pair.public.pem, signature))[1]
+    assert desk.check("2.1", (pair.public, signature))[0] is True
+
+
 def test_an_unknown_exercise_is_named(desk: Desk) -> None:
     """It does not raise either."""
     verdict, text = desk.check("99.1", 5)

@@ -17,6 +17,8 @@ def _judge_signature(answer: object, _: Context) -> str | None:
     if not isinstance(answer, tuple) or len(answer) != 2:  # noqa: PLR2004 (key and signature)
         return "Two things are asked for: (key, signature)."
     key, signature = answer
+    if not hasattr(key, "verify"):
+        return "The first of the two is not the key: pair.public can verify, its text can't."
     try:
         key.verify(_SIGNED, signature)
     except SignatureError as error:

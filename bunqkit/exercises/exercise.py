@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from bunqkit.errors import FieldError
+from bunqkit.catalogue import operation
+from bunqkit.errors import FieldError, UnknownNameError
 
 if TYPE_CHECKING:
     from bunqkit.context import Context
@@ -47,6 +48,29 @@ def equals(truth: Callable[[Context], object]) -> Callable[[Any, Context], str |
         Gives a number, a text, or a collection of texts and numbers, in any order.
     """
     return lambda answer, bunq: tell_difference(answer, truth(bunq))
+
+
+def names_list(path: str) -> Callable[[Any, Context], str | None]:
+    """Judge by whether an answer is the name of the operation that reads a list.
+
+    Parameters
+    ----------
+    path
+        How the operation's path ends: ``/card``.
+    """
+
+    def judge(answer: Any, _: Context) -> str | None:
+        if not isinstance(answer, str):
+            return f"A text is asked for; this is {_kind(answer)}."
+        try:
+            named = operation(answer)
+        except UnknownNameError as error:
+            return str(error)
+        if named.method == "GET" and named.path.endswith(path):
+            return None
+        return f"{named.name} is {named.method} {named.path}."
+
+    return judge
 
 
 def tell_difference(answer: Any, truth: object) -> str | None:

@@ -5,22 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bunqkit.analysis import days_of
-from bunqkit.catalogue import operation
-from bunqkit.errors import UnknownNameError
-from bunqkit.exercises.exercise import Exercise, equals
+from bunqkit.exercises.exercise import Exercise, equals, names_list
 
 if TYPE_CHECKING:
     from bunqkit.context import Context
-
-
-def _judge_schedule(answer: object, _: Context) -> str | None:
-    try:
-        named = operation(str(answer))
-    except UnknownNameError as error:
-        return str(error)
-    if named.method == "GET" and named.path.endswith("/schedule-payment"):
-        return None
-    return f"{named.name} is {named.method} {named.path}."
 
 
 def _count_large(bunq: Context) -> int:
@@ -42,7 +30,7 @@ EXERCISES = (
         hint="Type 'schedule payment' into the search. A list is read with GET.",
         solution='answer = "schedule-payment.list"',
         wrong='answer = "schedule-payment.create"',
-        judge=_judge_schedule,
+        judge=names_list("/schedule-payment"),
     ),
     Exercise(
         "7.2",

@@ -35,7 +35,10 @@ def _judge_payment(answer: object, bunq: Context) -> str | None:
 EXERCISES = (
     Exercise(
         "1.1",
-        hint="A column of times has .dt, and that has day_name(). value_counts() counts.",
+        hint=(
+            'A column of times has .dt, and that has tz_convert("Europe/Amsterdam") and '
+            "day_name(). value_counts() counts."
+        ),
         solution=(
             'shop = payments[payments["counterparty"] == "Buurtsuper"]\n'
             'local = shop["created"].dt.tz_convert("Europe/Amsterdam")\n'

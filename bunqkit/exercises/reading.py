@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bunqkit.catalogue import operation
-from bunqkit.errors import UnknownNameError
-from bunqkit.exercises.exercise import Exercise, equals
+from bunqkit.exercises.exercise import Exercise, equals, names_list
 
 if TYPE_CHECKING:
     from bunqkit.context import Context
@@ -18,16 +16,6 @@ def _first_payment(bunq: Context) -> int:
 
 def _count_payments(bunq: Context) -> int:
     return sum(len(page.items) for page in bunq.pages("payment.list"))
-
-
-def _judge_card_list(answer: object, _: Context) -> str | None:
-    try:
-        named = operation(str(answer))
-    except UnknownNameError as error:
-        return str(error)
-    if named.method == "GET" and named.path.endswith("/card"):
-        return None
-    return f"{named.name} is {named.method} {named.path}."
 
 
 EXERCISES = (
@@ -52,6 +40,6 @@ EXERCISES = (
         hint='bunq.find("card") searches. A list is read with GET.',
         solution='answer = "card.list"',
         wrong='answer = "card.get"',
-        judge=_judge_card_list,
+        judge=names_list("/card"),
     ),
 )
