@@ -167,8 +167,7 @@ _ROWS: tuple[_Row, ...] = (
     ),
     _Row(
         r"No bunq user was found for|No account of this bank has",
-        "Nobody at this bank has this e-mail address or phone number. Each environment has "
-        "its own people.",
+        "Nobody at this bank has this address or number. Each environment has its own people.",
         "Check it. Somebody without an account at bunq is paid by IBAN and name.",
     ),
     _Row(
@@ -178,31 +177,34 @@ _ROWS: tuple[_Row, ...] = (
     ),
     _Row(
         r"not a valid type of alias",
-        "A counterparty is named by a type and a value; the types are EMAIL, PHONE_NUMBER and "
-        "IBAN.",
+        "A counterparty is a type and a value; the types are EMAIL, PHONE_NUMBER and IBAN.",
         "Give to= as a text; the kit tells the type by its form.",
     ),
     _Row(
-        r"not a valid amount|must be more than zero|more than zero from",
+        r"not a valid amount|must be more than zero|more than zero from|whole cents are added",
         'An amount is a text with two decimals and a currency: {{"value": "10.00", "currency": '
         '"EUR"}}, above zero.',
         'Give amount="10.00", not a number.',
     ),
     _Row(
-        r"[Cc]urrenc(y|ies)",
+        r"[Cc]urrenc(y|ies)|Only euro can be added",
         "Every account has one currency for good, and the bank pays only within a currency.",
         "Use an account of the currency: bunq.accounts() shows it.",
     ),
     _Row(
         r"amount is too small to be|for no amount and can't be paid|not both|either an \"amount\"",
-        "The call takes one amount, on one of the two sides, that is worth at least a cent on the "
-        "other.",
+        "The call takes one amount, on one of two sides, worth at least a cent on the other.",
         "Give one amount, and a larger one if it was too small.",
     ),
     _Row(
-        r"This quote is (\w+)",
-        "A quote holds for minutes, and can be used once: this one is {0}.",
-        "Ask for a new quote, and accept it at once.",
+        r"is not the BIC of an issuer",
+        "iDEAL is paid at the payer's own bank, which issuer names by its BIC.",
+        "Take one of those that the bank lists.",
+    ),
+    _Row(
+        r"This (?:quote|transaction) is (\w+)",
+        "It holds for minutes, and can be used once: this one is {0}.",
+        "Make a new one, and use it at once.",
     ),
     _Row(
         r"No account in (\w+) was found",
@@ -276,7 +278,7 @@ _ROWS: tuple[_Row, ...] = (
         "Give a dictionary as the body and let the kit write it.",
     ),
     _Row(
-        r"body is too large|too many accounts|At most (\d+)",
+        r"body is too large|too many accounts|[Aa]t most (\w+)",
         "There is more of it than the bank takes.",
         "Give less, or in several calls.",
     ),

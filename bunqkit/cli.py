@@ -6,21 +6,36 @@ Each loads what it needs, and no other's.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from bunqkit import __version__
 from bunqkit.errors import BunqkitError
 
 _ENVIRONMENTS = ("OFFLINE", "SANDBOX", "PRODUCTION")
+_COURSE = "bunqkit-course"
+_LAST_PORT = 65535
+_KEPT = "What you have changed there stays."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give its exit status: 0, 1 if it failed, 130 if it was interrupted."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command, *rest = given or [""]
+    # argparse passes options on to JupyterLab only after something in the folder's place.
+    if command == "lab" and rest and rest[0].startswith("-") and rest[0] not in ("-h", "--help"):
+        given.insert(1, _COURSE)
+    chosen = parser.parse_args(given)
+    if chosen.command is None:
+        parser.exit(2, parser.format_help())
     run: Callable[[argparse.Namespace], int] = chosen.run
     try:
-        return run(chosen)
+        with warnings.catch_warnings():
+            warnings.showwarning = _say  # type: ignore[assignment]
+            return run(chosen)
     except BunqkitError as error:
         sys.stderr.write(f"bunqkit: {error}\n")
         return 1
@@ -32,48 +47,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
+def _say(warning: Warning | str, *_where: object, **_more: object) -> None:
+    """Say a warning as errors are said, without the line of code that it came from."""
+    sys.stderr.write(f"bunqkit: {warning}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="bunqkit", description="Learn and explore the bunq banking API."
+        prog="bunqkit",
+        description="Learn and explore the bunq banking API.",
+        epilog="Begin with: bunqkit tour. More of a command: bunqkit COMMAND --help.",
+        # With less indentation the longest command has its words beside it.
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, indent_increment=1),
     )
     parser.add_argument("--version", action="version", version=f"bunqkit {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    tour = commands.add_parser("tour", help="perform the flow from a key to a table, and tell it")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    tour = _add(commands, "tour", "perform the flow from a key to a table, and tell it")
     tour.add_argument(
-        "--environment", default="OFFLINE", type=str.upper, choices=("OFFLINE", "SANDBOX")
-    )
+        "--environment", default="OFFLINE", type=str.upper, choices=("OFFLINE", "SANDBOX"),
+        help="the bank: in this process, or bunq's own to play with (%(default)s)",
+    )  # fmt: skip
     tour.set_defaults(run=_tour)
-    doctor = commands.add_parser(
-        "doctor",
-        help="say why a connection fails, and what to do",
-        description="The first line is the most likely cause. Nothing of it is secret. Exit "
-        "status: 0 if all is well, 1 if something is to be done.",
+    doctor = _add(
+        commands, "doctor", "say why a connection fails, and what to do",
+        "The first line is the most likely cause. Nothing of it is secret. Exit status: 0 if all "
+        "is well, 1 if something is to be done.",
+    )  # fmt: skip
+    doctor.add_argument(
+        "--environment", type=str.upper, choices=_ENVIRONMENTS, help="in place of BUNQ_ENVIRONMENT"
     )
-    doctor.add_argument("--environment", type=str.upper, choices=_ENVIRONMENTS)
     doctor.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
     doctor.set_defaults(run=_examine)
-    scrub = commands.add_parser(
-        "scrub",
-        help="show the secrets in notebooks and recorded answers, or take them out",
-        description="Shows what would change. Exit status: 0 if no file holds a secret any more, "
-        "1 if one does, or can't be read.",
-    )
+    scrub = _add(
+        commands, "scrub", "show the secrets in notebooks and recorded answers, or take them out",
+        "Without --write it shows what would change. Exit status: 0 if no file holds a secret any "
+        "more, 1 if one does, or can't be read.",
+    )  # fmt: skip
     scrub.add_argument("files", nargs="+", metavar="FILE", help="a notebook, JSON or JSON lines")
     scrub.add_argument("--write", action="store_true", help="change the files")
     scrub.set_defaults(run=_scrub)
-    for name, told in (
-        ("notebooks", "copy the course into a folder; what you have changed there stays"),
-        ("lab", "copy the course, and open it in JupyterLab"),
-    ):
-        course = commands.add_parser(name, help=told)
-        course.add_argument("folder", nargs="?", default="bunqkit-course", help="(%(default)s)")
+    notebooks = _add(commands, "notebooks", "copy the course into a folder", _KEPT)
+    lab = _add(
+        commands, "lab", "copy the course into a folder, and open it in JupyterLab",
+        f"{_KEPT} Options are JupyterLab's own, such as --no-browser or --port 9000.",
+    )  # fmt: skip
+    for course in (notebooks, lab):
+        course.add_argument(
+            "folder", nargs="?", default=_COURSE, metavar="FOLDER",
+            help="made if it is not there (%(default)s)",
+        )  # fmt: skip
         course.set_defaults(run=_copy_course)
-    sandbox = commands.add_parser("sandbox", help="serve the offline bank until interrupted")
+    lab.add_argument("options", nargs=argparse.REMAINDER, metavar="OPTION", help=argparse.SUPPRESS)
+    sandbox = _add(
+        commands, "sandbox", "serve the offline bank until interrupted",
+        "It needs the extra serve. The first line is the API's address, the second an API key.",
+    )  # fmt: skip
     sandbox.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
-    sandbox.add_argument("--port", default=8080, type=int, help="0 takes a free one (%(default)s)")
+    sandbox.add_argument(
+        "--port", default=8080, type=_port, help="0 takes a free one (%(default)s)"
+    )
     sandbox.add_argument("--file", default=":memory:", help="keep the books in a file")
     sandbox.add_argument("--seed", default=1, type=int, help="decides people and ids (%(default)s)")
-    sandbox.add_argument("--limits", default="off", choices=("off", "classic", "windows"))
+    sandbox.add_argument(
+        "--limits", default="off", choices=("off", "classic", "windows"),
+        help="how often it may be called before it refuses (%(default)s)",
+    )  # fmt: skip
     sandbox.add_argument(
         "--people", default=0, type=int, metavar="N", help="add people with a year behind them"
     )
@@ -83,23 +121,56 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    sync = commands.add_parser("sync", help="bring a ledger up to date with the bank")
-    export = commands.add_parser("export", help="write a ledger's payments for other programs")
-    prove = commands.add_parser("reconcile", help="prove that a ledger's payments add up")
+    sync = _add(
+        commands, "sync", "bring a ledger up to date with the bank",
+        "The bank is the one that the settings name. Exit status: 0 if all is well, 1 if it "
+        "failed, 3 if something is not complete, 75 if another sync is at it: try again.",
+    )  # fmt: skip
+    export = _add(
+        commands, "export", "write a ledger's payments for other programs",
+        "Exit status: 0 if all is well, 1 if it failed, 3 if the ledger is not complete.",
+    )  # fmt: skip
+    prove = _add(
+        commands, "reconcile", "prove that a ledger's payments add up",
+        "Exit status: 0 if they do, 1 if it failed, 3 if they don't.",
+    )  # fmt: skip
     for parser in (sync, export, prove):
-        parser.add_argument("ledger", help="the ledger's file")
+        parser.add_argument("ledger", metavar="LEDGER", help="the ledger's file")
         parser.add_argument("--quiet", action="store_true", help="say nothing if all is well")
         parser.add_argument("--log", metavar="FILE", help="add a line to this file")
         parser.set_defaults(run=_do_chore)
     sync.add_argument(
-        "--follow", action="append", default=[], metavar="OPERATION", help="read this list, too"
-    )
+        "--follow", action="append", default=[], metavar="OPERATION",
+        help="read this list too, now and from then on, such as invoice.list",
+    )  # fmt: skip
     sync.add_argument("--deep", action="store_true", help="read everything again")
     sync.add_argument(
-        "--wait", default=0.0, type=float, metavar="SECONDS", help="for another sync (%(default)s)"
-    )
-    export.add_argument("path", help="a folder; for beancount a file")
-    export.add_argument("--as", dest="kind", default="parquet", help="or csv, or beancount")
+        "--wait", default=0.0, type=float, metavar="SECONDS",
+        help="how long to wait for another sync (%(default)s)",
+    )  # fmt: skip
+    export.add_argument("path", metavar="PATH", help="a folder; for beancount a file")
+    export.add_argument(
+        "--as", dest="kind", metavar="KIND", default="parquet",
+        help="parquet, csv or beancount (%(default)s)",
+    )  # fmt: skip
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    told: str,
+    more: str = "",
+) -> argparse.ArgumentParser:
+    """Add a command; its own help begins with what the list of commands says of it."""
+    sentence = f"{told[0].upper()}{told[1:]}. {more}"
+    return commands.add_parser(name, help=told, description=sentence)
+
+
+def _port(text: str) -> int:
+    # Of a larger number the system would take what a division leaves over.
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is none: they go from 0 to {_LAST_PORT}")
+    return int(text)
 
 
 def _tour(chosen: argparse.Namespace) -> int:
@@ -144,8 +215,11 @@ def _copy_course(chosen: argparse.Namespace) -> int:
     from bunqkit.course import copy_notebooks, open_lab  # noqa: PLC0415 (each loads its own)
 
     sys.stdout.write(f"{copy_notebooks(chosen.folder)}\n")
+    if chosen.command == "notebooks":
+        sys.stdout.write(f"To open it in JupyterLab: bunqkit lab {shlex.quote(chosen.folder)}\n")
+        return 0
     sys.stdout.flush()
-    return open_lab(chosen.folder) if chosen.command == "lab" else 0
+    return open_lab(chosen.folder, chosen.options)
 
 
 def _do_chore(chosen: argparse.Namespace) -> int:
@@ -155,7 +229,10 @@ def _do_chore(chosen: argparse.Namespace) -> int:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
-    """Serve the bank: the address on the first line, a ready API key on the second."""
+    """Serve the bank: the address on the first line, a ready API key on the second.
+
+    What a person needs beside them is told on the error stream: programs read the first two.
+    """
     from bunqkit.sandbox import Bank, Office, doors  # noqa: PLC0415 (each command loads its own)
 
     bank = Bank(chosen.file, seed=chosen.seed, limits=chosen.limits)
@@ -164,6 +241,8 @@ def _serve(chosen: argparse.Namespace) -> int:
     server = doors.Server(Office(bank), host=chosen.host, port=chosen.port)
     sys.stdout.write(f"{server.url}\n{bank.demo_key.reveal()}\n")
     sys.stdout.flush()
+    page = server.url.removesuffix("v1")
+    sys.stderr.write(f"An address and a key. For a browser: {page} (Ctrl-C ends the bank)\n")
     try:
         server.run()
     finally:

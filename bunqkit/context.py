@@ -317,7 +317,10 @@ class Context(Caller, Overview):
 
     def _told(self) -> dict[str, str]:
         """Tell what the context is; asks nobody, so that showing it is free."""
-        told = {"bank": "in this process" if self.bank else str(self.settings.base_url)}
+        place = str(self.settings.base_url)
+        if self.bank is not None:
+            place = f"in this process, where it is {self.bank.clock.now():%Y-%m-%d %H:%M} UTC"
+        told = {"bank": place}
         state = self._sessions.state
         if state is not None and state.session is not None:
             session, device = state.session, state.device

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,8 @@ class Copied:
     kept: tuple[str, ...]
 
     def __str__(self) -> str:
-        told = f"The course is in {self.folder}: {len(self.written)} notebooks copied"
+        written = f"{len(self.written)} notebooks copied" if self.written else "nothing to copy"
+        told = f"The course is in {self.folder}: {written}"
         if self.kept:
             told += f", {len(self.kept)} of yours left as they are ({', '.join(self.kept)})"
         return f"{told}."
@@ -76,8 +78,15 @@ def copy_notebooks(folder: str | os.PathLike[str]) -> Copied:
     return Copied(target, tuple(written), tuple(kept))
 
 
-def open_lab(folder: str | os.PathLike[str]) -> int:
+def open_lab(folder: str | os.PathLike[str], options: Sequence[str] = ()) -> int:
     """Open a folder in JupyterLab until it is closed; give its exit status.
+
+    Parameters
+    ----------
+    folder
+        What its file browser shows.
+    options
+        JupyterLab's own, such as ``--no-browser``.
 
     Raises
     ------
@@ -86,8 +95,9 @@ def open_lab(folder: str | os.PathLike[str]) -> int:
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise SettingsError(
-            "JupyterLab is not installed. Install the extra lab: pip install 'bunqkit[lab]'."
+            "JupyterLab is not installed. Install the extra lab: "
+            f'{sys.executable} -m pip install "bunqkit[lab]"'
         )
     return subprocess.run(  # noqa: S603 (this interpreter, a folder of the user's)
-        [sys.executable, "-m", "jupyterlab", str(folder)], check=False
+        [sys.executable, "-m", "jupyterlab", str(folder), *options], check=False
     ).returncode

@@ -98,7 +98,7 @@ class Export:
     complete_until: str | None
 
     def __repr__(self) -> str:
-        until = f" up to {self.complete_until} UTC" if self.complete_until else ""
+        until = f" up to {self.complete_until[:19]} UTC" if self.complete_until else ""
         said = f"complete{until}" if self.complete else f"NOT COMPLETE (cut by {self.cut_by})"
         files = f"{self.files:,} file{'' if self.files == 1 else 's'}"
         return f"{self.payments:,} payments in {files}, {said}: {self.path}"

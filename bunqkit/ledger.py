@@ -74,7 +74,7 @@ class SyncReport:
         cost = f"{self.pages:,} pages in {self.seconds:.1f} s"
         refused = "".join(f"\nThe bank does not give {each}" for each in self.refused)
         return (
-            f"{said}: {self.new:,} new, {self.corrected:,} corrected, {self.gone:,} gone, "
+            f"{said}: {self.new:,} items new, {self.corrected:,} corrected, {self.gone:,} gone, "
             f"{cost}.{refused}"
         )
 

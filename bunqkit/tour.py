@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from bunqkit.context import Context
 
-_WIDTH = 88
+_WIDTH = 80
+# How many letters of each fit into that.
+_MOST = {"account": 19, "counterparty": 17, "description": 17}
 
 
 def show_tour(environment: str = "OFFLINE", *, out: TextIO | None = None) -> None:
@@ -74,7 +76,10 @@ class _Tour:
             ("POST", "/v1/session-server"),
             ("token", shorten(session.token.reveal())),
             ("user", f"{name} ({session.user_type} {session.user_id})"),
-            ("expires", f"{session.expires_at:%Y-%m-%d %H:%M} UTC, later if it is used"),
+            (
+                "expires",
+                f"{session.expires_at:%Y-%m-%d %H:%M} UTC by the bank's clock, later if it is used",
+            ),
         )
         self._call(steps.make_context())
 
@@ -96,27 +101,32 @@ class _Tour:
         payments = bunq.payments(max_rows=10)
         self._title(f"The last {len(payments)} payments")
         payments["when"] = payments["created"].dt.strftime("%Y-%m-%d")
+        for name, most in _MOST.items():
+            whole = payments[name].fillna("")
+            payments[name] = whole.where(whole.str.len() <= most, whole.str[: most - 1] + "…")
         self._table(payments[["when", "account", "amount", "currency", "counterparty",
                               "description"]])  # fmt: skip
         self._print()
         self._print("The same in Python:  import bunqkit; bunqkit.connect().payments()")
+        self._print("In twelve lessons:   bunqkit lab")
 
     def _table(self, frame: pd.DataFrame) -> None:
         shown = frame.copy()
         for name, form in (("balance", "{:,.2f}"), ("amount", "{:+,.2f}")):
             if name in shown:
-                shown[name] = shown[name].map(form.format)
-        for name in shown.columns.intersection(["counterparty", "description"]):
-            shown[name] = shown[name].str.slice(0, 24)
-        self._print(textwrap.indent(shown.to_string(index=False), "  "))
+                shown[name] = shown[name].map(form.format) + " " + shown["currency"]
+        lines = shown.drop(columns="currency").to_string(index=False)
+        self._print(textwrap.indent(lines, "  "))
 
     def _step(self, number: str, name: str, what: str) -> None:
         self._title(f"{number}. {name}")
         self._print(textwrap.fill(what, _WIDTH, initial_indent="  ", subsequent_indent="  "))
 
     def _facts(self, *facts: tuple[str, str]) -> None:
+        beside = " " * 18
         for name, text in facts:
-            self._print(f"    {self._dim(f'{name:<14}')}{text}")
+            told = textwrap.fill(text, _WIDTH, initial_indent=beside, subsequent_indent=beside)
+            self._print(f"    {self._dim(f'{name:<14}')}{told.lstrip()}")
 
     def _title(self, text: str) -> None:
         self._print()

@@ -109,6 +109,17 @@ def test_books_are_open(http: requests.Session) -> None:
     assert told["numbers"]["movement"] >= 500
 
 
+def test_the_desk_says_what_it_does(http: requests.Session) -> None:
+    """Its address alone lists what it shows and which orders it takes."""
+    told = http.get(f"{ORIGIN}/control/", timeout=5)
+    assert told.status_code == 200
+    for what in told.json()["GET"]:
+        assert http.get(f"{ORIGIN}/control/{what}", timeout=5).status_code == 200
+    for what in told.json()["POST"]:
+        assert http.get(f"{ORIGIN}/control/{what}", timeout=5).status_code == 405
+    assert "GET /control/" in order(http, "nothing").json()["problem"]
+
+
 def test_reset_gives_a_new_key(http: requests.Session, bank: Bank) -> None:
     """After a reset there is a new key for a new person."""
     old = bank.demo_key

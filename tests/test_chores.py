@@ -63,6 +63,15 @@ def test_quiet_says_nothing_if_all_is_well(
     assert capsys.readouterr() == ("", "")
 
 
+def test_play_money_is_said_even_if_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who has no ``.env`` where the command runs does not take a made-up bank for their own."""
+    assert main(["sync", "ledger.sqlite", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "OFFLINE" in said.err
+    assert "play money" in said.err
+
+
 def test_what_failed_is_said_even_if_quiet(
     served: Bank, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,6 +42,7 @@ def test_tour_ends_in_a_table() -> None:
     ):  # fmt: skip
         assert part in done.stdout
     assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stderr == ""
     assert len(re.findall(r"^ *2026-", done.stdout, re.MULTILINE)) == 10
 
@@ -80,8 +81,27 @@ def test_a_wrong_setting_is_one_line() -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="others are a matter of POSIX modes")
+def test_a_warning_is_one_line() -> None:
+    """What others can read is said in words, without a line of code."""
+    path = Path(".env")
+    path.write_text("BUNQ_API_KEY=sandbox_0123\n")
+    path.chmod(0o644)
+    said = run("tour").stderr
+    assert said.startswith(f"bunqkit: {path.resolve()} holds secrets")
+    assert "chmod 600" in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], ["fly"], ["tour", "--environment", "PRODUCTION"], ["sandbox", "--port", "x"]]
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["tour", "--environment", "PRODUCTION"],
+        ["sandbox", "--port", "x"],
+        ["sandbox", "--port", "65536"],
+    ],
 )
 def test_wrong_commands_exit_with_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -91,6 +111,18 @@ def test_wrong_commands_exit_with_2(
         main(arguments)
     assert caught.value.code == 2
     assert "usage: bunqkit" in capsys.readouterr().err
+
+
+def test_who_says_nothing_is_told_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with what it does, as its own help says it again."""
+    with pytest.raises(SystemExit):
+        main([])
+    told = dict(re.findall(r"^  (\w+) +(.*)$", capsys.readouterr().err, re.MULTILINE))
+    assert {"tour", "doctor", "notebooks", "sandbox", "sync"} <= set(told)
+    for command, words in told.items():
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert words.casefold() in " ".join(capsys.readouterr().out.split()).casefold()
 
 
 def test_version() -> None:
@@ -116,7 +148,7 @@ class Served:
     def stop(self) -> int:
         """Interrupt it, and give its exit status."""
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=20)
+        self.said = self.process.communicate(timeout=20)
         return self.process.returncode
 
 
@@ -131,7 +163,11 @@ def test_sandbox_says_where_it_is_and_with_which_key(tmp_path: Path) -> None:
         f"BUNQ_BASE_URL={bank.url}\nBUNQ_API_KEY={bank.api_key}\nBUNQ_STATE_DIR={tmp_path}/state\n"
     )
     assert len(bunqkit.connect().payments(max_rows=5)) == 5
+    assert "A bank in a box" in requests.get(bank.url.removesuffix("v1"), timeout=10).text
     assert bank.stop() == 130
+    more, aside = bank.said
+    assert more == ""
+    assert f"For a browser: {bank.url.removesuffix('v1')} (" in aside
 
 
 def test_sandbox_on_a_file_remembers(tmp_path: Path) -> None:
@@ -157,6 +193,29 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "--port 0" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--host", "nowhere.invalid"], "Choose another host or port"),
+        (["--file", "no/folder/bank.sqlite"], "no/folder/bank.sqlite can't be opened"),
+        (["--file", "mine.txt"], "mine.txt can't be opened"),
+    ],
+    ids=["no such host", "no such folder", "no bank"],
+)
+def test_a_bank_that_cannot_begin_says_why(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 1 and one line, whatever was mistyped; nobody's file is changed."""
+    Path("mine.txt").write_text("not a database\n" * 10)
+    assert main(["sandbox", *arguments]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("bunqkit: ")
+    assert told.err.count("\n") == 1
+    assert said in told.err
+    assert Path("mine.txt").read_text() == "not a database\n" * 10
 
 
 def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:

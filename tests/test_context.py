@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -229,6 +230,13 @@ def test_it_shows_what_it_is(bunq: Context) -> None:
     html = bunq._repr_html_()
     assert '<span class="badge OFFLINE">OFFLINE</span>' in html
     assert bunq.user["display_name"] in html
+
+
+def test_it_shows_the_time_of_a_bank_in_this_process(bank: Bank) -> None:
+    """Its clock is its own, and may be moved."""
+    bunq = bunqkit.connect(bank=bank)
+    bank.clock.advance(days=2)
+    assert re.search(r"bank +in this process, where it is 2026-04-03 09:\d\d UTC", repr(bunq))
 
 
 def test_names_from_the_bank_are_no_markup(tick: Frozen) -> None:

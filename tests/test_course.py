@@ -43,16 +43,37 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_the_command_copies(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """``bunqkit notebooks FOLDER`` says where they are."""
+    """``bunqkit notebooks FOLDER`` says where they are and how to open them; once is enough."""
     assert main(["notebooks", str(tmp_path)]) == 0
-    assert f"The course is in {tmp_path}: {len(NAMES)} notebooks copied" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"The course is in {tmp_path}: {len(NAMES)} notebooks copied." in said
+    assert f"bunqkit lab {tmp_path}" in said
+    assert main(["notebooks", str(tmp_path)]) == 0
+    assert f"The course is in {tmp_path}: nothing to copy." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["mine", "--version"]], ids=["none", "mine"])
+def test_lab_passes_options_on(
+    arguments: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """After the folder, or in its place; JupyterLab answers."""
+    lab = pytest.importorskip("jupyterlab", reason="the extra lab brings JupyterLab")
+    monkeypatch.chdir(tmp_path)
+    assert main(["lab", *arguments]) == 0
+    folder = "mine" if arguments[0] == "mine" else "bunqkit-course"
+    assert capfd.readouterr().out.splitlines() == [
+        f"The course is in {folder}: {len(NAMES)} notebooks copied.",
+        lab.__version__,
+    ]
 
 
 def test_lab_is_missed_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without JupyterLab the extra is named."""
+    """Without JupyterLab the extra is named, and the Python that lacks it."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"bunqkit\[lab\]"):
+    with pytest.raises(SettingsError, match=r'bunqkit\[lab\]"$') as caught:
         open_lab(tmp_path)
+    assert f"{sys.executable} -m pip install" in str(caught.value)
 
 
 def test_the_wheel_has_the_course(tmp_path: Path) -> None:

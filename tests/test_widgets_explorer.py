@@ -154,6 +154,17 @@ def test_a_match_is_chosen_from_the_list(explorer: Explorer) -> None:
     assert explorer.form.operation.name == "card.list"
 
 
+def test_the_list_shows_what_is_open(explorer: Explorer) -> None:
+    """However a form was opened, its operation is the chosen one, where the list has it."""
+    explorer.choose("payment.create")
+    assert explorer.matches.value == "payment.create"
+    explorer.search.value = "card list"
+    explorer.enter()
+    assert explorer.matches.value == "card.list"
+    explorer.choose("payment.create")
+    assert explorer.matches.index is None
+
+
 def test_a_preview_is_what_is_sent(explorer: Explorer, bunq: Context) -> None:
     """URL, body and signature are the same bytes; the preview itself sends nothing."""
     fill_payment(explorer)

@@ -30,7 +30,7 @@ def _judge_request(answer: object, bunq: Context) -> str | None:
 EXERCISES = (
     Exercise(
         "9.1",
-        hint="bunq.api.user.notification_filter_url.create tells the values of category.",
+        hint="It begins with CARD, and a refused payment has failed.",
         solution='answer = "CARD_TRANSACTION_FAILED"',
         wrong='answer = "MUTATION"',
         judge=equals(_refused_by_card),

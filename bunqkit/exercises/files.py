@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from bunqkit.context import Context
 
 
-def _sum_of_statement(bunq: Context) -> int:
+def _spent_by_statement(bunq: Context) -> int:
     made = bunq.call("customer-statement.list").items[0]
     account = int(bunq.accounts()["id"].min())
-    payments = bunq.payments(since=made["date_start"], account=account)
-    return int(payments["amount_cents"].sum())
+    cents = bunq.payments(since=made["date_start"], account=account)["amount_cents"]
+    return int(cents[cents < 0].sum())
 
 
 def _judge_upload(answer: object, bunq: Context) -> str | None:
@@ -24,7 +24,7 @@ def _judge_upload(answer: object, bunq: Context) -> str | None:
     except ApiError:
         return f"There is no public attachment {answer!r}."
     name = found["attachment"]["description"]
-    return None if name == "my square" else f"It is called {name!r}."
+    return None if name == "my square" else f"It is described as {name!r}."
 
 
 def _judge_note(answer: object, bunq: Context) -> str | None:
@@ -38,18 +38,14 @@ def _judge_note(answer: object, bunq: Context) -> str | None:
 EXERCISES = (
     Exercise(
         "8.1",
-        hint="Take the points away, make the comma a point, and use Decimal; then times 100.",
-        solution=(
-            "from decimal import Decimal\n"
-            'texts = statement["Amount"].str.replace(".", "").str.replace(",", ".")\n'
-            "answer = int(100 * sum(Decimal(text) for text in texts))"
-        ),
-        wrong="answer = 0.5",
-        judge=equals(_sum_of_statement),
+        hint="cents < 0 tells which amounts went out.",
+        solution="answer = int(cents[cents < 0].sum())",
+        wrong="answer = int(cents.sum())",
+        judge=equals(_spent_by_statement),
     ),
     Exercise(
         "8.2",
-        hint="bunq.upload(...) stands above; the answer's uuid is the one.",
+        hint="bunq.upload(...) stands above, with another description; what it gives has the uuid.",
         solution=(
             "made = bunq.upload(\n"
             '    "attachment-public.create", picture, description="my square",'

@@ -97,7 +97,8 @@ class Server:
             waitress = importlib.import_module("waitress.server")
         except ImportError as error:
             raise BunqkitError(
-                "Serving the bank needs waitress. Install it: pip install 'bunqkit[serve]'."
+                "Serving the bank needs waitress. Install it: "
+                f'{sys.executable} -m pip install "bunqkit[serve]"'
             ) from error
         self._loop = waitress.wasyncore
         self._sockets: dict[int, Any] = {}
@@ -113,8 +114,8 @@ class Server:
             )
         except (OSError, ValueError) as error:
             raise BunqkitError(
-                f"The bank can't listen on {host}:{port} ({error}). Choose another port, or "
-                "--port 0 for a free one."
+                f"The bank can't listen on {host}:{port} ({error}). Choose another host or port; "
+                "--port 0 takes a free one."
             ) from error
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self._server.effective_port}/v1"

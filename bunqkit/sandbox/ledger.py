@@ -88,9 +88,10 @@ class Ledger:
         self._db = self._open(path)
 
     def _open(self, path: str) -> sqlite3.Connection:
-        db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        db.row_factory = sqlite3.Row
+        db = None
         try:
+            db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            db.row_factory = sqlite3.Row
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version in (0, VERSION):
                 db.execute("PRAGMA foreign_keys = ON")
@@ -100,8 +101,12 @@ class Ledger:
                 db.execute("PRAGMA synchronous = NORMAL")
                 db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         except sqlite3.DatabaseError as error:
-            db.close()
-            raise BunqkitError(f"{path} can't be opened as the books of a bank: {error}") from error
+            if db is not None:
+                db.close()
+            raise BunqkitError(
+                f"{path} can't be opened as the books of a bank ({error}). Give another file, in a "
+                "folder that is there."
+            ) from error
         if version not in (0, VERSION):
             db.close()
             raise BunqkitError(

@@ -70,6 +70,7 @@ class Office:
             "books": self._open_books,
             "oauth": lambda: [asdict(each) for each in self.bank.granted()],
             "callbacks": lambda: [_told(each) for each in self.bank.callbacks.sent()],
+            "": self._list_orders,
         }
         self._orders: dict[str, Callable[[dict[str, Any]], object]] = {
             "reset": self._reset,
@@ -146,8 +147,7 @@ class Office:
 
     def _read_order(self, environ: WSGIEnvironment, what: str) -> dict[str, Any]:
         if what not in self._orders:
-            known = ", ".join((*self._shown, *self._orders))
-            raise refuse(404, f"There is no such order. There are: {known}.")
+            raise refuse(404, "There is no such order. GET /control/ lists those that there are.")
         if environ["REQUEST_METHOD"] != "POST":
             raise refuse(405, "Send a POST.")
         # A page of another site can send a browser here, but not with this header.
@@ -158,6 +158,9 @@ class Office:
         if not isinstance(order, dict):
             raise refuse(400, "Send a JSON object.")
         return order
+
+    def _list_orders(self) -> dict[str, Any]:
+        return {"GET": [name for name in self._shown if name], "POST": list(self._orders)}
 
     def _open_books(self) -> dict[str, Any]:
         ledger = self.bank.ledger

@@ -17,7 +17,8 @@ _STYLE = """
 :root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;max-width:80ch;margin:16px auto;padding:0 16px}
 .badge{background:#0f766e;color:#fff;border-radius:4px;padding:4px 8px}
-pre{border:1px solid #9994;border-radius:4px;padding:8px;overflow-x:auto}
+pre{border:1px solid #9994;border-radius:4px;padding:8px;white-space:pre-wrap;
+ overflow-wrap:anywhere}
 table{border-collapse:collapse}td,th{text-align:left;padding:4px 16px 4px 0}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}code{font-family:monospace}
 button,input{font:inherit;padding:4px 8px;border-radius:4px;border:1px solid #9999}
@@ -25,6 +26,7 @@ button,input{font:inherit;padding:4px 8px;border-radius:4px;border:1px solid #99
 """
 _CURL = """curl -X POST {url}/sandbox-user-person
 curl {origin}/health
+curl {origin}/control/
 curl {origin}/control/books
 curl {origin}/control/callbacks
 curl -H 'Content-Type: application/json' -d '{{"days": 30}}' {origin}/control/clock"""

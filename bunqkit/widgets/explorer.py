@@ -199,8 +199,16 @@ class Explorer(Panel):
             look_up=self._look_up,
         )
         swap(self._place, [self._form.box])
+        self._mark(operation.name)
         self._draft = None
         self._refresh()
+
+    def _mark(self, name: str) -> None:
+        """Have the list show which operation is open, if it has it."""
+        names = [value for _, value in self.matches.options]
+        self._is_listing = True
+        self.matches.index = names.index(name) if name in names else None
+        self._is_listing = False
 
     def _defaults(self, operation: Operation) -> dict[str, object]:
         defaults: dict[str, object] = {"user_id": self._bunq.user_id}

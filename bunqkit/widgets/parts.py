@@ -26,13 +26,17 @@ Handler = Callable[..., Any]
 _KEPT_ERRORS = 100
 _REDRAWN_EVERY_S = 0.1
 _ROWS = 50
-# What ipywidgets' own elements need beside the shared rules.
+# What ipywidgets' own elements need beside the shared rules; the arrow of its menus is black, so
+# that a dark page swallows it.
 _STYLE = """
 .bunqkit.jupyter-widgets{box-sizing:border-box;overflow:hidden auto}
 .bunqkit .bunqkit{border:0;padding:0;margin:0;background:none;max-width:none}
 .bunqkit .widget-html-content{line-height:1.5;min-width:0}
 .bunqkit .bunqkit-list select{font-family:var(--jp-code-font-family,monospace);white-space:pre}
 .bunqkit .bunqkit-list option{white-space:pre}
+.bunqkit .widget-dropdown>select{background-image:url("data:image/svg+xml,\
+%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' \
+fill='none' stroke='%23888' stroke-width='2'/%3E%3C/svg%3E")}
 .bunqkit .bunqkit-json textarea{font-family:var(--jp-code-font-family,monospace)}
 .bunqkit .bunqkit-fold>.widget-toggle-button{text-align:left;background:none;box-shadow:none;
  color:inherit;padding:0 4px;font-weight:600}
