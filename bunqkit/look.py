@@ -172,8 +172,8 @@ def byte_view(
         digits = " ".join(digit for digit, _ in shown) + "   " * (width - len(cells))
         letters = "".join(letter for _, letter in shown)
         lines.append(f"<i>{start:06x}</i>  {digits}  {letters}")
-    told = f" Byte {framed} is framed." if framed is not None else ""
-    caption = f"<figcaption>{escape(label)}{told}</figcaption>"
+    told = label if framed is None else f"{label.removesuffix(':')}; byte {framed} is framed:"
+    caption = f"<figcaption>{escape(told)}</figcaption>"
     return f'<figure class="bytes">{caption}<pre tabindex="0">{chr(10).join(lines)}</pre></figure>'
 
 

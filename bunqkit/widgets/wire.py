@@ -140,7 +140,7 @@ class WirePanel(Panel):
         row = at - at % _ROW_BYTES
         around = Bytes(
             body,
-            f"Byte {at} of {len(body)} becomes {self.letter.value!r}, under the signature of this:",
+            f"One of {len(body)} bytes becomes {self.letter.value!r}, under the same signature:",
             self.shown.secret_spans(body),
             framed=at,
             first=max(row - _ROW_BYTES, 0),
