@@ -95,7 +95,7 @@ class Checkup:
         told = {str(number): step for number, step in enumerate(steps, 1)}
         rows = [[escape(check.name), escape(check.state), escape(check.told)]
                 for check in self.checks]  # fmt: skip
-        looked_at = table(("looked at", "found", ""), rows)
+        looked_at = table(("check", "state", "found"), rows)
         label = badge(self.environment) if self.environment else ""
         return card(
             f"{label}{escape(self.headline)}",

@@ -158,7 +158,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)
 
     own_bank = Bank() if bank is None else bank
-    if not isinstance(own_bank, Bank):
+    if not callable(own_bank):
         raise SettingsError(
             f"bank is of type {type(own_bank).__name__}. Give a bunqkit.sandbox.Bank; the address "
             "of one that is served goes into BUNQ_BASE_URL."

@@ -137,8 +137,8 @@ TABLES: Mapping[str, Mapping[str, Heading]] = {
         "created": _CREATED,
         "account_id": _ACCOUNT_ID,
         "account": _ACCOUNT,
-        "amount": _money("amount", "What came in, or went out if it is negative."),
-        "amount_cents": _cents("amount", "What came in, or went out if it is negative"),
+        "amount": _money("amount", "What came in, or went out if negative."),
+        "amount_cents": _cents("amount", "What came in, or went out if negative"),
         "currency": Heading("str", "amount.currency", "The currency of the amounts."),
         "counterparty": _COUNTERPARTY,
         "counterparty_iban": _COUNTERPARTY_IBAN,
@@ -150,12 +150,12 @@ TABLES: Mapping[str, Mapping[str, Heading]] = {
         "is_own_transfer": Heading(
             "boolean",
             "counterparty_alias.iban",
-            "Whether the other side is an account of yours, too.",
+            "Whether the other side is an account of yours.",
         ),
         "reverses": Heading(
             "Int64",
             "account, other side and amount",
-            "The id of the payment that this one takes back, wholly or in part.",
+            "Which payment this takes back, wholly or in part.",
         ),
     },
     "money_requests": {
