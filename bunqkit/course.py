@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import subprocess
@@ -98,6 +99,9 @@ def open_lab(folder: str | os.PathLike[str], options: Sequence[str] = ()) -> int
             "JupyterLab is not installed. Install the extra lab: "
             f'{sys.executable} -m pip install "bunqkit[lab]"'
         )
-    return subprocess.run(  # noqa: S603 (this interpreter, a folder of the user's)
-        [sys.executable, "-m", "jupyterlab", str(folder), *options], check=False
-    ).returncode
+    command = [sys.executable, "-m", "jupyterlab", str(folder), *options]
+    with subprocess.Popen(command) as lab:  # noqa: S603 (this interpreter, a user's words)
+        while True:
+            # JupyterLab hears Ctrl-C as well, and asks whether it is meant.
+            with contextlib.suppress(KeyboardInterrupt):
+                return lab.wait()

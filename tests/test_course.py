@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -66,6 +67,29 @@ def test_lab_passes_options_on(
         f"The course is in {folder}: {len(NAMES)} notebooks copied.",
         lab.__version__,
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="a process group gets the signal of a terminal")
+def test_lab_may_ask_whether_ctrl_c_is_meant(tmp_path: Path) -> None:
+    """JupyterLab ends itself, and what it was asked to keep is kept: nobody kills it meanwhile."""
+    pytest.importorskip("jupyterlab", reason="the extra lab brings JupyterLab")
+    options = ["--allow-root", "--no-browser", "--ServerApp.ip=127.0.0.1", "--port=0"]
+    person, terminal = os.openpty()  # without a terminal it does not ask
+    with subprocess.Popen(
+        [sys.executable, "-m", "bunqkit", "lab", str(tmp_path), *options],
+        stdin=terminal, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as lab:  # fmt: skip
+        assert lab.stderr is not None
+        next(line for line in lab.stderr if "Use Control-C to stop this server" in line)
+        os.killpg(lab.pid, signal.SIGINT)
+        next(line for line in lab.stderr if "interrupted" in line)
+        os.write(person, b"y\n")
+        assert "Shutdown confirmed" in lab.communicate(timeout=30)[1]
+    assert lab.returncode == 0
+    os.close(person)
+    os.close(terminal)
 
 
 def test_lab_is_missed_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
