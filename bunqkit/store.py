@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Any
 from bunqkit import __version__
 from bunqkit.errors import StateError
 
-_VERSION = 1
+# "bq", then the version: other programs' databases bear small numbers.
+_VERSION = 0x62710001
 _BUSY_S = 60.0
 _AT_ONCE = 10_000
 _SCHEMA = """
@@ -519,9 +520,8 @@ class Store:
 
 def _is_same(known: sqlite3.Row, item: Item, raw: str) -> bool:
     """Whether nothing changed; a bank may write the same object in another order."""
-    if known["type"] != item.type:
-        return False
-    return bool(known["raw"] == raw or json.loads(known["raw"]) == json.loads(raw))
+    is_equal = known["raw"] == raw or json.loads(known["raw"]) == json.loads(raw)
+    return bool(is_equal and known["type"] == item.type)
 
 
 def _text(value: object) -> str | None:
@@ -531,9 +531,10 @@ def _text(value: object) -> str | None:
 def _open(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Before SQLite makes it, so that it is private from the first byte on.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        path.chmod(0o600)
+        # Before SQLite makes it, so that it is private from the first byte on. One that is there is
+        # not opened: closing it would let go of the locks that this process has on it.
+        if not path.exists():
+            path.touch(mode=0o600)
         db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=_BUSY_S)
     except (OSError, sqlite3.Error) as error:
         raise StateError(
@@ -549,24 +550,30 @@ def _open(path: Path) -> sqlite3.Connection:
     if problem is not None:
         db.close()
         raise StateError(f"{path} is {problem}. Name another file.")
+    path.chmod(0o600)
     return db
 
 
 def _prepare(db: sqlite3.Connection) -> str | None:
     """Make the tables, or say what the file is instead."""
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0 and db.execute("SELECT 1 FROM sqlite_master").fetchone():
-        return "a database of something else"
-    if version not in (0, _VERSION):
-        return "a ledger of another version of bunqkit"
+    # In one look: another kernel may be making the tables.
+    version, holds_tables = db.execute(
+        "SELECT user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
+    ).fetchone()
+    if version != _VERSION and (version != 0 or holds_tables):
+        return "a database of something else, or a ledger of another version of bunqkit"
     # A killed process loses nothing that was committed; a loss of power may take the last pages
     # with their cursors, and they are read again.
-    db.execute("PRAGMA journal_mode = WAL")
+    for _ in range(200):
+        # For another kernel that opens it, SQLite waits everywhere but here.
+        with contextlib.suppress(sqlite3.OperationalError):
+            db.execute("PRAGMA journal_mode = WAL")
+            break
+        time.sleep(0.02)
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
     # Columns are as this version reads items; another may read them otherwise.
-    made_by = db.execute("SELECT text FROM fact WHERE name = 'segments'").fetchone()
-    if made_by is None or made_by[0] != __version__:
-        db.execute("DELETE FROM segment")
-        db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (__version__,))
+    kept = "SELECT 1 FROM fact WHERE name = 'segments' AND text = ?"
+    db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({kept})", (__version__,))  # noqa: S608
+    db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (__version__,))
     return None

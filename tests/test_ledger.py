@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -131,5 +132,31 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(StateError, match="another version"):
         Ledger(tmp_path / "future.sqlite")
+    for file in (other, text, tmp_path / "future.sqlite"):
+        file.chmod(0o644)
+        with pytest.raises(StateError):
+            Ledger(file)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert len(list(tmp_path.glob("*.*"))) == 3
     with pytest.raises(StateError, match="can't be opened"):
         Ledger(tmp_path)
+
+
+def test_two_may_make_a_ledger_at_once(tmp_path: Path) -> None:
+    """Neither takes what the other has begun for a database of something else."""
+    for number in range(20):
+        both = threading.Barrier(2)
+        opened: list[str] = []
+
+        def work(path: Path, both: threading.Barrier, opened: list[str]) -> None:
+            both.wait()
+            with Ledger(path) as ledger:
+                opened.append(repr(ledger))
+
+        told = (tmp_path / f"{number}.sqlite", both, opened)
+        threads = [threading.Thread(target=work, args=told) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(opened) == 2
