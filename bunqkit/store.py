@@ -538,19 +538,19 @@ def _open(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=_BUSY_S)
     except (OSError, sqlite3.Error) as error:
         raise StateError(
-            f"{path} can't be opened as a ledger ({error}). Name another file, in a folder that "
-            "can be written."
+            f"{path} can't be opened as a ledger ({error}). Name one that can be written."
         ) from error
     db.row_factory = sqlite3.Row
     try:
         problem = _prepare(db)
-    except sqlite3.Error as error:
+        if problem is None:
+            path.chmod(0o600)
+    except (OSError, sqlite3.Error) as error:
         db.close()
         raise StateError(f"{path} can't be opened as a ledger: {error}. Name another.") from error
     if problem is not None:
         db.close()
         raise StateError(f"{path} is {problem}. Name another file.")
-    path.chmod(0o600)
     return db
 
 
