@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how often it may be called before it refuses (%(default)s)",
     )  # fmt: skip
     sandbox.add_argument(
-        "--people", default=0, type=int, metavar="N", help="add people with a year behind them"
+        "--people", default=0, type=_count, metavar="N", help="add people with a year behind them"
     )
     sandbox.set_defaults(run=_serve)
     _add_chores(commands)
@@ -164,6 +164,12 @@ def _add(
     """Add a command; its own help begins with what the list of commands says of it."""
     sentence = f"{told[0].upper()}{told[1:]}. {more}"
     return commands.add_parser(name, help=told, description=sentence)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of people")
+    return int(text)
 
 
 def _port(text: str) -> int:

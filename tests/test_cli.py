@@ -244,3 +244,10 @@ def test_scrub_shows_first_and_writes_when_told(tmp_path: Path) -> None:
     assert run("scrub", "--write", str(path)).returncode == 0
     assert path.read_text() == '{"api_key": "REMOVED"}'
     assert run("scrub", str(path)).stdout == f"{path}: no secret found.\n"
+
+
+def test_people_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """A number below zero is refused, and no bank is served without a word."""
+    with pytest.raises(SystemExit):
+        main(["sandbox", "--people=-3"])
+    assert "'-3' is no number of people" in capsys.readouterr().err
