@@ -6,6 +6,7 @@ A ``Context`` is one key at one bank: it calls any operation, and has tables and
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from bunqkit.redaction import Secret
 from bunqkit.retries import Retries
 from bunqkit.sessions import Sessions
 from bunqkit.settings import Settings, load_settings, write_api_key
+from bunqkit.signing import KeyPair, generate_soon
 from bunqkit.state import State, StateFile
 
 if TYPE_CHECKING:
@@ -111,7 +113,12 @@ def make_client(settings: Settings, bank: Bank | None = None) -> Client:
 
 
 def make_context(
-    settings: Settings, client: Client, *, bank: Bank | None = None, state: State | None = None
+    settings: Settings,
+    client: Client,
+    *,
+    bank: Bank | None = None,
+    state: State | None = None,
+    new_key: Callable[[], KeyPair] = KeyPair.generate,
 ) -> Context:
     """Give a context with an open session: the one that is kept, or by the steps that are missing.
 
@@ -125,6 +132,8 @@ def make_context(
         The offline bank in this process: its clock counts, and nothing is kept on disk.
     state
         What was reached by single steps; it is kept in place of what was.
+    new_key
+        Returns a new key pair for an installation.
     """
     assert settings.api_key is not None
     file = None
@@ -139,7 +148,7 @@ def make_context(
         if state is not None:
             file.save(state)
     clock = bank.clock.now if bank is not None else lambda: datetime.now(UTC)
-    sessions = Sessions(settings, client, file, clock=clock, state=state)
+    sessions = Sessions(settings, client, file, clock=clock, state=state, new_key=new_key)
     sessions.current()
     return Context(settings, client, sessions, bank=bank)
 
@@ -155,6 +164,8 @@ def make_limiter(settings: Settings) -> Limiter:
 
 def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret | None) -> Context:
     """Open an account at a bank in this process; no state is read or written."""
+    # Both sides' keys are made while the bank is loaded and opened.
+    new_key = generate_soon()
     from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)
 
     own_bank = Bank() if bank is None else bank
@@ -171,7 +182,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     else:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
     settings = replace(settings, api_key=key, base_url=client.base_url)
-    return make_context(settings, client, bank=own_bank)
+    return make_context(settings, client, bank=own_bank, new_key=new_key)
 
 
 class Context(Caller, Overview):

@@ -58,6 +58,8 @@ class Sessions:
         Gives the present (aware).
     state
         What was reached before.
+    new_key
+        Returns a new key pair for an installation.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Sessions:
         *,
         clock: Callable[[], datetime],
         state: State | None = None,
+        new_key: Callable[[], KeyPair] = KeyPair.generate,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -75,6 +78,7 @@ class Sessions:
         self._clock = clock
         self._lock = threading.RLock()
         self._state = state
+        self._new_key = new_key
 
     @property
     def state(self) -> State | None:
@@ -187,7 +191,7 @@ class Sessions:
         assert settings.api_key is not None
         # Other threads may sign with the client's key meanwhile, so the new one is kept apart.
         client = self._client.fresh()
-        installation = handshake.create_installation(client, KeyPair.generate())
+        installation = handshake.create_installation(client, self._new_key())
         device = handshake.register_device(
             client,
             installation,

@@ -11,14 +11,19 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bunqkit.errors import KeyFormatError, SignatureError
 from bunqkit.redaction import Secret
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _BITS = 2048
 
@@ -170,6 +175,23 @@ class KeyPair:
         return f"KeyPair({self.public.fingerprint!r})"
 
 
+def generate_soon() -> Callable[[], KeyPair]:
+    """Start to make a new key pair in a thread, and return the function that waits for it.
+
+    Each call of that function returns another pair. OpenSSL needs about 40 ms for one, and lets
+    Python's other threads run meanwhile.
+    """
+    made: list[KeyPair] = []
+    thread = threading.Thread(target=lambda: made.append(KeyPair.generate()), daemon=True)
+    thread.start()
+
+    def wait() -> KeyPair:
+        thread.join()
+        return made.pop() if made else KeyPair.generate()
+
+    return wait
+
+
 def sign_for_provider(key: KeyPair, client_key: PublicKey, token: Secret) -> str:
     """Give the signature by which a payment service provider shows that a certificate is its own.
 
@@ -196,10 +218,12 @@ def certificate_key(pem: str) -> tuple[PublicKey, str]:
     KeyFormatError
         If it is no certificate, or one of another kind of key.
     """
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415 (only providers have certificates)
+
     certificate = read_certificate(pem)
     try:
         key = certificate.public_key()
-        names = certificate.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME)
+        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyFormatError(_NO_CERTIFICATE) from error
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _BITS:
@@ -215,6 +239,8 @@ def read_certificate(pem: str) -> x509.Certificate:
     KeyFormatError
         If it holds none.
     """
+    from cryptography import x509  # noqa: PLC0415 (only providers have certificates)
+
     try:
         return x509.load_pem_x509_certificate(pem.encode())
     except ValueError as error:

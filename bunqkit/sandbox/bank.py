@@ -13,11 +13,14 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
 from bunqkit import catalogue
-from bunqkit.catalogue import Operation, operations
+from bunqkit.catalogue import Operation
 from bunqkit.errors import SignatureError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import agenda, crowd, life, oauth, people
@@ -27,6 +30,7 @@ from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
 from bunqkit.sandbox.faults import CutConnection, Fault, Faults
 from bunqkit.sandbox.habits import Habits
+from bunqkit.sandbox.image import load_image
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.limits import PROFILES, Limits
 from bunqkit.sandbox.refusal import (
@@ -53,14 +57,14 @@ from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.tabs import pay_tab
 from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.sandbox.routes import (
-    Routes,
+    all_routes,
     read_body,
     read_fields,
     read_paging,
     read_path,
     read_upload,
 )
-from bunqkit.signing import KeyPair, PublicKey
+from bunqkit.signing import KeyPair, PublicKey, generate_soon
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -89,6 +93,7 @@ _ELSEWHERE = "203.0.113.77"
 _FAULTY = {"429": TOO_MANY, "491": MAINTENANCE, "500": _BROKEN}
 _GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
 _MOST_SIGNATURES = 10_000
+_DEMO_PERSON = "demo_person"
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -139,18 +144,21 @@ class Bank:
     ) -> None:
         if limits not in PROFILES:
             raise ValueError(f"limits is {limits!r}. Make it one of {', '.join(PROFILES)}.")
+        new_key = KeyPair.generate if Path(path).exists() else generate_soon()
         self.clock = clock or Clock(START)
-        self.ledger = Ledger(path, seed=seed, clock=self.clock)
+        self.ledger = Ledger(
+            path, seed=seed, clock=self.clock, image=partial(_first_day, seed, self.clock.start)
+        )
         self.faults = Faults(seed, faults)
         self.habits = habits or Habits()
         self._request_ids: set[tuple[int, str]] = set()
         self._limits = Limits(limits)
-        self._routes = Routes(operations())
+        self._routes = all_routes()
         self._public_keys: dict[int, PublicKey] = {}
         self._signatures: dict[bytes, str] = {}
         with self.ledger.transaction():
             if self.ledger.fact("key") is None:
-                self.key = KeyPair.generate()
+                self.key = new_key()
                 self._found()
             else:
                 self.key = KeyPair.from_pem(self.ledger.fact("key") or "")
@@ -359,9 +367,11 @@ class Bank:
         return signature
 
     def _found(self) -> None:
+        """Write the people, unless they came with an image, and draw what is secret."""
+        if self.ledger.fact(_DEMO_PERSON) is None:
+            _write_people(self.ledger)
         self.ledger.set_fact("key", self.key.to_pem().reveal())
-        people.found(self.ledger)
-        person_id = life.live(self.ledger)
+        person_id = int(self.ledger.fact(_DEMO_PERSON) or 0)
         self.ledger.set_fact("demo_key", self.ledger.add_api_key(person_id))
 
     def _open_books(self) -> None:
@@ -521,6 +531,26 @@ class Bank:
             # The text is our own: no source shows bunq's.
             raise refuse(400, "The request id was used before.")
         self._request_ids.add((installation["id"], told))
+
+
+def _first_day(seed: int, start: datetime) -> bytes:
+    """Return the books of a new bank without its secrets; kept where the clock starts as usual."""
+
+    def build() -> bytes:
+        # It stands still, so that the same seed gives the same bytes.
+        ledger = Ledger(":memory:", seed=seed, clock=Clock(start, tick=lambda: 0.0))
+        with ledger.transaction():
+            _write_people(ledger)
+        image = ledger.image()
+        ledger.close()
+        return image
+
+    return load_image(seed, build) if start == START else build()
+
+
+def _write_people(ledger: Ledger) -> None:
+    people.found(ledger)
+    ledger.set_fact(_DEMO_PERSON, str(life.live(ledger)))
 
 
 def _insist_on_user(call: Call) -> None:

@@ -33,6 +33,11 @@ class Clock:
         # Of a thread, so that only who does what was due sees the time when it was.
         self._standing: ContextVar[datetime | None] = ContextVar("standing", default=None)
 
+    @property
+    def start(self) -> datetime:
+        """The instant that the clock started from, or was moved to."""
+        return self._start
+
     def now(self) -> datetime:
         """Give the present (UTC)."""
         return self._standing.get() or self._running()

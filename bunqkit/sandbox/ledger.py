@@ -18,10 +18,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bunqkit.errors import BunqkitError
 from bunqkit.sandbox.clock import Clock, read_time, wire_time
+from bunqkit.sandbox.image import copy_into, create_file
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.schema import FINDERS, KEPT, SCHEMA, VERSION
 
@@ -47,6 +49,8 @@ _FIRST = {
 
 
 _T = TypeVar("_T")
+# What SQLite takes for a database without a file.
+_IN_MEMORY = ("", ":memory:")
 _MOST = 10**17
 _MOST_KNOWN = 10_000
 
@@ -77,15 +81,25 @@ class Ledger:
         Decides ids, IBANs, names and everything else that is not secret.
     clock
         The bank's time.
+    image
+        Returns the database that new books start from, as ``image`` gives it; by default they
+        start empty. Books that are there already stay as they are.
     """
 
-    def __init__(self, path: str, *, seed: int, clock: Clock) -> None:
+    def __init__(
+        self, path: str, *, seed: int, clock: Clock, image: Callable[[], bytes] | None = None
+    ) -> None:
         self.seed = seed
         self.clock = clock
         self._lock = threading.RLock()
         self._depth = 0
         self._known: dict[tuple[str, int], Any] = {}
+        is_in_memory = path in _IN_MEMORY
+        if image is not None and not is_in_memory and not Path(path).exists():
+            create_file(Path(path), image())
         self._db = self._open(path)
+        if image is not None and is_in_memory:
+            copy_into(self._db, image())
 
     def _open(self, path: str) -> sqlite3.Connection:
         db = None
@@ -99,7 +113,10 @@ class Ledger:
                 # power may take the last moments, and never half of a movement.
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = NORMAL")
-                db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            if version == 0:
+                db.executescript(
+                    f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
+                )
         except sqlite3.DatabaseError as error:
             if db is not None:
                 db.close()
@@ -113,6 +130,11 @@ class Ledger:
                 f"{path} holds the books of another version of the bank. Give another file."
             )
         return db
+
+    def image(self) -> bytes:
+        """Return the whole database as the bytes of an SQLite file."""
+        with self._lock:
+            return self._db.serialize()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from bunqkit.catalogue import Operation
+from bunqkit.catalogue import Operation, operations
 from bunqkit.sandbox.fields import check_fields, straighten
 from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.refusal import NO_ROUTE, refuse
@@ -53,6 +54,12 @@ class Routes:
             raise refuse(405, f"Method {method} is not allowed for this endpoint.")
         operation, names = node["methods"][method]
         return operation, {name: unquote(segments[at]) for at, name in names}
+
+
+@cache
+def all_routes() -> Routes:
+    """Return the routes of all operations; every bank has the same."""
+    return Routes(operations())
 
 
 def read_path(environ: WSGIEnvironment, habits: Habits) -> str:
