@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -35,6 +36,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "person")
 # What these log is searched for secrets after each test.
 for _logger in ("bunqkit", "requests", "urllib3"):
     logging.getLogger(_logger).setLevel(logging.DEBUG)
+
+# Enough that nothing in a test has a key twice by chance.
+_KEYS = 16
 
 # Items as odd as they come; each is a ``Response`` list.
 ANSWERS: dict[str, list[dict[str, Any]]] = {
@@ -273,6 +277,23 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "place"
     place.mkdir()
     monkeypatch.chdir(place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pool_of_keys() -> Iterator[None]:
+    """Let this process use few keys, one after the other: making one takes 40 ms."""
+    make, pool = KeyPair.generate, deque[KeyPair]()
+
+    def draw() -> KeyPair:
+        if len(pool) < _KEYS:
+            pool.append(make())
+        else:
+            pool.rotate(-1)
+        return pool[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KeyPair, "generate", draw)
+        yield
 
 
 @pytest.fixture(scope="session")
