@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import ipaddress
+import logging
+import socket
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from bunqkit.errors import BunqkitError
 from bunqkit.sandbox.faults import CutConnection
+from bunqkit.sandbox.routes import LARGEST_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +26,17 @@ if TYPE_CHECKING:
 
 # Where the bank in this process is; ".invalid" is reserved and leads nowhere (RFC 2606).
 BASE_URL = "https://bank.invalid/v1"
+
+_MOST_CONNECTIONS = 1000
+_SPARE_FILES = 64
+# Within this a request must be whole, and the next one must begin.
+_PATIENCE_S = 30
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# By version: the family, an address elsewhere that documents may use, loopback.
+_OTHERS = {
+    4: (socket.AF_INET, "192.0.2.1", "127.0.0.1"),
+    6: (socket.AF_INET6, "2001:db8::1", "::1"),
+}
 
 
 class InProcess(requests.adapters.BaseAdapter):
@@ -74,6 +89,9 @@ class InProcess(requests.adapters.BaseAdapter):
 class Server:
     """The bank at an address, from ``run()`` until ``close()``.
 
+    A connection that waits with half a request, or with none, is closed in time. When all
+    connections are taken, the one that has waited longest makes room for the next.
+
     Parameters
     ----------
     application
@@ -84,7 +102,10 @@ class Server:
     Attributes
     ----------
     url
-        The API's address, ending in ``/v1``.
+        The API's address, ending in ``/v1``. For a bank that listens on every address of this
+        machine it holds the one by which others reach it.
+    is_local
+        True if only this machine can reach it.
 
     Raises
     ------
@@ -103,21 +124,33 @@ class Server:
         self._loop = waitress.wasyncore
         self._sockets: dict[int, Any] = {}
         self._is_closing = threading.Event()
+        self._most = _count_connections()
         try:
-            self._server = waitress.create_server(
-                _cutting(application),
-                map=self._sockets,
-                host=host,
-                port=port,
-                threads=8,
-                ident="bunq",
-            )
+            listener = _listen(host, port)
         except (OSError, ValueError) as error:
             raise BunqkitError(
                 f"The bank can't listen on {host}:{port} ({error}). Choose another host or port; "
                 "--port 0 takes a free one."
             ) from error
-        name = f"[{host}]" if ":" in host else host
+        self._server = waitress.create_server(
+            _cutting(application),
+            map=self._sockets,
+            sockets=[listener],
+            threads=8,
+            ident="bunq",
+            # The listener and the trigger stand in the map beside the connections.
+            connection_limit=self._most + 2,
+            channel_timeout=_PATIENCE_S,
+            cleanup_interval=_PATIENCE_S // 4,
+            max_request_body_size=LARGEST_BODY + 1,
+        )
+        self._server.channel_class = _patient_channel()
+        # A crowd waits its turn. To say so for each call would fill the error stream.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        address = ipaddress.ip_address(listener.getsockname()[0])
+        self.is_local = address.is_loopback
+        name = _find_own_address(address) if address.is_unspecified else host
+        name = f"[{name}]" if ":" in name else name
         self.url = f"http://{name}:{self._server.effective_port}/v1"
 
     def run(self) -> None:
@@ -125,6 +158,7 @@ class Server:
         try:
             while not self._is_closing.is_set():
                 self._loop.loop(timeout=1.0, use_poll=True, map=self._sockets, count=1)
+                self._make_room()
         finally:
             self._server.task_dispatcher.shutdown()
             self._loop.close_all(self._sockets, ignore_all=True)
@@ -135,6 +169,62 @@ class Server:
         # A loop that was about to look up has seen it, and let go of the trigger already.
         with contextlib.suppress(OSError):
             self._server.pull_trigger()
+
+    def _make_room(self) -> None:
+        """Close the connection that has waited longest for a request, if all are taken."""
+        channels = self._server.active_channels
+        if len(channels) < self._most:
+            return
+        waiting = [channel for channel in channels.values() if not channel.requests]
+        if waiting:
+            min(waiting, key=lambda channel: channel.last_activity).handle_close()
+
+
+def _count_connections() -> int:
+    """Return how many connections there may be: as many as this process may open files."""
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:
+        return _MOST_CONNECTIONS
+    files: int = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    return min(_MOST_CONNECTIONS, max(_SPARE_FILES, files - _SPARE_FILES))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to the first address of a host."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = found[0]
+    return socket.create_server(address[:2], family=family, backlog=_MOST_CONNECTIONS)
+
+
+def _find_own_address(anywhere: _Address) -> str:
+    """Return the address by which others reach this machine, else that of loopback."""
+    family, other, loopback = _OTHERS[anywhere.version]
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        # It sends nothing: the system chooses from which address it would.
+        probe.connect((other, 9))
+        return str(probe.getsockname()[0])
+    return loopback
+
+
+def _patient_channel() -> type[Any]:
+    """Return waitress's kind of connection, with a time within which a request must be whole."""
+    channel: Any = importlib.import_module("waitress.channel").HTTPChannel
+
+    class Channel(channel):  # type: ignore[misc]
+        request: object
+        last_activity: float
+
+        def handle_read(self) -> None:
+            is_within, since = self.request is not None, self.last_activity
+            super().handle_read()
+            if is_within and self.request is not None:
+                # Whoever sends a byte now and then has not begun anew.
+                self.last_activity = since
+
+    return Channel
 
 
 def _cutting(application: WSGIApplication) -> WSGIApplication:

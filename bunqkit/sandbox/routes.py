@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LARGEST_PAGE = 200
 # Source: bunq docs, "Attachment"; the largest file that the offline bank keeps.
-_LARGEST_BODY = 32 * 1024 * 1024
+LARGEST_BODY = 32 * 1024 * 1024
 
 
 class Routes:
@@ -106,7 +106,7 @@ def read_body(environ: WSGIEnvironment) -> bytes:
     """Read the bytes of a call, up to the largest that the bank takes."""
     told = environ.get("CONTENT_LENGTH") or "0"
     length = int(told) if told.isascii() and told.isdigit() else 0
-    if length > _LARGEST_BODY:
+    if length > LARGEST_BODY:
         raise refuse(400, "The request body is too large.")
     body: bytes = environ["wsgi.input"].read(length)
     return body
