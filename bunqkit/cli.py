@@ -10,6 +10,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bunqkit import __version__
 from bunqkit.errors import BunqkitError
@@ -100,12 +101,21 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("options", nargs=argparse.REMAINDER, metavar="OPTION", help=argparse.SUPPRESS)
     sandbox = _add(
         commands, "sandbox", "serve the offline bank until interrupted",
-        "It needs the extra serve. The first line is the API's address, the second an API key.",
+        "It needs the extra serve. The first line is the API's address, the second an API key. The "
+        "error stream has a link with a token, which opens the admin page and the control desk.",
     )  # fmt: skip
     sandbox.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     sandbox.add_argument(
         "--port", default=8080, type=_port, help="0 takes a free one (%(default)s)"
     )
+    sandbox.add_argument(
+        "--host-name", action="append", default=[], metavar="NAME",
+        help="open the admin page by this name too; the API answers to any",
+    )  # fmt: skip
+    sandbox.add_argument(
+        "--admin-token-file", metavar="FILE",
+        help="keep the admin token here, so that the link stays the same; made if not there",
+    )  # fmt: skip
     sandbox.add_argument("--file", default=":memory:", help="keep the books in a file")
     sandbox.add_argument("--seed", default=1, type=int, help="decides people and ids (%(default)s)")
     sandbox.add_argument(
@@ -239,16 +249,25 @@ def _serve(chosen: argparse.Namespace) -> int:
 
     What a person needs beside them is told on the error stream: programs read the first two.
     """
-    from bunqkit.sandbox import Bank, Office, doors  # noqa: PLC0415 (each command loads its own)
+    from bunqkit.sandbox import Bank, Office, admission, doors  # noqa: PLC0415 (as above)
 
+    file = chosen.admin_token_file
+    token = admission.read_token(Path(file)) if file else None
     bank = Bank(chosen.file, seed=chosen.seed, limits=chosen.limits)
     if chosen.people:
         bank.people(chosen.people, years=1)
-    server = doors.Server(Office(bank), host=chosen.host, port=chosen.port)
+    office = Office(bank, admin_token=token, host_names=[chosen.host, *chosen.host_name])
+    server = doors.Server(office, host=chosen.host, port=chosen.port)
     sys.stdout.write(f"{server.url}\n{bank.demo_key.reveal()}\n")
     sys.stdout.flush()
-    page = server.url.removesuffix("v1")
-    sys.stderr.write(f"An address and a key. For a browser: {page} (Ctrl-C ends the bank)\n")
+    link = office.link(server.url)
+    sys.stderr.write(f"An address and a key. For a browser: {link} (Ctrl-C ends the bank)\n")
+    if not server.is_local:
+        sys.stderr.write(
+            "bunqkit: Everybody who reaches this machine can call this bank, and what is sent is "
+            "not encrypted: who listens in sees keys and the admin token. Use a network that you "
+            "trust.\n"
+        )
     try:
         server.run()
     finally:

@@ -145,6 +145,14 @@ class Served:
         self.url = self.process.stdout.readline().strip()
         self.api_key = self.process.stdout.readline().strip()
 
+    def link(self) -> str:
+        """Give the link that it prints for a browser."""
+        assert self.process.stderr is not None
+        self.link_line = self.process.stderr.readline()
+        link = re.search(r"For a browser: (\S+) \(", self.link_line)
+        assert link is not None
+        return link[1]
+
     def stop(self) -> int:
         """Interrupt it, and give its exit status."""
         self.process.send_signal(signal.SIGINT)
@@ -163,11 +171,58 @@ def test_sandbox_says_where_it_is_and_with_which_key(tmp_path: Path) -> None:
         f"BUNQ_BASE_URL={bank.url}\nBUNQ_API_KEY={bank.api_key}\nBUNQ_STATE_DIR={tmp_path}/state\n"
     )
     assert len(bunqkit.connect().payments(max_rows=5)) == 5
-    assert "A bank in a box" in requests.get(bank.url.removesuffix("v1"), timeout=10).text
     assert bank.stop() == 130
     more, aside = bank.said
     assert more == ""
-    assert f"For a browser: {bank.url.removesuffix('v1')} (" in aside
+    assert f"For a browser: {bank.url.removesuffix('v1')}?token=" in aside
+    assert aside.count("\n") == 1
+
+
+def test_the_link_of_a_sandbox_opens_its_page_and_desk(tmp_path: Path) -> None:
+    """The token is in it and nowhere else; the page has the key, and people who were asked for."""
+    bank = Served(tmp_path, "--people", "3")
+    link = bank.link()
+    token = link.partition("?token=")[2]
+    page, books = bank.url.removesuffix("v1"), bank.url.replace("/v1", "/control/books")
+    assert [requests.get(each, timeout=10).status_code for each in (page, books)] == [401, 401]
+    with requests.Session() as browser:
+        assert bank.api_key in browser.get(link, timeout=10).text
+        assert browser.get(books, timeout=10).json()["numbers"]["movement"] > 1_000
+    header = {"Authorization": f"Bearer {token}"}
+    assert requests.get(books, headers=header, timeout=10).status_code == 200
+    evil = header | {"Host": "evil.example"}
+    assert requests.get(books, headers=evil, timeout=10).status_code == 403
+    bank.stop()
+    assert token not in "".join(bank.said)
+
+
+def test_the_admin_token_of_a_class_stays_the_same(tmp_path: Path) -> None:
+    """It is kept in a file, which is read again; a file without one is refused."""
+    name = "class.school.example"
+    options = ["--admin-token-file", "token", "--host-name", name]
+    first = Served(tmp_path, *options)
+    link = first.link()
+    first.stop()
+    second = Served(tmp_path, *options)
+    assert second.link().partition("?")[2] == link.partition("?")[2]
+    answer = requests.get(second.url.replace("v1", ""), headers={"Host": name}, timeout=10)
+    assert answer.status_code == 401
+    second.stop()
+    (tmp_path / "token").write_text("off\n")
+    done = run("sandbox", "--port", "0", "--admin-token-file", str(tmp_path / "token"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "holds no admin token" in done.stderr
+
+
+def test_a_sandbox_for_others_says_what_they_can_do(tmp_path: Path) -> None:
+    """Beyond this machine there is a warning, and the address is one that others can use."""
+    bank = Served(tmp_path, "--host", "0.0.0.0")
+    assert "//0.0.0.0" not in bank.url
+    link = bank.link()
+    assert link.startswith(bank.url.removesuffix("v1"))
+    assert requests.get(link, timeout=10).status_code == 200
+    bank.stop()
+    assert "not encrypted" in bank.said[1]
 
 
 def test_sandbox_on_a_file_remembers(tmp_path: Path) -> None:

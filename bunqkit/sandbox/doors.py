@@ -267,6 +267,7 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     }
     for name, text in _header_texts(request.headers.items()):
         environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
+    environ.setdefault("HTTP_HOST", parts.netloc)
     # Two headers have names of their own (PEP 3333).
     environ.pop("HTTP_CONTENT_LENGTH", None)
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")

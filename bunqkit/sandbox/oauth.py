@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from bunqkit.redaction import Secret
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.page import frame_page
+from bunqkit.sandbox.page import HTML, POLICY, frame_page
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources import consents
 from bunqkit.sandbox.resources.rights import roles_in
@@ -283,10 +283,8 @@ def _redirect(start_response: StartResponse, address: str) -> list[bytes]:
 
 
 def _show(start_response: StartResponse, page: str, *, status: str = "200 OK") -> list[bytes]:
-    # Nothing is loaded from elsewhere, and no other site can lay a frame around the buttons.
-    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
-    return _send(start_response, status, "text/html; charset=utf-8", page.encode(), **headers)
+    policy = {"Content-Security-Policy": POLICY}
+    return _send(start_response, status, HTML, page.encode(), **policy)
 
 
 def _send(
@@ -296,6 +294,9 @@ def _send(
         "Content-Type": content_type,
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
+        # The address may hold a code, or a state of the app's.
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
         **more,
     }
     start_response(status, list(headers.items()))

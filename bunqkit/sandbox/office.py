@@ -1,13 +1,15 @@
 """What a served bank shows beside its API: a start page, its health, and a control desk.
 
-All of it lies outside ``/v1``, where bunq has nothing. The desk does to play money what no client
-may: it forgets everybody, moves the clock, has things go wrong, uses cards, bills, lets apps in,
-sends callbacks by hand and shows what was sent, opens the books.
+All of it lies outside ``/v1``, where bunq has nothing. Page and desk open to whoever has the admin
+token. The desk does to play money what no client may: it forgets everybody, moves the clock, has
+things go wrong, uses cards, bills, lets apps in, sends callbacks by hand and shows what was sent,
+opens the books.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -15,7 +17,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bunqkit.errors import BunqkitError
+from bunqkit.redaction import Secret
 from bunqkit.sandbox import page
+from bunqkit.sandbox.admission import Admission
 from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.callbacks import Callback
 from bunqkit.sandbox.clock import wire_time
@@ -30,7 +34,27 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _LARGEST_ORDER = 100_000
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
+_NO_TOKEN = 401
+# What an order without sense may lead to.
+_NONSENSE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    sqlite3.Error,
+)
+_REASONS = {
+    200: "OK",
+    303: "See Other",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+}
 
 
 @dataclass(frozen=True)
@@ -52,17 +76,26 @@ class Office:
     ----------
     bank
         Whose office it is.
+    admin_token
+        What opens the page and the desk; by default a new one.
+    host_names
+        Further names by which browsers may open them, beside ``localhost`` and addresses.
 
     Attributes
     ----------
+    admission
+        Checks who comes to the page or the desk; ``admission.token`` opens them.
     glances
         The last exchanges, newest first.
     counts
         How many answers there were, by status.
     """
 
-    def __init__(self, bank: Bank) -> None:
+    def __init__(
+        self, bank: Bank, *, admin_token: Secret | None = None, host_names: Iterable[str] = ()
+    ) -> None:
         self.bank = bank
+        self.admission = Admission(admin_token, host_names)
         self.glances: deque[Glance] = deque(maxlen=_SHOWN)
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -99,9 +132,7 @@ class Office:
         """Answer one call."""
         path = environ["PATH_INFO"]
         if path == "/" and environ["REQUEST_METHOD"] == "GET":
-            host = environ.get("HTTP_HOST") or "127.0.0.1"
-            html = page.start_page(self, f"{environ.get('wsgi.url_scheme', 'http')}://{host}/v1")
-            return _send(start_response, 200, "text/html; charset=utf-8", html.encode())
+            return self._show_page(environ, start_response)
         if path == "/health":
             return _send_json(start_response, 200, self._health())
         if path.startswith("/control/"):
@@ -111,6 +142,28 @@ class Office:
         if is_whole or self.bank.habits.version_is_optional:
             return self._pass_on(environ, start_response)
         return _send_json(start_response, 404, {"problem": "There is nothing here."})
+
+    def link(self, url: str) -> str:
+        """Return the address of the page with the token in it, for the API's address."""
+        return f"{url.removesuffix('v1')}?token={self.admission.token.reveal()}"
+
+    def _show_page(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Show the start page; move the token from the link into a cookie first."""
+        try:
+            self.admission.check_origin(environ)
+            url = f"{environ.get('wsgi.url_scheme', 'http')}://{environ['HTTP_HOST']}/v1"
+            if self.admission.is_in_link(environ):
+                cookie = self.admission.cookie(environ)
+                return _send(
+                    start_response, 303, "text/plain", b"", Location="./", Set_Cookie=cookie
+                )
+            self.admission.check_token(environ)
+        except Refusal as refusal:
+            html = page.closed_page(refusal.texts[0][0], url if refusal.status == _NO_TOKEN else "")
+            return _send_html(start_response, refusal.status, html)
+        return _send_html(start_response, 200, page.start_page(self, url))
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def watch(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
@@ -136,13 +189,15 @@ class Office:
     def _obey(self, environ: WSGIEnvironment, what: str) -> tuple[int, object]:
         """Carry out an order of the desk; one that makes no sense is refused with its reason."""
         try:
+            self.admission.check_origin(environ)
+            self.admission.check_token(environ)
             if what in self._shown and environ["REQUEST_METHOD"] == "GET":
                 return 200, self._shown[what]()
             order = self._read_order(environ, what)
             return 200, self._orders[what](order)
         except Refusal as refusal:
             return refusal.status, {"problem": refusal.texts[0][0]}
-        except (ValueError, TypeError, KeyError, OverflowError, BunqkitError) as error:
+        except (*_NONSENSE, BunqkitError) as error:
             return 400, {"problem": f"{type(error).__name__}: {error}"}
 
     def _read_order(self, environ: WSGIEnvironment, what: str) -> dict[str, Any]:
@@ -153,7 +208,9 @@ class Office:
         # A page of another site can send a browser here, but not with this header.
         if not environ.get("CONTENT_TYPE", "").startswith("application/json"):
             raise refuse(400, "Send the header Content-Type: application/json.")
-        body = environ["wsgi.input"].read(min(_length(environ), _LARGEST_ORDER))
+        if (length := _length(environ)) > _LARGEST_ORDER:
+            raise refuse(413, f"Send {_LARGEST_ORDER} bytes at most.")
+        body = environ["wsgi.input"].read(length)
         order = json.loads(body or b"{}")
         if not isinstance(order, dict):
             raise refuse(400, "Send a JSON object.")
@@ -261,9 +318,23 @@ def _send_json(start_response: StartResponse, status: int, told: object) -> list
     return _send(start_response, status, "application/json", json.dumps(told).encode())
 
 
+def _send_html(start_response: StartResponse, status: int, html: str) -> list[bytes]:
+    policy = {"Content-Security-Policy": page.POLICY}
+    return _send(start_response, status, page.HTML, html.encode(), **policy)
+
+
 def _send(
-    start_response: StartResponse, status: int, content_type: str, body: bytes
+    start_response: StartResponse, status: int, content_type: str, body: bytes, **more: str
 ) -> list[bytes]:
-    headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
-    start_response(f"{status} {_REASONS.get(status, 'Refused')}", headers)
+    headers = {
+        "Content-Type": content_type,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        **{name.replace("_", "-"): text for name, text in more.items()},
+    }
+    if status == _NO_TOKEN:
+        headers["WWW-Authenticate"] = "Bearer"
+    start_response(f"{status} {_REASONS.get(status, 'Refused')}", list(headers.items()))
     return [body]

@@ -13,6 +13,9 @@ from bunqkit.sandbox.clock import wire_time
 if TYPE_CHECKING:
     from bunqkit.sandbox.office import Office
 
+HTML = "text/html; charset=utf-8"
+# Nothing is loaded from elsewhere, and no other site can lay a frame around the buttons.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 _STYLE = """
 :root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;max-width:80ch;margin:16px auto;padding:0 16px}
@@ -26,10 +29,11 @@ button,input{font:inherit;padding:4px 8px;border-radius:4px;border:1px solid #99
 """
 _CURL = """curl -X POST {url}/sandbox-user-person
 curl {origin}/health
-curl {origin}/control/
-curl {origin}/control/books
-curl {origin}/control/callbacks
-curl -H 'Content-Type: application/json' -d '{{"days": 30}}' {origin}/control/clock"""
+admin='Authorization: Bearer TOKEN'   # what stands after token= in the link to this page
+curl -H "$admin" {origin}/control/
+curl -H "$admin" {origin}/control/books
+curl -H "$admin" {origin}/control/callbacks
+curl -H "$admin" -H 'Content-Type: application/json' -d '{{"days": 30}}' {origin}/control/clock"""
 _KIT = """BUNQ_ENVIRONMENT=OFFLINE BUNQ_BASE_URL={url} BUNQ_API_KEY={key} python
 >>> import bunqkit
 >>> bunq = bunqkit.connect()
@@ -75,6 +79,16 @@ key that the installation gave it. Below are the last calls, newest first, with 
 the bank's signature.</p>
 {_glances(office)}"""
     return frame_page("A bank in a box", body)
+
+
+def closed_page(why: str, url: str) -> str:
+    """Return what is shown in place of the start page, with the API's address if it may be told."""
+    told = f"<p>{escape(why)}</p>"
+    if url:
+        told += f"""<p>The API needs no token of this kind; it is at <code>{escape(url)}</code>.
+A key of your own:</p>
+<pre>{escape(f"curl -X POST {url}/sandbox-user-person")}</pre>"""
+    return frame_page("The page of a bank in a box", told)
 
 
 def frame_page(title_html: str, body_html: str) -> str:

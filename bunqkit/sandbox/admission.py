@@ -1,0 +1,151 @@
+"""Who may open a served bank's page and its control desk: whoever has the one token.
+
+The token comes once in the link that is printed, then as a cookie, or as a header from programs.
+The names by which a browser calls are checked too, so that no page of another site can reach the
+desk. The API needs none of this: it answers as bunq does.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from bunqkit.errors import BunqkitError
+from bunqkit.private_files import warn_if_open, write_private
+from bunqkit.redaction import Secret
+from bunqkit.sandbox.refusal import refuse
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}")
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
+
+
+class Admission:
+    """Checks calls to the page and the desk of one served bank.
+
+    Parameters
+    ----------
+    token
+        What opens them; by default a new one.
+    host_names
+        Further names by which browsers may call. ``localhost`` and addresses always may: nobody can
+        have such a name point elsewhere.
+    """
+
+    def __init__(self, token: Secret | None, host_names: Iterable[str]) -> None:
+        self.token = token or Secret(secrets.token_urlsafe(24))
+        self._names = {"localhost", *(name.lower() for name in host_names)}
+
+    def check_origin(self, environ: WSGIEnvironment) -> None:
+        """Check by which name a call came, and from which page.
+
+        Raises
+        ------
+        Refusal
+            If the name is not the bank's, or the page is not its own.
+        """
+        host = environ.get("HTTP_HOST", "")
+        if not self._is_own(host):
+            raise refuse(
+                403,
+                "The bank's page is not to be had by this name. Call it by an address, or start "
+                "the bank with --host-name and the name.",
+            )
+        origin = environ.get("HTTP_ORIGIN")
+        # A page in a sandbox, or of a file, says "null".
+        if origin is not None and _netloc(origin) != host.lower():
+            raise refuse(403, "A page from elsewhere can't use this bank's page.")
+
+    def check_token(self, environ: WSGIEnvironment) -> None:
+        """Check that the token came, as a header or as the cookie.
+
+        Raises
+        ------
+        Refusal
+            If it did not.
+        """
+        scheme, _, text = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() == "bearer" and self._is_token(text.strip()):
+            return
+        if not any(map(self._is_token, _cookies(environ, _cookie_name(environ)))):
+            raise refuse(
+                401,
+                "This needs the bank's admin token: open the link that was printed at its start, "
+                "or send the header Authorization: Bearer TOKEN.",
+            )
+
+    def is_in_link(self, environ: WSGIEnvironment) -> bool:
+        """Whether the address that was called holds the token."""
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        return any(map(self._is_token, query.get("token", [])))
+
+    def cookie(self, environ: WSGIEnvironment) -> str:
+        """Return the cookie that stands for the link from then on, until the browser is closed."""
+        return f"{_cookie_name(environ)}={self.token.reveal()}; HttpOnly; SameSite=Strict"
+
+    def _is_token(self, text: str) -> bool:
+        # Takes as long whatever the text is, so that nobody can guess it letter by letter.
+        return hmac.compare_digest(text.encode(), self.token.reveal().encode())
+
+    def _is_own(self, host: str) -> bool:
+        parts = _HOST.fullmatch(host)
+        name = (parts[1] or parts[2]).lower() if parts else ""
+        if name in self._names:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
+def read_token(path: Path) -> Secret:
+    """Read the admin token of a file; make the file, for its owner alone, if it is not there.
+
+    Raises
+    ------
+    BunqkitError
+        If it can't be read or made, or holds no good token.
+    """
+    try:
+        if not path.exists():
+            write_private(path, f"{secrets.token_urlsafe(24)}\n")
+        warn_if_open(path)
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise BunqkitError(
+            f"{path} can't be read as a file with an admin token. Name another file, in a folder "
+            "that is there."
+        ) from error
+    if not _TOKEN.fullmatch(text):
+        raise BunqkitError(
+            f"{path} holds no admin token: one line of 20 to 200 letters, digits, - and _. Delete "
+            "the file, and the next start makes one."
+        )
+    return Secret(text)
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _cookie_name(environ: WSGIEnvironment) -> str:
+    # Cookies are kept by host, not by port, and there may be two banks on a machine.
+    return f"bunqkit_admin_{environ.get('SERVER_PORT', '')}"
+
+
+def _cookies(environ: WSGIEnvironment, name: str) -> list[str]:
+    # Other servers of this machine leave cookies too, and not all that SimpleCookie can read.
+    pairs = (each.strip().partition("=") for each in environ.get("HTTP_COOKIE", "").split(";"))
+    return [text for key, _, text in pairs if key == name]
