@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 import bunqkit
 from bunqkit.cli import main
+from bunqkit.sandbox import doors
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -214,15 +218,22 @@ def test_the_admin_token_of_a_class_stays_the_same(tmp_path: Path) -> None:
     assert "holds no admin token" in done.stderr
 
 
-def test_a_sandbox_for_others_says_what_they_can_do(tmp_path: Path) -> None:
+def test_a_sandbox_for_others_says_what_they_can_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Beyond this machine there is a warning, and the address is one that others can use."""
-    bank = Served(tmp_path, "--host", "0.0.0.0")
-    assert "//0.0.0.0" not in bank.url
-    link = bank.link()
-    assert link.startswith(bank.url.removesuffix("v1"))
-    assert requests.get(link, timeout=10).status_code == 200
-    bank.stop()
-    assert "not encrypted" in bank.said[1]
+    listen, run = socket.create_server, doors.Server.run
+    monkeypatch.setattr(socket, "create_server", lambda *_, **_more: listen(("127.0.0.1", 0)))
+    monkeypatch.setattr(doors.Server, "run", lambda server: (server.close(), run(server)))
+    assert main(["sandbox", "--host", "0.0.0.0", "--port", "0"]) == 0
+    told = capsys.readouterr()
+    url, key = told.out.splitlines()
+    assert ip_address(str(urlsplit(url).hostname)) != ip_address("0.0.0.0")
+    assert f"For a browser: {url.removesuffix('v1')}?token=" in told.err
+    assert "not encrypted" in told.err
+    assert main(["sandbox", "--port", "0"]) == 0
+    assert "not encrypted" not in capsys.readouterr().err
+    assert key
 
 
 def test_sandbox_on_a_file_remembers(tmp_path: Path) -> None:

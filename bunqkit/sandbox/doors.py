@@ -126,7 +126,7 @@ class Server:
         self._is_closing = threading.Event()
         self._most = _count_connections()
         try:
-            listener = _listen(host, port)
+            listener, address = _listen(host, port)
         except (OSError, ValueError) as error:
             raise BunqkitError(
                 f"The bank can't listen on {host}:{port} ({error}). Choose another host or port; "
@@ -147,7 +147,6 @@ class Server:
         self._server.channel_class = _patient_channel()
         # A crowd waits its turn. To say so for each call would fill the error stream.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        address = ipaddress.ip_address(listener.getsockname()[0])
         self.is_local = address.is_loopback
         name = _find_own_address(address) if address.is_unspecified else host
         name = f"[{name}]" if ":" in name else name
@@ -192,11 +191,13 @@ def _count_connections() -> int:
     return min(_MOST_CONNECTIONS, max(_SPARE_FILES, files - _SPARE_FILES))
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to the first address of a host."""
+def _listen(host: str, port: int) -> tuple[socket.socket, _Address]:
+    """Return a socket that is bound to the first address of a host, and the address."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]
-    return socket.create_server(address[:2], family=family, backlog=_MOST_CONNECTIONS)
+    place = (str(address[0]), int(address[1]))
+    listener = socket.create_server(place, family=family, backlog=_MOST_CONNECTIONS)
+    return listener, ipaddress.ip_address(place[0])
 
 
 def _find_own_address(anywhere: _Address) -> str:
