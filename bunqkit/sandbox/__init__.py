@@ -40,8 +40,9 @@ What it is not
   ``Bank.issue_key`` and the control desk, at bunq by the app.
 - An invited co-owner accepts a joint account by changing its status to ACTIVE, and declines by
   CANCELLED: no call of bunq's is known for it.
-- Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse. They
-  are signed with the bank's one key. Pinned certificates are kept, and not insisted on.
+- Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse, for
+  whoever calls from this machine. No redirection is followed, and no link-local address is called.
+  They are signed with the bank's one key. Pinned certificates are kept, and not insisted on.
 - Statements are ready at once and their days are Amsterdam's; the columns of a CSV are bunq's, the
   lines of MT940 and PDF our own. Invoices come only by ``Bank.bill`` and the control desk, at a
   rate of VAT of our own.

@@ -15,7 +15,6 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.credentials import is_callable
 from bunqkit.sandbox.resources.events import add_callback, owners
 from bunqkit.sandbox.resources.history import tell_object
 from bunqkit.signing import KeyPair
@@ -147,7 +146,8 @@ class Callbacks:
         person_id
             Whose filters are asked; by default everybody's.
         target
-            Where to send it in place of the filters' targets; it then needs a person.
+            Where to send it, whatever category that target's filters name. It must be a target of
+            a filter: the bank calls no address that nobody has subscribed.
 
         Raises
         ------
@@ -157,14 +157,12 @@ class Callbacks:
         if category not in CATEGORIES:
             known = ", ".join(CATEGORIES)
             raise refuse(400, f'"{category}" is no category of callbacks. There are: {known}.')
-        if target is None:
-            told = self._asking(category, person_id)
-        elif person_id is None or not is_callable(target):
-            raise refuse(400, "A target of your own is https or on this machine, with a person.")
-        else:
-            told = [(person_id, target)]
+        told = self._asking(category if target is None else None, person_id)
+        if target is not None:
+            told = list({each: None for each in told if each[1] == target})
         if not told:
-            raise refuse(400, f"Nobody asks for {category}. Set a filter, or give a target.")
+            asked = f"has subscribed {target}" if target else f"asks for {category}"
+            raise refuse(400, f"Nobody {asked}. Set a filter that names the target.")
         with self._ledger.transaction():
             numbers = [self._add(category, *each) for each in told]
         self._courier.wake()
@@ -179,12 +177,13 @@ class Callbacks:
         self._courier.wake()
         return self.get(callback_id)
 
-    def _asking(self, category: str, person_id: int | None) -> list[tuple[int, str]]:
-        """Give people and targets whose filters name a category."""
+    def _asking(self, category: str | None, person_id: int | None) -> list[tuple[int, str]]:
+        """Return people and targets whose filters name a category, or any."""
         filters = self._ledger.rows(
             "SELECT scope, json_extract(item, '$.notification_target') AS target FROM thing "
             "WHERE scope LIKE '%/notification-filter-url' "
-            "AND json_extract(item, '$.category') = ? ORDER BY id",
+            "AND json_extract(item, '$.category') = COALESCE(?, json_extract(item, '$.category')) "
+            "ORDER BY id",
             category,
         )
         told = []

@@ -1,14 +1,23 @@
 """Brings callbacks to their targets: signed, and tried again by bunq's schedule.
 
+Whoever has an account chooses a target, so a host is looked up once and each of its addresses is
+checked before the bank connects to it.
+
 Source: bunq docs, "Callbacks": any answer but a success, or none in time, is retried up to five
 times, a minute apart; then it counts as failed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import ipaddress
+import socket
 import sqlite3
+import ssl
 import threading
+import time
+from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -23,6 +32,9 @@ _TIMEOUT_S = 10.0
 # The bank's clock can be moved while the courier waits, so it looks up now and then.
 _NAP_S = 2.0
 _SUCCESSES = range(200, 300)
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Addresses of version 6 whose last 32 bits are one of version 4 (RFC 6052).
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class Courier:
@@ -100,23 +112,103 @@ class Courier:
             )
 
     def _post(self, target: str, body: bytes) -> tuple[int | None, str | None]:
-        """Give the answer's status, and what was wrong; no redirection is followed."""
+        """Return the answer's status, and what was wrong; no redirection is followed."""
         parts = urlsplit(target)
-        kind = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
-        connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "bunq",
             "X-Bunq-Server-Signature": self._key.sign(body),
         }
+        late = threading.Event()
         try:
-            connection.request("POST", path, body, headers)
-            status = connection.getresponse().status
+            is_secure = parts.scheme == "https"
+            with _connect(parts.hostname or "", parts.port, late, is_secure=is_secure) as there:
+                there.request("POST", path, body, headers)
+                status = there.getresponse().status
+                if late.is_set():
+                    raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if late.is_set() or isinstance(error, TimeoutError):
+                return None, f"The target took longer than {_TIMEOUT_S:g} s."
             return None, f"{type(error).__name__}: {error}"
-        finally:
-            connection.close()
         return status, None if status in _SUCCESSES else f"The target answered {status}."
+
+
+def may_be_called(address: _Address, *, is_secure: bool) -> bool:
+    """Return whether callbacks may go to an address: by https to hosts, else to this machine.
+
+    By https the certificate must be the host's too. Addresses of links, of groups, of nobody and of
+    providers' inner nets are never called: there a machine is told its own secrets.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _TRANSLATED:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return may_be_called(inner, is_secure=is_secure)
+    if not is_secure:
+        return address.is_loopback
+    is_strange = (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or (address.is_reserved and not address.is_loopback)
+    )
+    return not is_strange and (address.is_global or address.is_private)
+
+
+@contextlib.contextmanager
+def _connect(
+    host: str, port: int | None, late: threading.Event, *, is_secure: bool
+) -> Iterator[http.client.HTTPConnection]:
+    """Give a connection to a host, at the very address that was checked, until the deadline."""
+    context = ssl.create_default_context() if is_secure else None
+    there = (
+        http.client.HTTPConnection(host, port)
+        if context is None
+        else http.client.HTTPSConnection(host, port, context=context)
+    )
+    places = []
+    for *_, place in socket.getaddrinfo(there.host, there.port, type=socket.SOCK_STREAM):
+        address = ipaddress.ip_address(place[0])
+        if not may_be_called(address, is_secure=is_secure):
+            raise ValueError(f"{host} is at {address}, where no callback may go.")
+        places.append((str(address), int(place[1])))
+    end = time.monotonic() + _TIMEOUT_S
+
+    def give_up() -> None:
+        late.set()
+        # It wakes whoever waits for the next byte, which closing would not.
+        if there.sock is not None:
+            with contextlib.suppress(OSError):
+                there.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_TIMEOUT_S, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        there.sock = _reach(places, end)
+        if context is not None:
+            there.sock = context.wrap_socket(
+                there.sock, server_hostname=host, do_handshake_on_connect=False
+            )
+            there.sock.do_handshake()
+        if late.is_set():
+            raise TimeoutError
+        yield there
+    finally:
+        timer.cancel()
+        there.close()
+
+
+def _reach(places: list[tuple[str, int]], end: float) -> socket.socket:
+    """Give a socket to the first place that takes one."""
+    problem = OSError("There is no such host.")
+    for place in places:
+        left = max(end - time.monotonic(), 0.01)
+        try:
+            return socket.create_connection(place, timeout=left)
+        except OSError as error:
+            problem = error
+    raise problem

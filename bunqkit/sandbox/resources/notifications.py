@@ -9,7 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.refusal import refuse
@@ -42,6 +44,14 @@ def _replace(call: Call, scope: str, type_name: str, told: list[dict[str, Any]])
         target = each.get("notification_target")
         if scope.endswith("-url") and not (target and is_callable(target)):
             raise refuse(400, f'"{target}" is not a valid notification target; it needs https.')
+        # By http the target is on the bank's machine, which only its own people may have called.
+        is_plain = urlsplit(target or "").scheme == "http"
+        if is_plain and not ip_address(call.address).is_loopback:
+            raise refuse(
+                400,
+                f'"{target}" is on the machine of the bank, and you called from another address. '
+                "Use https, or call the bank at 127.0.0.1.",
+            )
     most = Counter(each["category"] for each in told).most_common(1)
     if most and scope.endswith("-url") and most[0][1] > _MOST_URLS:
         raise refuse(400, f"At most {_MOST_URLS} targets are allowed for a category.")
