@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import io
 import os
+import stat
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +35,8 @@ def run_chore(chosen: argparse.Namespace) -> int:
     chosen
         What stands on the command line.
     """
+    # First, so that nothing is done of which no line can be kept.
+    log = _open_log(Path(chosen.log)) if chosen.log else None
     chore = {"sync": _sync, "export": _export, "reconcile": _reconcile}[chosen.command]
     try:
         said, is_well = chore(chosen)
@@ -44,8 +48,8 @@ def run_chore(chosen: argparse.Namespace) -> int:
         said, status = str(error), 1
     else:
         status = 0 if is_well else _FOUND
-    if chosen.log:
-        _log(Path(chosen.log), f"{chosen.command} {chosen.ledger}: status {status}: {said}")
+    if log is not None:
+        _log(log, Path(chosen.log), f"{chosen.command} {chosen.ledger}: status {status}: {said}")
     if status:
         sys.stderr.write(f"bunqkit: {said}\n")
     elif not chosen.quiet:
@@ -90,11 +94,33 @@ def _open(path: str) -> Ledger:
     return Ledger(path)
 
 
-def _log(path: Path, line: str) -> None:
-    """Add a line to a file that only its owner can read."""
+def _open_log(path: Path) -> int:
+    """Open a file of this user's to add to it; make it, for its owner alone, if it is not there.
+
+    In a folder where others write too, a link would have a line added to a file of their choice,
+    and a pipe would be waited for.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "It is a link")  # noqa: TRY301 (one way to say it)
+        handle = os.open(path, flags, 0o600)
+        facts = os.fstat(handle)
+    except OSError as error:
+        why = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise StateError(f"{path} can't be written ({why}). Name another.") from error
+    is_theirs = os.name == "posix" and facts.st_uid not in (os.geteuid(), 0)
+    if is_theirs or not stat.S_ISREG(facts.st_mode):
+        os.close(handle)
+        why = "it belongs to another user" if is_theirs else "it is no plain file"
+        raise StateError(f"{path} can't be written ({why}). Name another.")
+    return handle
+
+
+def _log(handle: int, path: Path, line: str) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(handle, "a", encoding="utf-8", errors="replace") as file:
             file.write(f"{now} UTC {' '.join(line.split())}\n")
     except OSError as error:

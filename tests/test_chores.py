@@ -129,6 +129,39 @@ def test_the_log_holds_no_secret(served: Bank) -> None:
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are a matter of POSIX")
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "pipe", "folder", "another user's"])
+def test_the_log_is_a_plain_file_of_ones_own(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nothing is done and nothing is written: others could choose where the line goes."""
+    log, other = tmp_path / "log", tmp_path / "other"
+    if kind == "link":
+        other.write_text("theirs")
+    if "link" in kind:
+        log.symlink_to(other)
+    elif kind == "pipe":
+        os.mkfifo(log)
+    elif kind == "folder":
+        log.mkdir()
+    else:
+        log.write_text("theirs")
+        owner = log.stat().st_uid
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+        os.chown(log, owner or 12_345, -1)
+    assert main(["sync", "ledger.sqlite", "--log", str(log)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{log} can't be written" in said.err
+    assert not Path("ledger.sqlite").exists()
+    if kind == "link":
+        assert other.read_text() == "theirs"
+    elif kind == "link to nothing":
+        assert not other.exists()
+    elif kind == "another user's":
+        assert log.read_text() == "theirs"
+
+
 def test_an_interrupted_sync_goes_on_next_time(served: Bank, tmp_path: Path) -> None:
     """Ctrl-C: status 130, and what has come is kept."""
     served.faults.add(Fault("delay", operation="payment.list", times=None, seconds=0.5))

@@ -18,7 +18,7 @@ import requests
 
 import bunqkit
 from bunqkit.cli import main
-from bunqkit.sandbox import doors
+from bunqkit.sandbox import Bank, doors
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -248,6 +248,26 @@ def test_sandbox_on_a_file_remembers(tmp_path: Path) -> None:
     second.stop()
     assert second.api_key == first.api_key
     assert newest["description"].tolist() == ["kept"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="others are a matter of POSIX modes")
+def test_a_bank_in_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """New or made open by somebody: the books, and what SQLite keeps beside them."""
+    os.umask(0o022)
+    path = tmp_path / "bank.sqlite"
+    for _ in range(2):
+        bank = Bank(str(path))
+        bank.clock.advance(days=1)
+        modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.glob("bank.sqlite*")}
+        bank.close()
+        assert modes == dict.fromkeys(("bank.sqlite", "bank.sqlite-wal", "bank.sqlite-shm"), 0o600)
+        path.chmod(0o644)
+    other = tmp_path / "other.sqlite"
+    other.write_text("mine")
+    other.chmod(0o644)
+    with pytest.raises(bunqkit.BunqkitError):
+        Bank(str(other))
+    assert other.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ _T = TypeVar("_T")
 _IN_MEMORY = ("", ":memory:")
 _MOST = 10**17
 _MOST_KNOWN = 10_000
+_PRIVATE = 0o600
 
 
 EXTERNAL = "MonetaryAccountExternal"
@@ -102,12 +103,17 @@ class Ledger:
             copy_into(self._db, image())
 
     def _open(self, path: str) -> sqlite3.Connection:
-        db = None
+        db, is_file = None, path not in _IN_MEMORY
         try:
+            if is_file and not Path(path).exists():
+                # Before SQLite makes it, so that it is private from the first byte on.
+                Path(path).touch(mode=_PRIVATE)
             db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             db.row_factory = sqlite3.Row
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version in (0, VERSION):
+                if is_file:
+                    _make_private(path)
                 db.execute("PRAGMA foreign_keys = ON")
                 # With a log a killed process loses nothing that was committed; only a loss of
                 # power may take the last moments, and never half of a movement.
@@ -117,7 +123,7 @@ class Ledger:
                 db.executescript(
                     f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
                 )
-        except sqlite3.DatabaseError as error:
+        except (OSError, sqlite3.DatabaseError) as error:
             if db is not None:
                 db.close()
             raise BunqkitError(
@@ -509,6 +515,13 @@ class Ledger:
             iban = make_iban(bank, luck.randrange(1_000_000_000, 9_999_999_999))
             if self.row("SELECT 1 FROM account WHERE iban = ?", iban) is None:
                 return iban
+
+
+def _make_private(path: str) -> None:
+    """Let the owner alone read the books, and what SQLite keeps beside them."""
+    for ending in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{ending}").chmod(_PRIVATE)
 
 
 _BANKS = ("ABNA", "INGB", "RABO", "TRIO")
