@@ -61,6 +61,13 @@ def write_private(path: Path, text: str, *, is_lasting: bool = True) -> None:
         raise
 
 
+def make_database_private(path: str) -> None:
+    """Let the owner alone read an SQLite file, and what SQLite keeps beside it."""
+    for ending in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{ending}").chmod(0o600)
+
+
 def remove_halves(path: Path) -> None:
     """Remove what killed processes have written half; whoever calls keeps other writers out."""
     for half in path.parent.glob(f"{_beginning(path)}*"):

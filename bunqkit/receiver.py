@@ -206,6 +206,7 @@ class _Server(ThreadingHTTPServer):
     """A server with so many connections at once and no more."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(
         self,

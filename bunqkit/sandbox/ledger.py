@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bunqkit.errors import BunqkitError
+from bunqkit.private_files import make_database_private
 from bunqkit.sandbox.clock import Clock, read_time, wire_time
 from bunqkit.sandbox.image import copy_into, create_file
 from bunqkit.sandbox.refusal import not_found, refuse
@@ -53,7 +54,6 @@ _T = TypeVar("_T")
 _IN_MEMORY = ("", ":memory:")
 _MOST = 10**17
 _MOST_KNOWN = 10_000
-_PRIVATE = 0o600
 
 
 EXTERNAL = "MonetaryAccountExternal"
@@ -103,17 +103,15 @@ class Ledger:
             copy_into(self._db, image())
 
     def _open(self, path: str) -> sqlite3.Connection:
-        db, is_file = None, path not in _IN_MEMORY
+        db = None
         try:
-            if is_file and not Path(path).exists():
-                # Before SQLite makes it, so that it is private from the first byte on.
-                Path(path).touch(mode=_PRIVATE)
             db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             db.row_factory = sqlite3.Row
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version in (0, VERSION):
-                if is_file:
-                    _make_private(path)
+                if path not in _IN_MEMORY:
+                    # Before anything secret is written.
+                    make_database_private(path)
                 db.execute("PRAGMA foreign_keys = ON")
                 # With a log a killed process loses nothing that was committed; only a loss of
                 # power may take the last moments, and never half of a movement.
@@ -515,13 +513,6 @@ class Ledger:
             iban = make_iban(bank, luck.randrange(1_000_000_000, 9_999_999_999))
             if self.row("SELECT 1 FROM account WHERE iban = ?", iban) is None:
                 return iban
-
-
-def _make_private(path: str) -> None:
-    """Let the owner alone read the books, and what SQLite keeps beside them."""
-    for ending in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{ending}").chmod(_PRIVATE)
 
 
 _BANKS = ("ABNA", "INGB", "RABO", "TRIO")
