@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
+import socketserver
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +20,26 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bank]:
+def office() -> Iterator[Office]:
+    """Give the office of a bank."""
+    bank = Bank()
+    yield Office(bank)
+    bank.close()
+
+
+@pytest.fixture
+def served(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bank]:
     """Serve a bank with its office; the kit finds it by its settings."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
     monkeypatch.setenv("BUNQ_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("BUNQ_ENVIRONMENT", "OFFLINE")
-    bank = Bank()
-    server = doors.Server(Office(bank), host="127.0.0.1", port=0)
+    server = doors.Server(office, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     monkeypatch.setenv("BUNQ_BASE_URL", server.url)
-    yield bank
+    yield office.bank
     server.close()
     thread.join(10)
-    bank.close()
 
 
 def open_page(browser: Any, address: str) -> Any:  # noqa: F811 (what the fixture gives)
@@ -80,6 +89,62 @@ def test_a_person_refuses(browser: Any, served: Bank) -> None:  # noqa: F811
         with pytest.raises(bunqkit.FieldError, match="access_denied"):
             app.receive(page.url)
     page.close()
+
+
+def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: Office) -> None:  # noqa: F811
+    """The token leaves the address, no script can read it, and the page opens from then on."""
+    url = base_url()
+    page = open_page(browser, url.removesuffix("v1"))
+    assert served.demo_key.reveal() not in page.content()
+    assert "/sandbox-user-person" in page.content()
+    page.goto(office.link(url))
+    assert page.url == url.removesuffix("v1")
+    assert served.demo_key.reveal() in page.content()
+    assert page.evaluate("document.cookie") == ""
+    (cookie,) = page.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    page.reload()
+    assert served.demo_key.reveal() in page.content()
+    page.goto(f"{url.removesuffix('v1')}control/books")
+    assert '"imbalance"' in page.content()
+    page.close()
+
+
+def test_a_page_of_another_port_cannot_use_the_desk(
+    browser: Any,  # noqa: F811
+    served: Bank,
+    office: Office,
+) -> None:
+    """Though the browser sends it the cookie: ports of one machine are one site to it."""
+    page = open_page(browser, office.link(base_url()))
+    before = served.clock.now()
+    desk = base_url().replace("/v1", "/control/clock")
+    send = """async (url) => {
+        const send = (type, mode) => fetch(url, {method: 'POST', body: '{"days": 9}', mode,
+            credentials: 'include', headers: {'Content-Type': type}})
+            .then((answer) => answer.status, () => 'failed');
+        return [await send('application/json', 'cors'), await send('text/plain', 'no-cors')];
+    }"""
+    with socketserver.TCPServer(("127.0.0.1", 0), Blank) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        page.goto(f"http://127.0.0.1:{other.server_address[1]}/")
+        assert page.evaluate(send, desk) == ["failed", 0]
+        other.shutdown()
+    assert served.clock.now() - before < timedelta(days=1)
+    page.close()
+
+
+class Blank(http.server.BaseHTTPRequestHandler):
+    """Serves an empty page."""
+
+    def do_GET(self) -> None:
+        """Answer with it."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def base_url() -> str:
