@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import signal
 import socket
 import subprocess
 import sys
@@ -229,7 +228,7 @@ def test_two_hundred_clients_at_once(seconds: float) -> None:
                     stack.enter_context(socket.create_connection(address))
                 crowd.call(200, seconds)
         finally:
-            served.send_signal(signal.SIGINT)
+            served.terminate()
             aside = served.communicate(timeout=20)[1]
     print(f"{dict(crowd.statuses)} in {seconds} s, the slowest {crowd.slowest_s:.2f} s")  # noqa: T201
     assert crowd.errors == {}
