@@ -6,6 +6,7 @@ Each loads what it needs, and no other's.
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 import warnings
@@ -109,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         "--port", default=8080, type=_port, help="0 takes a free one (%(default)s)"
     )
     sandbox.add_argument(
-        "--host-name", action="append", default=[], metavar="NAME",
+        "--host-name", action="append", default=[], metavar="NAME", type=_host_name,
         help="open the admin page by this name too; the API answers to any",
     )  # fmt: skip
     sandbox.add_argument(
@@ -187,6 +188,13 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is none: they go from 0 to {_LAST_PORT}")
     return int(text)
+
+
+def _host_name(text: str) -> str:
+    # A pattern such as "*" would open the page to names that others have point here.
+    if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a host, such as bank.school.org")
+    return text
 
 
 def _tour(chosen: argparse.Namespace) -> int:

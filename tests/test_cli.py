@@ -105,6 +105,8 @@ def test_a_warning_is_one_line() -> None:
         ["tour", "--environment", "PRODUCTION"],
         ["sandbox", "--port", "x"],
         ["sandbox", "--port", "65536"],
+        ["sandbox", "--host-name", "*"],
+        ["sandbox", "--host-name", "http://bank.example:8080"],
     ],
 )
 def test_wrong_commands_exit_with_2(

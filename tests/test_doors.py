@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -95,6 +96,31 @@ def test_half_requests_do_not_stall_it(
             slow.sendall(b"X")
             time.sleep(0.1)
     assert ask(address) == 200
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_who_does_not_read_does_not_stall_it(times: int) -> None:
+    """Not with large answers, nor by asking on and on; there are more of them than threads."""
+    body = bytes(doors.LARGEST_BODY)
+
+    def answer(environ: Any, start_response: Any) -> list[bytes]:
+        told = body if environ["PATH_INFO"] == "/large" else b"well"
+        start_response("200 OK", [("Content-Length", str(len(told)))])
+        return [told]
+
+    server = doors.Server(answer, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    parts = urlsplit(server.url)
+    address = (str(parts.hostname), int(parts.port or 0))
+    with ExitStack() as stack:
+        for _ in range(10):
+            there = stack.enter_context(socket.create_connection(address))
+            there.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * times)
+        assert ask(address) == 200
+        assert ask(address) == 200
+    server.close()
+    thread.join(10)
 
 
 @pytest.mark.parametrize(

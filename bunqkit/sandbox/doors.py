@@ -143,6 +143,8 @@ class Server:
             channel_timeout=_PATIENCE_S,
             cleanup_interval=_PATIENCE_S // 4,
             max_request_body_size=LARGEST_BODY + 1,
+            # No thread waits until a client has read its answer.
+            outbuf_high_watermark=2 * LARGEST_BODY,
         )
         self._server.channel_class = _patient_channel()
         # A crowd waits its turn. To say so for each call would fill the error stream.
@@ -160,6 +162,8 @@ class Server:
                 self._make_room()
         finally:
             self._server.task_dispatcher.shutdown()
+            for channel in list(self._server.active_channels.values()):
+                channel.handle_close()
             self._loop.close_all(self._sockets, ignore_all=True)
 
     def close(self) -> None:
@@ -216,6 +220,7 @@ def _patient_channel() -> type[Any]:
 
     class Channel(channel):  # type: ignore[misc]
         request: object
+        requests: list[object]
         last_activity: float
 
         def handle_read(self) -> None:
@@ -224,6 +229,9 @@ def _patient_channel() -> type[Any]:
             if is_within and self.request is not None:
                 # Whoever sends a byte now and then has not begun anew.
                 self.last_activity = since
+            if len(self.requests) > 1:
+                # Whoever asks on without reading the answers would fill the disk with them.
+                self.handle_close()
 
     return Channel
 
