@@ -47,7 +47,9 @@ def http(stranger: requests.Session) -> requests.Session:
     return stranger
 
 
-@pytest.mark.parametrize("path", ["/", "/?token=", "/?token=x", "/control/", "/control/books"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?token=", "/?token=x", "/control/", f"/control/books?token={TOKEN.reveal()}"]
+)
 @pytest.mark.parametrize(
     "header",
     [
@@ -186,6 +188,9 @@ def test_each_bank_has_a_token_of_its_own(bank: Bank) -> None:
     tokens = {Office(bank, admin_token=None).admission.token.reveal() for _ in range(3)}
     assert len(tokens) == 3
     assert min(map(len, tokens)) >= 32
+    for text in ("", "off", "x" * 19, "with a space in the middle"):
+        with pytest.raises(BunqkitError, match="admin token"):
+            Office(bank, admin_token=Secret(text))
 
 
 def test_a_token_of_a_file_stays_the_same(tmp_path: Path) -> None:

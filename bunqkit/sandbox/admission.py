@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}")
+_GOOD = "one line of 20 to 200 letters, digits, - and _"
 _HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 
 
@@ -38,9 +39,16 @@ class Admission:
     host_names
         Further names by which browsers may call. ``localhost`` and addresses always may: nobody can
         have such a name point elsewhere.
+
+    Raises
+    ------
+    BunqkitError
+        If the token is none that could protect anything.
     """
 
     def __init__(self, token: Secret | None, host_names: Iterable[str]) -> None:
+        if token is not None and not _TOKEN.fullmatch(token.reveal()):
+            raise BunqkitError(f"The admin token is not {_GOOD}. Leave it out to have one made.")
         self.token = token or Secret(secrets.token_urlsafe(24))
         self._names = {"localhost", *(name.lower() for name in host_names)}
 
@@ -127,8 +135,7 @@ def read_token(path: Path) -> Secret:
         ) from error
     if not _TOKEN.fullmatch(text):
         raise BunqkitError(
-            f"{path} holds no admin token: one line of 20 to 200 letters, digits, - and _. Delete "
-            "the file, and the next start makes one."
+            f"{path} holds no admin token: {_GOOD}. Delete the file, and the next start makes one."
         )
     return Secret(text)
 
