@@ -202,7 +202,6 @@ def test_a_name_is_looked_up_once_and_checked(
     bank = visitor.door.bank
     port = urlsplit(hook.url).port
     watch(visitor, target.format(port=port))
-    visitor.top_up()
     asked = []
 
     def look_up(host: str, number: int, *_: object, **_more: object) -> list[Any]:
@@ -221,6 +220,7 @@ def test_a_name_is_looked_up_once_and_checked(
             else look_up(host, number, *rest, **more)
         ),
     )
+    visitor.top_up()
     bank.deliver()
     (sent,) = bank.callbacks.sent()
     assert problem in str(sent.attempts[0].problem)
