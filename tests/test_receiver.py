@@ -218,7 +218,8 @@ def test_a_repeat_waits_for_the_handler_of_the_first(bunq: bunqkit.Context) -> N
         first = pool.submit(deliver, bunq, receiver, callback(1))
         assert begun.wait(5)
         second = pool.submit(deliver, bunq, receiver, callback(1))
-        assert not second.done()
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
         go_on.set()
         assert (first.result(10), second.result(10)) == (200, 200)
         assert (len(calls), len(receiver.received), receiver.repeated) == (1, 1, 1)
