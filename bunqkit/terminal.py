@@ -1,0 +1,36 @@
+r"""Texts that somebody else wrote, made harmless for a terminal and for whoever reads it.
+
+A description may hold codes that move the cursor, turn the direction of writing or can't be
+printed at all. Those are shown as escapes, such as ``\x1b``, so that nothing is hidden either.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LINE_ENDS = re.compile("\r\n|[\t\n\x0b\x0c\r\x85\u2028\u2029]")
+# Control characters, soft hyphens, what has no width (but for the two joiners, which emoji and
+# Persian need), what turns the direction of writing, halves of surrogate pairs, tags.
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def printable(text: str) -> str:
+    """Return a text as one line: line ends become spaces, what can't be seen becomes an escape."""
+    if text.isprintable():
+        return text
+    return _HARMFUL.sub(_escape, _LINE_ENDS.sub(" ", text))
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each as ``printable`` gives it."""
+    if text.isprintable():
+        return text
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _escape(letter: re.Match[str]) -> str:
+    code = ord(letter[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 (two hex digits)
