@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit.exchange import Exchange
 from bunqkit.redaction import redact
+from bunqkit.terminal import printable, printable_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,8 @@ class Answer:
         """Say in a few words what it is."""
         if not self.is_json:
             return f"{self.exchange.outcome}, {self.content!r}"
-        count = f"{len(self.items):,} {' and '.join(dict.fromkeys(self.types)) or 'items'}"
+        types = printable(" and ".join(dict.fromkeys(self.types)))
+        count = f"{len(self.items):,} {types or 'items'}"
         return f"{self.exchange.outcome}, {count}{', older ones exist' if self.has_older else ''}"
 
     def _repr_html_(self) -> str:
@@ -197,7 +199,7 @@ class Content(bytes):
         return Path(path)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} bytes of {self.media_type or 'no media type'}>"
+        return f"<{len(self):,} bytes of {printable(self.media_type) or 'no media type'}>"
 
     def _repr_mimebundle_(self, **_how: object) -> dict[str, str]:
         shown = {"text/plain": repr(self)}
@@ -206,7 +208,7 @@ class Content(bytes):
         if self.media_type in _SHOWN_AS_BASE64:
             shown[self.media_type] = base64.b64encode(self).decode()
         elif self.media_type.startswith("text/"):
-            shown["text/plain"] = self.decode("utf-8", "replace")
+            shown["text/plain"] = printable_lines(self.decode("utf-8", "replace"))
         return shown
 
 

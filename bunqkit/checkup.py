@@ -28,6 +28,7 @@ from bunqkit.private_files import PrivacyWarning
 from bunqkit.redaction import Secret
 from bunqkit.settings import NAMES, Settings, load_settings, read_written
 from bunqkit.sightings import mask_secrets
+from bunqkit.terminal import printable
 from bunqkit.visit import Check, Found, Visit
 
 _WIDTH = 79
@@ -87,7 +88,7 @@ class Checkup:
                 parts += _fill(step, f"  {number}. ")
         parts += ["", "What was looked at"]
         for check in self.checks:
-            parts += _fill(check.told, f"  {check.name:<13}{check.state:<7}")
+            parts += _fill(printable(check.told), f"  {check.name:<13}{check.state:<7}")
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:

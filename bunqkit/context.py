@@ -25,6 +25,7 @@ from bunqkit.sessions import Sessions
 from bunqkit.settings import Settings, load_settings, write_api_key
 from bunqkit.signing import KeyPair, generate_soon
 from bunqkit.state import State, StateFile
+from bunqkit.terminal import printable
 
 if TYPE_CHECKING:
     from bunqkit.picture import HandshakePicture
@@ -343,7 +344,7 @@ class Context(Caller, Overview):
             }
         if writes := self._guard.describe():
             told["writes"] = writes
-        return told
+        return {name: printable(text) for name, text in told.items()}
 
     def __repr__(self) -> str:
         lines = [f"  {name:<8}{text}" for name, text in self._told().items()]

@@ -7,7 +7,6 @@ explains, and the snippets read the key from the environment.
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, overload
 from bunqkit.errors import BadAnswerError
 from bunqkit.redaction import Secret, redact, redact_headers, secret_spans, shorten
 from bunqkit.signing import PublicKey
+from bunqkit.terminal import printable, printable_lines
 
 if TYPE_CHECKING:
     from bunqkit.snippets import Snippet
@@ -206,7 +206,7 @@ class Exchange:
             *_told(self.answer_headers),
             *self._shown(self.answer_body),
         ]
-        return "\n".join(lines)
+        return printable_lines("\n".join(lines))
 
     def unusable(self, why: str) -> BadAnswerError:
         """Make the error that says why the answer can't be used."""
@@ -305,9 +305,9 @@ class Exchanges(Sequence[Exchange]):
 
 
 def _clean(text: str) -> str:
-    """Take out control characters, which could rewrite a terminal, and bound the length."""
+    """Return a text of the bank's, short, and without what could rewrite a terminal."""
     limit = 500
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit]
+    return printable(text[:limit])
 
 
 def _size(exchange: Exchange) -> int:

@@ -25,6 +25,7 @@ from bunqkit.redaction import is_secret_name
 from bunqkit.settings import find_state_folder, read_written
 from bunqkit.sightings import PRIVATE_KEY_KIND
 from bunqkit.state import read_kept_secrets
+from bunqkit.terminal import printable
 
 _WIDTH = 76
 _MORE = "  (and so on, for each line of the key)"
@@ -153,7 +154,8 @@ class Scrubbing:
             Edit(edit.start - start, edit.end - start, text, "", "", "")
             for edit, text in zip(edits, texts, strict=True)
         ]
-        return _cut(apply(self._before[start:end], moved).replace("\r", ""))
+        line = apply(self._before[start:end], moved).removesuffix("\r")
+        return _cut(printable(line))
 
 
 def _cut(text: str) -> str:

@@ -1,7 +1,7 @@
-r"""Texts that somebody else wrote, made harmless for a terminal and for whoever reads it.
+"""Texts that somebody else wrote, made harmless for a terminal and for whoever reads it.
 
-A description may hold codes that move the cursor, turn the direction of writing or can't be
-printed at all. Those are shown as escapes, such as ``\x1b``, so that nothing is hidden either.
+A description may hold codes that move the cursor, turn the direction of writing, or can't be
+printed at all. A dot stands in place of each, so that nothing is hidden either.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _HARMFUL = re.compile(
 
 
 def printable(text: str) -> str:
-    """Return a text as one line: line ends become spaces, what can't be seen becomes an escape."""
+    """Return a text as one line: line ends become spaces, what can't be seen becomes a dot."""
     if text.isprintable():
         return text
-    return _HARMFUL.sub(_escape, _LINE_ENDS.sub(" ", text))
+    return _HARMFUL.sub("·", _LINE_ENDS.sub(" ", text))
 
 
 def printable_lines(text: str) -> str:
@@ -29,8 +29,3 @@ def printable_lines(text: str) -> str:
     if text.isprintable():
         return text
     return "\n".join(map(printable, text.split("\n")))
-
-
-def _escape(letter: re.Match[str]) -> str:
-    code = ord(letter[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 (two hex digits)
