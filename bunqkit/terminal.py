@@ -16,16 +16,20 @@ _HARMFUL = re.compile(
     "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
+# Accents on accents reach over the lines above and below; no script needs more than three.
+_STACKED = re.compile(
+    "([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})"
+    "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
+
 
 def printable(text: str) -> str:
     """Return a text as one line: line ends become spaces, what can't be seen becomes a dot."""
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return _HARMFUL.sub("·", _LINE_ENDS.sub(" ", text))
+    return _STACKED.sub(r"\1", _HARMFUL.sub("·", _LINE_ENDS.sub(" ", text)))
 
 
 def printable_lines(text: str) -> str:
     """Return a text of several lines, each as ``printable`` gives it."""
-    if text.isprintable():
-        return text
     return "\n".join(map(printable, text.split("\n")))
