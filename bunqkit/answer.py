@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit.exchange import Exchange
-from bunqkit.redaction import redact
+from bunqkit.redaction import Forgetting, Private, map_texts, redact
 from bunqkit.terminal import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, repr=False)
-class Answer:
+class Answer(Private):
     """An answer that was verified and is no refusal.
 
     Attributes
@@ -59,7 +59,8 @@ class Answer:
         BadAnswerError
             If the bytes are not one envelope.
         """
-        return _read_envelope(self.exchange)
+        with Forgetting():
+            return _read_envelope(self.exchange)
 
     @property
     def wrapped(self) -> list[dict[str, Any]]:
@@ -119,7 +120,7 @@ class Answer:
         """Say in a few words what it is."""
         if not self.is_json:
             return f"{self.exchange.outcome}, {self.content!r}"
-        types = printable(" and ".join(dict.fromkeys(self.types)))
+        types = printable(self.exchange.mask(" and ".join(dict.fromkeys(self.types))))
         count = f"{len(self.items):,} {types or 'items'}"
         return f"{self.exchange.outcome}, {count}{', older ones exist' if self.has_older else ''}"
 
@@ -130,7 +131,8 @@ class Answer:
         facts = look.key_values({"answer": self._told()})
         if not self.is_json:
             return look.card(shown, facts)
-        tree = look.json_tree(redact({"Response": self.wrapped[:_MOST_SHOWN]}))
+        shown_items = redact({"Response": self.wrapped[:_MOST_SHOWN]})
+        tree = look.json_tree(map_texts(shown_items, self.exchange.mask))
         more = len(self.wrapped) - _MOST_SHOWN
         rest = f"<p>{more:,} more items: .frame() has all of this page.</p>" if more > 0 else ""
         return look.card(shown, f"{facts}{tree}{rest}")

@@ -25,7 +25,7 @@ from bunqkit.causes import Cause, cause
 from bunqkit.errors import SettingsError
 from bunqkit.look import badge, card, key_values, table
 from bunqkit.private_files import PrivacyWarning
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, forgetting
 from bunqkit.settings import NAMES, Settings, load_settings, read_written
 from bunqkit.sightings import mask_secrets
 from bunqkit.terminal import printable
@@ -105,6 +105,7 @@ class Checkup:
         )
 
 
+@forgetting
 def doctor(
     *,
     environment: str | None = None,
