@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from bunqkit.errors import BadAnswerError
 from bunqkit.exchange import Exchange
 from bunqkit.redaction import Forgetting, Private, map_texts, redact
 from bunqkit.terminal import printable, printable_lines
@@ -120,6 +121,10 @@ class Answer(Private):
         """Say in a few words what it is."""
         if not self.is_json:
             return f"{self.exchange.outcome}, {self.content!r}"
+        try:
+            _ = self.envelope
+        except BadAnswerError:
+            return f"{self.exchange.outcome}, in no envelope"
         types = printable(self.exchange.mask(" and ".join(dict.fromkeys(self.types))))
         count = f"{len(self.items):,} {types or 'items'}"
         return f"{self.exchange.outcome}, {count}{', older ones exist' if self.has_older else ''}"

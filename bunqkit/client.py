@@ -437,7 +437,8 @@ class Client(Private):
             raise
         finally:
             # An error may take it along, with the token in plain text.
-            prepared.url, prepared.headers = "", requests.structures.CaseInsensitiveDict()
+            prepared.url, prepared.body = "", None
+            prepared.headers = requests.structures.CaseInsensitiveDict()
             seen = replace(seen, elapsed_s=seen.elapsed_s or time.monotonic() - started)
             self.exchanges.add(seen)
             earlier.append(seen)

@@ -22,6 +22,8 @@ Asked = ParamSpec("Asked")
 Given = TypeVar("Given")
 
 MASK = "…"
+# How every key of the sandbox begins.
+_SANDBOX = "sandbox_"
 
 # Names of body fields whose value opens something. Source: bunq docs and swagger (api_key, secret,
 # token, token_value, client_secret, access_token, code of OAuth, PIN and card fields).
@@ -174,7 +176,7 @@ def shorten(text: str) -> str:
     Texts under 20 letters, such as PINs, are masked whole.
     """
     shown = 4 if len(text) >= 20 else 0  # noqa: PLR2004 (half a PIN would be shown below it)
-    prefix = "sandbox_" if text.startswith("sandbox_") else ""
+    prefix = _SANDBOX if text.startswith(_SANDBOX) else ""
     return prefix + text[len(prefix) : len(prefix) + shown] + MASK
 
 
@@ -267,7 +269,20 @@ class Forgetting:
                 seen.add(id(each))
                 # Those that still run, such as that of the block itself, keep theirs.
                 traceback.clear_frames(each.__traceback__)
+                _empty(each)
                 left += [each.__cause__, each.__context__]
+
+
+def _empty(error: BaseException) -> None:
+    """Take from an error the text that it was made of: it keeps the whole of what was read."""
+    if isinstance(error, json.JSONDecodeError):
+        error.doc = ""
+    elif isinstance(error, UnicodeDecodeError):
+        error.object = b""
+        error.args = (error.encoding, b"", error.start, error.end, error.reason)
+    elif isinstance(error, UnicodeEncodeError):
+        error.object = ""
+        error.args = (error.encoding, "", error.start, error.end, error.reason)
 
 
 def forgetting(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
@@ -317,7 +332,8 @@ def find_known(text: str, known: Iterable[str]) -> list[tuple[int, int]]:
     """
     lower = text.translate(_LOWER)
     spans: list[tuple[int, int]] = []
-    for secret in known:
+    for whole in known:
+        secret = whole.removeprefix(_SANDBOX)
         if len(secret) < _LEAST_PART:
             edges = rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])" if secret else "(?!)"
             spans += [found.span() for found in re.finditer(edges, text)]
