@@ -20,6 +20,7 @@ from bunqkit.errors import BadAnswerError
 from bunqkit.redaction import (
     Private,
     Secret,
+    forms_of,
     mask_known,
     redact,
     redact_headers,
@@ -180,7 +181,7 @@ class Exchange(Private):
 
     def secret_spans(self, body: bytes) -> list[tuple[int, int]]:
         """Give where secrets stand in one of its bodies, as first byte and end."""
-        return secret_spans(body, *(secret.reveal() for secret in self.secrets))
+        return secret_spans(body, *self._known())
 
     def redacted(self, body: bytes, *, indent: int | None = None) -> str | None:
         """Give one of its bodies as JSON text without secrets; ``None`` if it is no JSON."""
@@ -188,11 +189,17 @@ class Exchange(Private):
             text = json.dumps(redact(json.loads(body)), ensure_ascii=False, indent=indent)
         except (ValueError, RecursionError):
             return None
-        return self.mask(text)
+        text = self.mask(text)
+        # What the bank quotes in a refusal need not be this client's.
+        is_refusal = body is self.answer_body and self.status not in (0, _OK)
+        return mask_secrets(text) if is_refusal else text
 
     def mask(self, text: str) -> str:
         """Return a text in which the secrets of this call, and good parts of them, are masked."""
-        return mask_known(text, [secret.reveal() for secret in self.secrets])
+        return mask_known(text, self._known())
+
+    def _known(self) -> list[str]:
+        return [form for secret in self.secrets for form in forms_of(secret)]
 
     def unanswered(self, headers: Mapping[str, str], body: bytes) -> Exchange:
         """Give the same call with other headers and another body, before it is sent."""

@@ -13,8 +13,10 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from html import escape
 from types import TracebackType
 from typing import Any, NoReturn, ParamSpec, SupportsIndex, TypeVar
+from urllib.parse import quote
 
 from bunqkit.errors import PickleRefusedError
 
@@ -340,6 +342,13 @@ def find_known(text: str, known: Iterable[str]) -> list[tuple[int, int]]:
         elif len(text) >= _LEAST_PART:
             spans += _find_parts(lower, secret.translate(_LOWER))
     return spans
+
+
+def forms_of(secret: Secret) -> list[str]:
+    """Return a secret as it may be written: as it is, in HTML, in an address, in JSON."""
+    text = secret.reveal()
+    coded = (text, escape(text), quote(text, safe=""), json.dumps(text)[1:-1])
+    return list(dict.fromkeys(filter(None, coded)))
 
 
 def mask_known(text: str, known: Iterable[str]) -> str:
