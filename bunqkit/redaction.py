@@ -430,4 +430,3 @@ _SECRET_NAME = re.compile(
     r"(?:api_?key|secret|passphrase|password|private_?key|(?:access|refresh|session|auth|"
     r"installation)_token|^token|^pin|pin_code|cvc2?|cvv2?)$"
 )
-_CARD_NAME = re.compile(r"(?i)(?:^|_)(?:pin(?:[ _-]?code)?|cvc2?|cvv2?|activation_code)$")
