@@ -91,8 +91,9 @@ def _find_keys(text: str) -> Iterator[Sighting]:
         if not is_number and _stands_apart(text, found.start()) and not _is_digest(text, found):
             yield Sighting(*found.span(), HEX_KIND)
     for found in _CUT_KEY.finditer(text):
-        is_number = found[found.lastgroup or 0].isdigit()
-        if not is_number and _stands_apart(text, found.start()) and not _is_digest(text, found):
+        letters = found[found.lastgroup or 0]
+        is_word = letters.isdigit() or letters.isalpha()
+        if not is_word and _stands_apart(text, found.start()) and not _is_digest(text, found):
             yield Sighting(*found.span(found.lastgroup or 0), "part of a key")
 
 
@@ -100,32 +101,39 @@ def _find_broken_keys(text: str) -> Iterator[Sighting]:
     """Find the pieces of keys that are broken: over lines, strings that are joined, tags."""
     done = 0
     for joint in _JOINT.finditer(text):
-        begin = _BEGIN_OF_KEY.search(text, max(joint.start() - _KEY_LENGTH, done), joint.start())
-        if joint.start() < done or begin is None or not begin[0]:
+        begin, first = _begin_of_key(text, joint.start())
+        is_short = joint.start() - begin < _LEAST_PIECE
+        if begin < done or is_short or not _stands_apart(text, begin):
             continue
-        if not _stands_apart(text, begin.start()) or _is_digest(text, begin):
+        if _BEFORE_DIGEST.search(text[max(begin - 40, 0) : begin]):
             continue
-        pieces = [begin.span()]
-        letters, after = begin["letters"], joint
-        while len(letters) < _DIGITS and (piece := _NEXT_OF_KEY.match(text, after.end())):
+        pieces, letters = [(begin, joint.start())], text[first : joint.start()]
+        after: re.Match[str] | None = joint
+        while after and len(letters) < _DIGITS and (piece := _PIECE.match(text, after.end())):
             pieces.append(piece.span())
             letters += piece[0]
-            following = _JOINT.match(text, piece.end())
-            if following is None:
-                break
-            after = following
-        is_whole = len(letters) == _DIGITS or (begin["prefix"] and len(letters) >= _LEAST_DIGITS)
-        is_number = letters.isdigit() or letters.isalpha()
-        # Lines of 32 digits are more likely to be a list of digests.
-        lengths = {end - start for start, end in pieces}
-        if (
-            len(pieces) > 1
-            and is_whole
-            and not is_number
-            and (begin["prefix"] or lengths != {_DIGITS // 2})
-        ):
+            after = _JOINT.match(text, piece.end())
+        if len(pieces) > 1 and _is_key(letters, pieces, has_prefix=begin < first):
             yield from (Sighting(*piece, "API key in pieces") for piece in pieces)
             done = pieces[-1][1]
+
+
+def _begin_of_key(text: str, end: int) -> tuple[int, int]:
+    """Return where a key begins that is broken off at a place, and where its digits begin."""
+    first = end
+    while first and end - first < _DIGITS and text[first - 1] in _HEX_DIGITS:
+        first -= 1
+    has_prefix = text.endswith(_SANDBOX, 0, first)
+    return first - len(_SANDBOX) * has_prefix, first
+
+
+def _is_key(letters: str, pieces: list[tuple[int, int]], *, has_prefix: bool) -> bool:
+    """Return whether pieces are those of a key: lines of 32 digits rather are a list of digests."""
+    if letters.isdigit() or letters.isalpha():
+        return False
+    if has_prefix:
+        return len(letters) >= _LEAST_DIGITS
+    return len(letters) == _DIGITS and {end - start for start, end in pieces} != {_DIGITS // 2}
 
 
 def _may_be_secret(name: str, text: str) -> bool:
@@ -153,11 +161,13 @@ _SANDBOX_KEY = re.compile(r"sandbox_(?=[A-Za-z]*[0-9])[0-9A-Za-z]{24,}")
 _HEX = re.compile("[0-9A-Fa-f]{64}(?![0-9A-Za-z])")
 _DIGITS = 64
 _LEAST_DIGITS = 24
-_KEY_LENGTH = 80
+_LEAST_PIECE = 4
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+_SANDBOX = "sandbox_"
 # What is left of a key that was cut: of more than the few letters by which the kit itself shows it,
 # the rest may be known from elsewhere.
 _CUT_KEY = re.compile(
-    r"(?=\w*[0-9])(?P<letters>sandbox_[0-9a-f]{8,63}|[0-9A-Fa-f]{16,63})(?:…|\.\.\.)"
+    r"(?P<letters>sandbox_[0-9a-f]{8,63}|[0-9A-Fa-f]{16,63})(?:…|\.\.\.)"
     r"|(?P<tail>(?<=…)[0-9a-f]{16,63}|(?<=\.\.\.)[0-9a-f]{16,63})(?![0-9A-Za-z])"
     r"|(?P<short>sandbox_(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{12,})(?![0-9A-Za-z])"
 )
@@ -166,12 +176,11 @@ _CUT_KEY = re.compile(
 _JOINT = re.compile(
     r"""(?<=[0-9A-Fa-f_])(?:
         \x1b\[[0-9;]*m | <[^<>\n]{1,80}> | =?\\?(?:\r?\n|\\r?\\?n)[ \t>|\#*]*
-        | \\*["'][ \t)]*(?:[+\\]|\\?\r?\n|[ \t])*[ \t(]*[rbfuRBFU]{0,2}\\*["']
+        | \\*["'](?:[ \t+()\\]|\r?\n){0,60}?[rbfuRBFU]{0,2}\\*["']
     )+(?=[0-9A-Fa-f])""",
     re.VERBOSE,
 )
-_BEGIN_OF_KEY = re.compile("(?P<prefix>sandbox_)?(?P<letters>[0-9A-Fa-f]*)\\Z")
-_NEXT_OF_KEY = re.compile("[0-9A-Fa-f]+(?![0-9A-Za-z])")
+_PIECE = re.compile("[0-9A-Fa-f]+(?![0-9A-Za-z])")
 _SIGNATURE = re.compile(rf"(?:(?<![A-Za-z0-9+/=])|{_WRITTEN_OUT})(?:[A-Za-z0-9+/]|\\/){{342}}==\Z")
 _LONGEST_SIGNATURE = 420  # with every slash of it written as \/
 _HARMLESS = r"(?i:sha-?_?256|digest|checksum|hash|fingerprint|etag|integrity|client_?id)"
