@@ -378,12 +378,16 @@ class Client(Private):
     ) -> Callable[[], tuple[requests.PreparedRequest, Exchange]]:
         """Serialise once; give what makes a request of it each time that it is sent."""
         content, secrets = self._serialise(body)
-        secrets |= {each for each in (token, *(params or {}).values()) if isinstance(each, Secret)}
-        # A short one, such as a PIN, would be found in many a number of later calls.
-        self._secrets |= {secret for secret in secrets if not secret.is_short}
+        if params:
+            secrets |= {each for each in params.values() if isinstance(each, Secret)}
+        if token is not None and token not in self._secrets:
+            if not token.is_header:
+                raise FieldError("The token holds letters that no header can. Take a new one.")
+            secrets |= {token}
+        if secrets:
+            # A short one, such as a PIN, would be found in many a number of later calls.
+            self._secrets |= {secret for secret in secrets if not secret.is_short}
         secrets |= self._secrets
-        if token is not None and not token.is_header:
-            raise FieldError("The token holds letters that no header can. Take a new one.")
 
         def prepare() -> tuple[requests.PreparedRequest, Exchange]:
             ours = self._headers(method, content, is_json=not isinstance(body, bytes))

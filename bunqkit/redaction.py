@@ -238,11 +238,12 @@ def _concealed(json_value: Any) -> Any:
     return conceal(json_value)
 
 
-def reveal_all(named: Mapping[str, Any] | None) -> dict[str, Any]:
+def reveal_all(named: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return a query with its secrets as texts: for the one who writes it into an address."""
+    if named is None:
+        return None
     return {
-        name: each.reveal() if isinstance(each, Secret) else each
-        for name, each in (named or {}).items()
+        name: each.reveal() if isinstance(each, Secret) else each for name, each in named.items()
     }
 
 
