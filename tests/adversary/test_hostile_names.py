@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -186,3 +188,24 @@ def test_the_tour_and_the_command_line(
             continue  # no file can be called so
         assert cli.main(["scrub", "--", f"{text}.ipynb"]) == 1
         check_text(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("form", ["CSV", "MT940", "PDF"])
+def test_statements_of_the_bank(bunq: Context, form: str) -> None:
+    """Each payment is one row or one entry of it, whatever it is called."""
+    account = bunq.find_account()["id"]
+    made = bunq.call("customer-statement.create", account=account, statement_format=form,
+                     date_start="2026-03-01", date_end="2026-04-30",
+                     regional_format="EUROPEAN").first("Id")  # fmt: skip
+    file = bunq.download("customer-statement.content", account=account,
+                         customer_statement_id=made["id"])  # fmt: skip
+    check_text(repr(file))
+    check_text(str(file._repr_mimebundle_()["text/plain"]))
+    payments = bunq.payments(account=account)
+    assert len(payments) == len(SENT) + 1
+    if form == "CSV":
+        rows = list(csv.reader(io.StringIO(file.decode(), newline=""), delimiter=";"))
+        assert len(rows) == len(payments) + 1
+        assert len({len(row) for row in rows}) == 1
+    if form == "MT940":
+        assert len(re.findall(r"(?m)^:61:", file.decode())) == len(payments)
