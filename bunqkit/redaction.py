@@ -341,7 +341,10 @@ def find_known(text: str, known: Iterable[str]) -> list[tuple[int, int]]:
             edges = rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])" if secret else "(?!)"
             spans += [found.span() for found in re.finditer(edges, text)]
         elif len(text) >= _LEAST_PART:
-            spans += _find_parts(lower, secret.translate(_LOWER))
+            spans += [
+                (start - len(_SANDBOX) * lower.endswith(_SANDBOX, 0, start), end)
+                for start, end in _find_parts(lower, secret.translate(_LOWER))
+            ]
     return spans
 
 
