@@ -438,6 +438,9 @@ class Client(Private):
             seen = self._verify(seen)
         except (NoAnswerError, SignatureError) as error:
             seen = replace(seen, failure=str(error))
+            if asked.url != prepared.url:
+                # The transport's words quote the address, and so what is masked in ours.
+                error.__context__ = None
             raise
         finally:
             # An error may take it along, with the token in plain text.

@@ -242,6 +242,12 @@ def test_oauth(bank: Bank, bunq: Context) -> None:
         with pytest.raises(BunqkitError) as caught:
             app.receive(address)
         check(caught.value, CODE, secret)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bunq.client, "_transport", None)
+        patch.setattr(app, "_hosts", lambda: (BACK, "http://127.0.0.1:9/v1"))
+        with pytest.raises(BunqkitError) as caught:
+            app.receive(f"{BACK}?code={CODE}&state={app.ask().partition('state=')[2]}")
+        check(caught.value, CODE, secret)
     wire = Wire(bank)
     bunq.client._transport = doors.InProcess(wire)
     answer = json.dumps({"token": CODE, "access_tokens": [CODE]}).encode()
