@@ -309,5 +309,5 @@ _ASSIGNED = re.compile(
     r"""(?P<quote>\\*["']|&quot;|&\#39;|&\#x27;)(?P<value>(?:(?!(?P=quote))[^\n]){1,4000}?)(?P=quote)"""
 )
 _ASSIGNED_NUMBER = re.compile(
-    rf"(?<![\w-])(?P<name>[A-Za-z_][\w-]*){_QUOTE}?\]?\s*(?::|=>?)\s*(?P<value>[0-9]{{4,}})(?![\w.])"
+    rf"(?<![\w-])(?P<name>[A-Za-z_][\w-]*){_QUOTE}?\]?\s*(?::|=>?)\s*(?P<value>[0-9]{{4,}})(?![\w.…])"
 )

@@ -616,7 +616,8 @@ def test_parts_of_your_own_key_are_known(tmp_path: Path) -> None:
         'sha256: "ab12ab12ab12ab12ab12ab12ab12ab12"\n  "ab12ab12ab12ab12ab12ab12ab12ab12"',
         "sandbox_0123… and 0123… are shown so", "api_key = 'sandbox_your_key...'",
         "Added\nface\nbead\ncafe", "digest ab12ab12ab12ab12…", "tokens = 4096", "max_token: 2048",
-        "pin: 0000", "progress 1234567890123456...",
+        "pin: 0000", "client_secret=1234… HTTP/1.1", "pin_code=12.5",
+        "progress 1234567890123456...",
     ],
 )  # fmt: skip
 def test_what_only_looks_broken_stays(text: str, tmp_path: Path) -> None:
