@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import LockedError as LockedError
     from bunqkit.errors import NoAnswerError as NoAnswerError
     from bunqkit.errors import OutcomeUnknownError as OutcomeUnknownError
+    from bunqkit.errors import PickleRefusedError as PickleRefusedError
     from bunqkit.errors import ScrubError as ScrubError
     from bunqkit.errors import SettingsError as SettingsError
     from bunqkit.errors import SignatureError as SignatureError
@@ -78,6 +79,7 @@ _HOMES = {
         "LockedError",
         "NoAnswerError",
         "OutcomeUnknownError",
+        "PickleRefusedError",
         "ScrubError",
         "SettingsError",
         "SignatureError",

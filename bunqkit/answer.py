@@ -12,8 +12,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from bunqkit.errors import BadAnswerError
 from bunqkit.exchange import Exchange
-from bunqkit.redaction import redact
+from bunqkit.redaction import Forgetting, Private, map_texts, redact
+from bunqkit.terminal import printable, printable_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,7 @@ _MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, repr=False)
-class Answer:
+class Answer(Private):
     """An answer that was verified and is no refusal.
 
     Attributes
@@ -58,7 +60,8 @@ class Answer:
         BadAnswerError
             If the bytes are not one envelope.
         """
-        return _read_envelope(self.exchange)
+        with Forgetting():
+            return _read_envelope(self.exchange)
 
     @property
     def wrapped(self) -> list[dict[str, Any]]:
@@ -118,7 +121,12 @@ class Answer:
         """Say in a few words what it is."""
         if not self.is_json:
             return f"{self.exchange.outcome}, {self.content!r}"
-        count = f"{len(self.items):,} {' and '.join(dict.fromkeys(self.types)) or 'items'}"
+        try:
+            _ = self.envelope
+        except BadAnswerError:
+            return f"{self.exchange.outcome}, in no envelope"
+        types = printable(self.exchange.mask(" and ".join(dict.fromkeys(self.types))))
+        count = f"{len(self.items):,} {types or 'items'}"
         return f"{self.exchange.outcome}, {count}{', older ones exist' if self.has_older else ''}"
 
     def _repr_html_(self) -> str:
@@ -128,7 +136,8 @@ class Answer:
         facts = look.key_values({"answer": self._told()})
         if not self.is_json:
             return look.card(shown, facts)
-        tree = look.json_tree(redact({"Response": self.wrapped[:_MOST_SHOWN]}))
+        shown_items = redact({"Response": self.wrapped[:_MOST_SHOWN]})
+        tree = look.json_tree(map_texts(shown_items, self.exchange.mask))
         more = len(self.wrapped) - _MOST_SHOWN
         rest = f"<p>{more:,} more items: .frame() has all of this page.</p>" if more > 0 else ""
         return look.card(shown, f"{facts}{tree}{rest}")
@@ -197,7 +206,7 @@ class Content(bytes):
         return Path(path)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} bytes of {self.media_type or 'no media type'}>"
+        return f"<{len(self):,} bytes of {printable(self.media_type) or 'no media type'}>"
 
     def _repr_mimebundle_(self, **_how: object) -> dict[str, str]:
         shown = {"text/plain": repr(self)}
@@ -206,7 +215,7 @@ class Content(bytes):
         if self.media_type in _SHOWN_AS_BASE64:
             shown[self.media_type] = base64.b64encode(self).decode()
         elif self.media_type.startswith("text/"):
-            shown["text/plain"] = self.decode("utf-8", "replace")
+            shown["text/plain"] = printable_lines(self.decode("utf-8", "replace"))
         return shown
 
 

@@ -32,7 +32,7 @@ from bunqkit.errors import (
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.guard import Guard, Permit
 from bunqkit.outcome import Books, Write, add_reference
-from bunqkit.redaction import conceal
+from bunqkit.redaction import Private, conceal
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
 from bunqkit.settings import DEFAULT_CAP
@@ -47,7 +47,7 @@ _PAGE = 200
 _LOOK = 50
 
 
-class Caller:
+class Caller(Private):
     """One user of one bank, who can call everything.
 
     Parameters

@@ -25,9 +25,10 @@ from bunqkit.causes import Cause, cause
 from bunqkit.errors import SettingsError
 from bunqkit.look import badge, card, key_values, table
 from bunqkit.private_files import PrivacyWarning
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, forgetting
 from bunqkit.settings import NAMES, Settings, load_settings, read_written
 from bunqkit.sightings import mask_secrets
+from bunqkit.terminal import printable
 from bunqkit.visit import Check, Found, Visit
 
 _WIDTH = 79
@@ -87,7 +88,7 @@ class Checkup:
                 parts += _fill(step, f"  {number}. ")
         parts += ["", "What was looked at"]
         for check in self.checks:
-            parts += _fill(check.told, f"  {check.name:<13}{check.state:<7}")
+            parts += _fill(printable(check.told), f"  {check.name:<13}{check.state:<7}")
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
@@ -104,6 +105,7 @@ class Checkup:
         )
 
 
+@forgetting
 def doctor(
     *,
     environment: str | None = None,

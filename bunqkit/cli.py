@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bunqkit import __version__
 from bunqkit.errors import BunqkitError
+from bunqkit.terminal import printable_lines
 
 _ENVIRONMENTS = ("OFFLINE", "SANDBOX", "PRODUCTION")
 _COURSE = "bunqkit-course"
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _say  # type: ignore[assignment]
             return run(chosen)
     except BunqkitError as error:
-        sys.stderr.write(f"bunqkit: {error}\n")
+        sys.stderr.write(f"bunqkit: {printable_lines(str(error))}\n")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _say(warning: Warning | str, *_where: object, **_more: object) -> None:
     """Say a warning as errors are said, without the line of code that it came from."""
-    sys.stderr.write(f"bunqkit: {warning}\n")
+    sys.stderr.write(f"bunqkit: {printable_lines(str(warning))}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -223,7 +224,7 @@ def _scrub(chosen: argparse.Namespace) -> int:
             if chosen.write:
                 scrubbing.write()
         except BunqkitError as error:
-            sys.stderr.write(f"bunqkit: {error}\n")
+            sys.stderr.write(f"bunqkit: {printable_lines(str(error))}\n")
             status = 1
             continue
         sys.stdout.write(f"{scrubbing!r}\n")

@@ -5,7 +5,6 @@ Knows nothing of sessions: tokens are given call by call.
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import time
@@ -31,7 +30,16 @@ from bunqkit.errors import (
 )
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.limits import Limiter
-from bunqkit.redaction import Body, Headers, Secret, redact_query
+from bunqkit.redaction import (
+    Body,
+    Forgetting,
+    Headers,
+    Private,
+    Secret,
+    conceal,
+    redact_query,
+    reveal_all,
+)
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
 from bunqkit.transport import Authentication, bytes_of, carry
@@ -45,7 +53,7 @@ _FREE = re.compile(r"/(installation|device-server|session-server|session/[0-9]+)
 _SIGNATURE = "X-Bunq-Client-Signature"
 
 
-class Client:
+class Client(Private):
     """One bank's address, and the keys of both sides.
 
     Parameters
@@ -115,7 +123,7 @@ class Client:
         body: Mapping[str, Any] | bytes | None = None,
         *,
         token: Secret | None = None,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int | Secret] | None = None,
         headers: Mapping[str, str] | None = None,
         follow: Callable[[str], Answer] | None = None,
         retries: Retries | None = None,
@@ -169,6 +177,7 @@ class Client:
 
         Source: bunq docs, "Signing", "Headers", "Errors".
         """
+        body, params = conceal(body), conceal(params)
         below = self._below(path)
         if method != "GET" and self._is_production and not (is_unlocked or _FREE.fullmatch(below)):
             raise LockedError(
@@ -231,7 +240,7 @@ class Client:
         body: Mapping[str, Any] | bytes | None = None,
         *,
         token: Secret | None = None,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int | Secret] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Exchange:
         """Give what ``request`` would send, byte for byte, and send nothing.
@@ -239,6 +248,7 @@ class Client:
         The name of the request, a header, is new for every call; all else is what would be sent,
         since both are made by the same function.
         """
+        body, params = conceal(body), conceal(params)
         _, unsent = self._preparing(
             method, self._below(path), body, token=token, params=params, headers=headers
         )()
@@ -283,7 +293,8 @@ class Client:
 
     def fresh(self) -> Client:
         """Give a client of the same bank, over the same connections, that has no keys yet."""
-        other = copy.copy(self)
+        other = Client.__new__(Client)
+        vars(other).update(vars(self))
         other.key = other.bank_key = None
         return other
 
@@ -317,24 +328,28 @@ class Client:
             )
         return path
 
-    def _serialise(self, body: Mapping[str, Any] | bytes | None) -> Body:
-        """Write a body, once: these bytes are signed, and sent."""
+    def _serialise(self, body: Mapping[str, Any] | bytes | None) -> tuple[Body, frozenset[Secret]]:
+        """Write a body, once, and give its secrets: these bytes are signed, and sent."""
         if body is None or isinstance(body, bytes):
-            return Body(body or b"")
-        try:
-            text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=self._reveal)
-            return Body(text.encode())
-        except (TypeError, ValueError, RecursionError) as error:
-            raise FieldError(
-                f"The body can't be written as JSON ({error}). Amounts are texts such as '10.00', "
-                "times texts such as '2026-01-31 09:00:00.000000'."
-            ) from error
+            return Body(body or b""), frozenset()
+        secrets: set[Secret] = set()
 
-    def _reveal(self, value: object) -> str:
-        if not isinstance(value, Secret):
-            raise TypeError(f"a {value.__class__.__name__} is no JSON")
-        self._secrets |= {value}
-        return value.reveal()
+        def reveal(value: object) -> Any:
+            if not isinstance(value, Secret):
+                raise TypeError(f"a {value.__class__.__name__} is no JSON")
+            secrets.add(value)
+            return value.reveal_value()
+
+        try:
+            written = json.dumps(body, ensure_ascii=False, allow_nan=False, default=reveal).encode()
+            return Body(written), frozenset(secrets)
+        except (TypeError, ValueError, RecursionError) as error:
+            why = str(error)
+        # Not while it is handled: an error of coding holds the whole text.
+        raise FieldError(
+            f"The body can't be written as JSON ({why}). Amounts are texts such as '10.00', "
+            "times texts such as '2026-01-31 09:00:00.000000'."
+        )
 
     def _headers(self, method: str, content: bytes, *, is_json: bool) -> dict[str, str]:
         headers = {
@@ -358,27 +373,36 @@ class Client:
         body: Mapping[str, Any] | bytes | None,
         *,
         token: Secret | None,
-        params: Mapping[str, str | int] | None,
+        params: Mapping[str, str | int | Secret] | None,
         headers: Mapping[str, str] | None,
     ) -> Callable[[], tuple[requests.PreparedRequest, Exchange]]:
         """Serialise once; give what makes a request of it each time that it is sent."""
-        content = self._serialise(body)
-        if token is not None:
-            self._secrets |= {token}
+        content, secrets = self._serialise(body)
+        if params:
+            secrets |= {each for each in params.values() if isinstance(each, Secret)}
+        if token is not None and token not in self._secrets:
+            if not token.is_header:
+                raise FieldError("The token holds letters that no header can. Take a new one.")
+            secrets |= {token}
+        if secrets:
+            # A short one, such as a PIN, would be found in many a number of later calls.
+            self._secrets |= {secret for secret in secrets if not secret.is_short}
+        secrets |= self._secrets
 
         def prepare() -> tuple[requests.PreparedRequest, Exchange]:
             ours = self._headers(method, content, is_json=not isinstance(body, bytes))
             told = {**ours, **(headers or {})}
             # Prepared without the session: no cookie of an answer is ever sent back.
             prepared = requests.PreparedRequest()
-            prepared.prepare(
-                method,
-                f"{self.base_url}{below}",
-                params=params,
-                headers=told,
-                data=content,
-                auth=Authentication(token),
-            )
+            with Forgetting():
+                prepared.prepare(
+                    method,
+                    f"{self.base_url}{below}",
+                    params=reveal_all(params),
+                    headers=told,
+                    data=content,
+                    auth=Authentication(token),
+                )
             # OAuth has secrets in its query, and a URL is shown wherever a call is.
             url = redact_query(str(prepared.url))
             return prepared, Exchange(
@@ -397,7 +421,7 @@ class Client:
                 signed=content if told.get(_SIGNATURE, "") is ours.get(_SIGNATURE) else None,
                 key=self.key.public if self.key else None,
                 bank_key=self.bank_key,
-                secrets=self._secrets,
+                secrets=secrets,
                 may_reveal=self._may_reveal,
             )
 
@@ -414,8 +438,14 @@ class Client:
             seen = self._verify(seen)
         except (NoAnswerError, SignatureError) as error:
             seen = replace(seen, failure=str(error))
+            if asked.url != prepared.url:
+                # The transport's words quote the address, and so what is masked in ours.
+                error.__context__ = None
             raise
         finally:
+            # An error may take it along, with the token in plain text.
+            prepared.url, prepared.body = "", None
+            prepared.headers = requests.structures.CaseInsensitiveDict()
             seen = replace(seen, elapsed_s=seen.elapsed_s or time.monotonic() - started)
             self.exchanges.add(seen)
             earlier.append(seen)
@@ -454,7 +484,8 @@ def _judge(exchange: Exchange) -> None:
         status=exchange.status,
         method=exchange.method,
         path=exchange.path,
-        response_id=exchange.answer_headers.get("X-Bunq-Client-Response-Id"),
+        response_id=exchange.mask(exchange.answer_headers.get("X-Bunq-Client-Response-Id", ""))
+        or None,
         signed=exchange.is_verified,
         exchange=exchange,
     )

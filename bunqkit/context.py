@@ -19,12 +19,13 @@ from bunqkit.errors import SettingsError, StateError
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
 from bunqkit.overview import Overview
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, forgetting
 from bunqkit.retries import Retries
 from bunqkit.sessions import Sessions
 from bunqkit.settings import Settings, load_settings, write_api_key
 from bunqkit.signing import KeyPair, generate_soon
 from bunqkit.state import State, StateFile
+from bunqkit.terminal import printable
 
 if TYPE_CHECKING:
     from bunqkit.picture import HandshakePicture
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _SUGAR_DADDY = "sugardaddy@bunq.com"
 
 
+@forgetting
 def connect(
     *,
     environment: str | None = None,
@@ -62,6 +64,7 @@ def connect(
     ApiError, NoAnswerError, SignatureError
         If one of the three steps fails.
     """
+    api_key = Secret(api_key) if isinstance(api_key, str) else api_key
     if bank is not None and (environment or "OFFLINE").strip().upper() != "OFFLINE":
         raise SettingsError(
             f"environment is {environment!r}, but a bank of your own is OFFLINE. Leave out one."
@@ -162,7 +165,7 @@ def make_limiter(settings: Settings) -> Limiter:
     return Limiter(settings.limits, file=file)
 
 
-def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret | None) -> Context:
+def _connect_here(settings: Settings, bank: Bank | None, api_key: Secret | None) -> Context:
     """Open an account at a bank in this process; no state is read or written."""
     # Both sides' keys are made while the bank is loaded and opened.
     new_key = generate_soon()
@@ -180,7 +183,7 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: str | Secret |
     elif api_key is None:
         key = handshake.create_sandbox_user(client)
     else:
-        key = Secret(api_key) if isinstance(api_key, str) else api_key
+        key = api_key
     settings = replace(settings, api_key=key, base_url=client.base_url)
     return make_context(settings, client, bank=own_bank, new_key=new_key)
 
@@ -343,7 +346,7 @@ class Context(Caller, Overview):
             }
         if writes := self._guard.describe():
             told["writes"] = writes
-        return told
+        return {name: printable(text) for name, text in told.items()}
 
     def __repr__(self) -> str:
         lines = [f"  {name:<8}{text}" for name, text in self._told().items()]

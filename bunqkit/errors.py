@@ -11,6 +11,7 @@ BunqkitError
  +-- FieldError             a path or a body lacks a field, or has one too many
  +-- LockedError            production is read-only, and no unlock covers the call
  +-- FrameError             items can't become a table, or a table items
+ +-- PickleRefusedError     what holds secrets is not written as a pickle
  +-- ScrubError             a file can't be looked through for secrets, and was left alone
  +-- Interrupted            somebody stopped a fetch; what has come is in it
  +-- CallError              a call did not bring what it asked for
@@ -24,6 +25,7 @@ No message holds an API key, a token, a private key or a signature.
 
 from __future__ import annotations
 
+import pickle
 import textwrap
 import traceback
 from collections.abc import Callable
@@ -132,6 +134,10 @@ class LockedError(BunqkitError):
 
 class FrameError(BunqkitError):
     """Items can't become a table, or a table can't become items again."""
+
+
+class PickleRefusedError(BunqkitError, pickle.PicklingError):
+    """Something holds secrets, and a pickle would hold them as plain text."""
 
 
 class ScrubError(BunqkitError):

@@ -17,8 +17,18 @@ from html import escape
 from typing import TYPE_CHECKING, overload
 
 from bunqkit.errors import BadAnswerError
-from bunqkit.redaction import Secret, redact, redact_headers, secret_spans, shorten
+from bunqkit.redaction import (
+    Private,
+    Secret,
+    forms_of,
+    mask_known,
+    redact,
+    redact_headers,
+    secret_spans,
+)
+from bunqkit.sightings import mask_secrets
 from bunqkit.signing import PublicKey
+from bunqkit.terminal import printable, printable_lines
 
 if TYPE_CHECKING:
     from bunqkit.snippets import Snippet
@@ -33,7 +43,7 @@ _PATH_WIDTH = 46
 
 
 @dataclass(frozen=True, repr=False)
-class Exchange:
+class Exchange(Private):
     """What was sent and what came back, byte for byte.
 
     Attributes
@@ -120,10 +130,14 @@ class Exchange:
             told = json.loads(self.answer_body)
             # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
             told = [told] if "error_description" in told else told["Error"]
-            return tuple(_clean(str(entry["error_description"])) for entry in told)
+            return tuple(
+                # Whatever the bank quotes: what was sent, or what merely looks like a secret.
+                mask_secrets(self.mask(_clean(str(entry["error_description"]))))
+                for entry in told
+            )
         except (ValueError, KeyError, TypeError, RecursionError):
             told = self.answer_headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            kind = _clean(told) or "no media type"
+            kind = self.mask(_clean(told)) or "no media type"
             return (f"(none: {len(self.answer_body)} bytes of {kind}, not in the bank's form.)",)
 
     def xray(self, *, reveal: bool = False, signed: bytes | None = None) -> Xray:
@@ -167,7 +181,7 @@ class Exchange:
 
     def secret_spans(self, body: bytes) -> list[tuple[int, int]]:
         """Give where secrets stand in one of its bodies, as first byte and end."""
-        return secret_spans(body, *(secret.reveal() for secret in self.secrets))
+        return secret_spans(body, *self._known())
 
     def redacted(self, body: bytes, *, indent: int | None = None) -> str | None:
         """Give one of its bodies as JSON text without secrets; ``None`` if it is no JSON."""
@@ -175,9 +189,17 @@ class Exchange:
             text = json.dumps(redact(json.loads(body)), ensure_ascii=False, indent=indent)
         except (ValueError, RecursionError):
             return None
-        for known in filter(None, (secret.reveal() for secret in self.secrets)):
-            text = text.replace(known, shorten(known))
-        return text
+        text = self.mask(text)
+        # What the bank quotes in a refusal need not be this client's.
+        is_refusal = body is self.answer_body and self.status not in (0, _OK)
+        return mask_secrets(text) if is_refusal else text
+
+    def mask(self, text: str) -> str:
+        """Return a text in which the secrets of this call, and good parts of them, are masked."""
+        return mask_known(text, self._known())
+
+    def _known(self) -> list[str]:
+        return [form for secret in self.secrets for form in forms_of(secret)]
 
     def unanswered(self, headers: Mapping[str, str], body: bytes) -> Exchange:
         """Give the same call with other headers and another body, before it is sent."""
@@ -203,15 +225,16 @@ class Exchange:
             *_told(self.request_headers),
             *self._shown(self.request_body),
             f"-> {self.status or self.outcome}",
-            *_told(self.answer_headers),
+            *map(self.mask, _told(self.answer_headers)),
             *self._shown(self.answer_body),
         ]
-        return "\n".join(lines)
+        return printable_lines("\n".join(lines))
 
     def unusable(self, why: str) -> BadAnswerError:
         """Make the error that says why the answer can't be used."""
         return BadAnswerError(
-            f"The answer to {self.method} {self.path} (status {self.status}) can't be used: {why}. "
+            f"The answer to {self.method} {self.path} (status {self.status}) can't be used: "
+            f"{self.mask(why)}. "
             "If it goes on, something between you and the bank changes answers.",
             method=self.method,
             path=self.path,
@@ -242,7 +265,7 @@ class Exchange:
         return card(f"{method_label(self.method)}{escape(self.path)}", key_values(told))
 
 
-class Exchanges(Sequence[Exchange]):
+class Exchanges(Private, Sequence[Exchange]):
     """The last calls of a client, oldest first: also those that failed or were refused.
 
     Parameters
@@ -305,9 +328,9 @@ class Exchanges(Sequence[Exchange]):
 
 
 def _clean(text: str) -> str:
-    """Take out control characters, which could rewrite a terminal, and bound the length."""
+    """Return a text of the bank's, short, and without what could rewrite a terminal."""
     limit = 500
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit]
+    return printable(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit])
 
 
 def _size(exchange: Exchange) -> int:

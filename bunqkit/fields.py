@@ -196,7 +196,8 @@ class _Check:
     def _value(self, value: Any, field: Field, path: str) -> None:
         kind = field.body_kind
         if isinstance(value, Secret):
-            value = value.reveal()
+            self._secret(value, field, path)
+            return
         if kind[0].isupper():
             self.fields(value, self.named(kind), path, complete=True)
             if field.name == "counterparty_alias":
@@ -208,6 +209,14 @@ class _Check:
         elif field.values and value not in field.values:
             known = ", ".join(field.values)
             self.unusual.append(f"{path} is {value!r}; the values known so far are {known}")
+
+    def _secret(self, value: Secret, field: Field, path: str) -> None:
+        """Check a secret without quoting it."""
+        kind = field.body_kind
+        is_object = kind[0].isupper()
+        wanted = _of(self.named(kind)) if is_object else _unlike(value.reveal_value(), kind)
+        if wanted:
+            self.wrong.append(f"{path} is a secret of another kind, not {wanted}")
 
     def _counterparty(self, pointer: Any, path: str) -> None:
         """Ask whose IBAN it is, as bunq does (sdk_python#12, #29, #96)."""

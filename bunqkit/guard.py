@@ -1,14 +1,17 @@
 """What may be written where: production is read-only until a call is unlocked.
 
 A locked call raises before anything is sent. An unlock names one operation, and may bound what it
-moves, how often, and to whom; it ends with its block. Whatever is unlocked, all calls of a context
-together move no more than its cap. What is let through is read back, amount and payee first.
+moves, how often, and to whom; it ends with its block, and serves no other thread or asyncio task.
+Whatever is unlocked, all calls of a context together move no more than its cap. What is let through
+is read back, amount and payee first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -16,12 +19,27 @@ from decimal import Decimal, InvalidOperation
 from bunqkit.catalogue import Operation
 from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.errors import FieldError, LockedError
+from bunqkit.terminal import printable
 
 # Logging out is the one change that nobody needs to be kept from.
 _FREE = ("session.delete",)
 # For a call whose body names no amount, such as the acceptance of a draft.
 _ANY = "any"
 _UNBOUNDED = Decimal("Infinity")
+_LONGEST = 200
+# Source: bunq docs, "Payment", for the two members of an amount.
+_AMOUNT_MEMBERS = frozenset({"value", "currency"})
+_PAYEE = "counterparty_alias"
+_AMOUNT_NAME = re.compile(r"amount(_\w+)?")
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+# Spaces as people write them between the groups of an IBAN, no-break ones included.
+_SPACES = re.compile("[ \u00a0\u202f]")
+# Letters that take no room on a screen: zero-width spaces and joiners, soft hyphens, marks of
+# direction, variation selectors, tags.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
 
 
 @dataclass
@@ -40,6 +58,8 @@ class Permit:
         The only counterparty (e-mail address, phone number, IBAN), or ``None`` for any.
     sent
         What it has let through, read back from the bodies.
+    opened_by
+        The thread and the asyncio task that opened it: it serves no other.
     """
 
     operation: str
@@ -47,6 +67,7 @@ class Permit:
     amount_left: Decimal | None
     to: str | None
     sent: list[str] = field(default_factory=list)
+    opened_by: tuple[object, object] = field(default=(None, None), repr=False)
 
     def __str__(self) -> str:
         bound = "" if self.amount_left is None else f" up to {_written(self.amount_left)}"
@@ -86,7 +107,7 @@ class Guard:
         """Tell what may be written: ``""`` where everything may."""
         if not self.is_locked:
             return ""
-        opened = [str(permit) for permit in self._permits if permit.left]
+        opened = [str(permit) for permit in self._own_permits() if permit.left]
         told = f"unlocked: {'; '.join(opened)}" if opened else "read-only"
         return f"{told} ({self._moved:.2f} of at most {self._cap:.2f} moved)"
 
@@ -99,7 +120,9 @@ class Guard:
         count: int = 1,
         to: str | None = None,
     ) -> Iterator[Permit]:
-        """Let one operation through until the block ends.
+        """Let one operation through until the block ends, for the thread and task that opened it.
+
+        Of several blocks inside each other that unlock the same operation, the innermost counts.
 
         Parameters
         ----------
@@ -112,7 +135,8 @@ class Guard:
         count
             How many calls may be made.
         to
-            The only counterparty that it may be for.
+            The only counterparty that it may be for, letter for letter: only invisible letters,
+            the way in which accents are coded, and the spaces and case of an IBAN don't matter.
 
         Raises
         ------
@@ -130,7 +154,7 @@ class Guard:
             )
         if count < 1:
             raise FieldError(f"count is {count}. Make it 1 or more.")
-        permit = Permit(known.name, count, bound, to and _plain(to))
+        permit = Permit(known.name, count, bound, to and _plain(to), opened_by=_here())
         with self._lock:
             self._permits.append(permit)
         try:
@@ -161,6 +185,12 @@ class Guard:
         if operation is not None and (operation.effect == "reads" or operation.name in _FREE):
             return
         told = _Told(operation, body)
+        if strange := sorted(set(_strange_members(body))):
+            raise LockedError(
+                f"{told} was not sent to PRODUCTION: an amount of it has {', '.join(strange)} "
+                "beside its value and currency, and nobody can say how the bank would read that. "
+                "Take it out."
+            )
         with self._lock:
             permit = self._permit(told)
             if permit is None:
@@ -181,7 +211,14 @@ class Guard:
         self._say(f"PRODUCTION: {told} is being sent. The unlock leaves {left}{more}.")
 
     def _permit(self, told: _Told) -> Permit | None:
-        return next((each for each in self._permits if told.is_covered_by(each)), None)
+        """Return the permit that covers a call: the innermost of its operation, or ``None``."""
+        name = told.operation.name if told.operation else None
+        own = [permit for permit in self._own_permits() if permit.operation == name]
+        return own[-1] if own and told.is_covered_by(own[-1]) else None
+
+    def _own_permits(self) -> list[Permit]:
+        here = _here()
+        return [permit for permit in list(self._permits) if permit.opened_by == here]
 
 
 def amounts_in(body: object) -> list[tuple[Decimal, str]]:
@@ -190,7 +227,7 @@ def amounts_in(body: object) -> list[tuple[Decimal, str]]:
 
 
 def payees_in(body: object) -> list[str]:
-    """Give the value of every counterparty in a body, at any depth."""
+    """Give the value of every counterparty in a body, at any depth, as it would be sent."""
     return list(_payees(body))
 
 
@@ -238,7 +275,7 @@ class _Told:
         if self.moves_money and not money:
             money = "an amount that its body does not name"
         each = " each time" if money and name.startswith("schedule") else ""
-        whom = f" to {', '.join(self.payees)}" if self.payees else ""
+        whom = f" to {', '.join(map(_clean, self.payees))}" if self.payees else ""
         return f"{name}{f' of {money}' if money else ''}{each}{whom}"
 
 
@@ -256,20 +293,46 @@ def _bound(up_to: str | Decimal | None) -> Decimal | None:
     return bound
 
 
-def _amounts(value: object) -> Iterator[tuple[Decimal, str]]:
+def _amounts(value: object, name: object = "") -> Iterator[tuple[Decimal, str]]:
     """Give every amount in a body, at any depth: more is counted rather than less.
 
     One that can't be read counts as more than anybody allows.
     """
-    if isinstance(value, Mapping):
-        if "value" in value and "type" not in value:
-            yield _size(value["value"]), _clean(value.get("currency", "?"))
-            return
-        for inner in value.values():
-            yield from _amounts(inner)
+    if _is_amount(value, name):
+        assert isinstance(value, Mapping)
+        yield _size(value.get("value")), _clean(value.get("currency", "?"))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _amounts(inner, key)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _amounts(inner)
+            yield from _amounts(inner, name)
+    elif value is not None and _is_amount_name(name):
+        yield _UNBOUNDED, "?"
+
+
+def _strange_members(value: object, name: object = "") -> Iterator[str]:
+    """Give the members of amounts that no amount has, at any depth."""
+    if isinstance(value, Mapping):
+        if _is_amount(value, name):
+            yield from (repr(_clean(key)) for key in value if key not in _AMOUNT_MEMBERS)
+        for key, inner in value.items():
+            yield from _strange_members(inner, key)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _strange_members(inner, name)
+
+
+def _is_amount(value: object, name: object) -> bool:
+    """Return whether an object is an amount: by its name, or since it has the members of one."""
+    if not isinstance(value, Mapping):
+        return False
+    is_pointer = "currency" not in value and ("type" in value or name == _PAYEE)
+    return _is_amount_name(name) or ("value" in value and not is_pointer)
+
+
+def _is_amount_name(name: object) -> bool:
+    return isinstance(name, str) and _AMOUNT_NAME.fullmatch(name) is not None
 
 
 def _size(value: object) -> Decimal:
@@ -284,8 +347,8 @@ def _payees(value: object) -> Iterator[str]:
     """Give every counterparty in a body, at any depth."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            if name == "counterparty_alias":
-                yield _clean(inner.get("value") if isinstance(inner, Mapping) else inner)
+            if name == _PAYEE:
+                yield str(inner.get("value") if isinstance(inner, Mapping) else inner)
             else:
                 yield from _payees(inner)
     elif isinstance(value, list | tuple):
@@ -298,9 +361,25 @@ def _written(amount: Decimal) -> str:
 
 
 def _clean(told: object) -> str:
-    """Give a text that a body holds, without what could rewrite a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(told))[:200]
+    """Return a text that a body holds, short, and without what could rewrite a terminal."""
+    return printable(str(told)[:_LONGEST])
 
 
 def _plain(counterparty: str) -> str:
-    return "".join(counterparty.split()).casefold()
+    """Return a counterparty as it is compared: two that differ for a reader stay different."""
+    text = unicodedata.normalize("NFC", _UNSEEN.sub("", counterparty))
+    iban = _SPACES.sub("", text)
+    # Letters beyond ASCII have upper cases within it: a dotless i becomes an I.
+    is_iban = iban.isascii() and _IBAN.fullmatch(iban.upper()) is not None
+    return iban.upper() if is_iban else text
+
+
+def _here() -> tuple[object, object]:
+    """Return the thread and the asyncio task, if any, that this runs in."""
+    import asyncio  # noqa: PLC0415 (slow to load, and only who writes to production needs it)
+
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return threading.current_thread(), task

@@ -14,7 +14,7 @@ from typing import Any
 from bunqkit.answer import Answer
 from bunqkit.client import Client
 from bunqkit.errors import FieldError
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, forgetting
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey, sign_for_provider
 from bunqkit.state import Device, Installation, Session
@@ -24,6 +24,7 @@ from bunqkit.state import Device, Installation, Session
 _SHORTEST_TIMEOUT_S = 300
 
 
+@forgetting
 def create_sandbox_user(client: Client, *, kind: str = "person") -> Secret:
     """Make a new user with an empty account, and give its API key.
 
@@ -42,6 +43,7 @@ def create_sandbox_user(client: Client, *, kind: str = "person") -> Secret:
     return Secret(_text(answer, answer.first("ApiKey"), "api_key"))
 
 
+@forgetting
 def create_installation(client: Client, key: KeyPair) -> Installation:
     """First step: exchange public keys, and get the installation token.
 
@@ -67,6 +69,7 @@ def create_installation(client: Client, key: KeyPair) -> Installation:
     return installation
 
 
+@forgetting
 def create_provider_credential(
     client: Client, installation: Installation, certificate: str, key: KeyPair, *, chain: str
 ) -> Secret:
@@ -100,6 +103,7 @@ def create_provider_credential(
     return Secret(_text(answer, answer.first("CredentialPasswordIp"), "token_value"))
 
 
+@forgetting
 def register_device(
     client: Client,
     installation: Installation,
@@ -131,6 +135,7 @@ def register_device(
     return Device(id=_number(answer, answer.first("Id"), "id"), description=description)
 
 
+@forgetting
 def open_session(
     client: Client, installation: Installation, api_key: Secret, *, now: datetime
 ) -> Session:

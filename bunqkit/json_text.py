@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import json
 import re
 from bisect import bisect_right
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import accumulate
 
-from bunqkit.redaction import MASK, is_number_of_card, is_secret_name, shorten
+from bunqkit.redaction import MASK, find_known, is_number_of_card, is_secret_name, shorten
 from bunqkit.sightings import (
     HEX_KIND,
     PRIVATE_KEY_KIND,
@@ -153,7 +154,7 @@ class _Search:
             self._walk_list(node, place, name)
         elif node.kind == "string":
             self._add([node], place, name)
-        elif is_number_of_card(name) and re.match(r"[1-9]", self._text[node.start : node.end]):
+        elif is_secret_name(name) and re.match(r"-?[0-9.]*[1-9]", self._token(node)):
             # A zero, since a name would not be a number.
             self.edits.append(Edit(node.start, node.end, "0", name, place, shorten("")))
 
@@ -252,7 +253,9 @@ def _pieces(text: str, edit: Edit, begins: list[int]) -> Iterator[tuple[int, int
 
 
 _SHORT = 12
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_KEY = re.compile("(?:sandbox_)?[0-9A-Fa-f]{24,}")
+# A terminal's colours, and letters that are written as codes though none has to be.
+_CODE = re.compile(r"\x1b\[[0-9;]*m|(?:\\u00|%)(?P<hex>3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff])")
 
 
 def _look(text: str, name: str, known: Sequence[str]) -> Iterator[Edit]:
@@ -264,16 +267,15 @@ def _look(text: str, name: str, known: Sequence[str]) -> Iterator[Edit]:
     for each in known:
         # A short one may be a part of a word that is none.
         edge = r"\b" if len(each) < _SHORT else ""
-        for found in re.finditer(f"{edge}{re.escape(each)}{edge}", text):
-            yield _edit(*found.span(), each, "one of your own secrets")
+        spans = [found.span() for found in re.finditer(f"{edge}{re.escape(each)}{edge}", text)]
+        if _KEY.fullmatch(each):
+            spans += find_known(text, [each])
+        for start, end in spans:
+            yield _edit(start, end, text[start:end], "one of your own secrets")
     yield from _look_into_json(text, known)
     coded = dict(_look_into_base64(text, known))
     yield from filter(None, coded.values())
-    # A terminal's colours may stand in the middle of a secret.
-    plain, at = text, None
-    if "\x1b[" in text:
-        kept = [place for start, end in _between(_COLOUR, text) for place in range(start, end)]
-        plain, at = "".join(text[place] for place in kept), kept
+    plain, at = _decode(text)
     for seen in find_secrets(plain):
         start, end = seen.start, seen.end
         # A digest; or a key's PEM in base64, which has been read and dealt with.
@@ -282,27 +284,41 @@ def _look(text: str, name: str, known: Sequence[str]) -> Iterator[Edit]:
             continue
         secret = plain[start:end]
         if at is not None:
-            start, end = at[start], at[end - 1] + 1
+            start, end = at[start][0], at[end - 1][1]
         yield _edit(start, end, secret, seen.kind)
+
+
+def _decode(text: str) -> tuple[str, list[tuple[int, int]] | None]:
+    """Return a text without colours and codes, and if it had any, where each letter stands."""
+    if _CODE.search(text) is None:
+        return text, None
+    letters: list[str] = []
+    at: list[tuple[int, int]] = []
+    done = 0
+    for code in [*_CODE.finditer(text), None]:
+        start = code.start() if code else len(text)
+        letters += text[done:start]
+        at += [(place, place + 1) for place in range(done, start)]
+        if code:
+            done = code.end()
+            letters += [chr(int(code["hex"], 16))] if code["hex"] else []
+            at += [code.span()] if code["hex"] else []
+    return "".join(letters), at
 
 
 def _edit(start: int, end: int, secret: str, kind: str) -> Edit:
     prefix = "sandbox_" if secret.startswith("sandbox_") else ""
-    new = "0" * len(secret) if secret.isdigit() and is_number_of_card(kind) else prefix + REMOVED
+    is_number = secret.isdigit() and (is_secret_name(kind) or is_number_of_card(kind))
+    new = "0" * len(secret) if is_number else prefix + REMOVED
     # Of a key's many lines, each with its first letters would be a good part of the key.
     is_whole = kind != PRIVATE_KEY_KIND and "BEGIN" not in secret
     return Edit(start, end, new, kind, "", shorten(secret) if is_whole else MASK)
 
 
-def _between(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for found in pattern.finditer(text):
-        yield start, found.start()
-        start = found.end()
-    yield start, len(text)
-
-
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/]{22,}={0,2}(?![A-Za-z0-9+/=])")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{22,}={0,2}(?![A-Za-z0-9+/=_-])")
+_WRAPPED = re.compile(
+    r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{60,76}(?:(?:\r?\n|\\n)[A-Za-z0-9+/]+){1,4000}={0,2}"
+)
 
 
 def _look_into_json(text: str, known: Sequence[str]) -> Iterator[Edit]:
@@ -328,16 +344,31 @@ def _look_into_base64(
             yield found.span(), Edit(*found.span(), new, kind, "", edits[0].shown)
         elif REMOVED in inner:
             yield found.span(), None
+    for found in _WRAPPED.finditer(text):
+        lines = list(re.finditer(r"[A-Za-z0-9+/=]{2,}", found[0].replace("\\n", "\n\n")))
+        inner = _plain_text("".join(line[0] for line in lines))
+        if edits := _settle(list(_look(inner, "", known))):
+            kind = f"{edits[0].kind} in base64"
+            for line in lines:
+                start, end = (found.start() + place for place in line.span())
+                yield (start, end), Edit(start, end, REMOVED, kind, "", edits[0].shown)
 
 
 def _plain_text(coded: str) -> str:
     """Give the text that base64 stands for; nothing if it is none, as with a picture."""
     try:
-        # The first bytes tell; a picture may be large.
-        base64.b64decode(coded[:24]).decode("ascii")
-        return base64.b64decode(coded, validate=True).decode()
+        # The first bytes tell; a picture may be large. The last of them may be cut.
+        first = base64.b64decode(coded[:20], _other_letters(coded))
+        codecs.getincrementaldecoder("utf-8")().decode(first)
+        padded = coded + "=" * (-len(coded) % 4)
+        return base64.b64decode(padded, _other_letters(coded), validate=True).decode()
     except (binascii.Error, ValueError):
         return ""
+
+
+def _other_letters(coded: str) -> bytes:
+    """Return what stands for the last two letters of base64: in addresses they are others."""
+    return b"-_" if "-" in coded or "_" in coded else b"+/"
 
 
 def _settle(edits: list[Edit]) -> list[Edit]:

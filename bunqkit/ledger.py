@@ -27,6 +27,7 @@ from bunqkit.errors import BusyError, FieldError, Interrupted, StateError
 from bunqkit.shorthand import write_instant
 from bunqkit.store import Store, Tally
 from bunqkit.syncing import EVENTS, Progress, Sync, write_time
+from bunqkit.terminal import printable
 
 if TYPE_CHECKING:
     from bunqkit.context import Context
@@ -72,7 +73,7 @@ class SyncReport:
         if self.complete and self.until is not None:
             said = f"Complete up to {self.until:%Y-%m-%d %H:%M:%S} UTC"
         cost = f"{self.pages:,} pages in {self.seconds:.1f} s"
-        refused = "".join(f"\nThe bank does not give {each}" for each in self.refused)
+        refused = "".join(f"\nThe bank does not give {printable(each)}" for each in self.refused)
         return (
             f"{said}: {self.new:,} items new, {self.corrected:,} corrected, {self.gone:,} gone, "
             f"{cost}.{refused}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bunqkit.errors import FieldError
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Private, Secret, conceal, forgetting
 from bunqkit.settings import BASE_URLS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _TOKENS = {
 }
 
 
-class OAuthApp:
+class OAuthApp(Private):
     """An app of yours that others let into their accounts; the one OAuth client of your user.
 
     Made if your user has none yet, and the address registered if it is new. In production each of
@@ -52,17 +52,18 @@ class OAuthApp:
         As it was given.
     """
 
+    @forgetting
     def __init__(self, bunq: Context, redirect_uri: str) -> None:
         self.redirect_uri = redirect_uri
         self._bunq = bunq
         self._states: set[str] = set()
         known = bunq.call("oauth-client.list").items
         number = known[0]["id"] if known else bunq.call("oauth-client.create").item["id"]
-        item = bunq.call("oauth-client.get", number).item
+        item = conceal(bunq.call("oauth-client.get", number).item)
         if redirect_uri not in [each["url"] for each in item.get("callback_url") or []]:
             bunq.call("oauth-client.callback-url.create", oauth_client_id=number, url=redirect_uri)
         self.client_id = str(item["client_id"])
-        self._secret = Secret(str(item["secret"]))
+        self._secret: Secret = item["secret"]
 
     def ask(self) -> str:
         """Give the address of the bank's page, to open in the browser of whoever shall let you in.
@@ -100,7 +101,7 @@ class OAuthApp:
         ApiError
             If the bank does not take the code: it is good once, and for minutes.
         """
-        told = {name: texts[0] for name, texts in parse_qs(urlsplit(address).query).items()}
+        told, address = _read_query(address), ""
         if told.get("state") not in self._states:
             raise FieldError(
                 "This address does not come from a page that ask() of this app began: its state is "
@@ -116,21 +117,20 @@ class OAuthApp:
             raise FieldError("This address holds no code. Give the whole of it, with its query.")
         return self._buy(told["code"])
 
-    def _buy(self, code: str) -> Secret:
-        query = {
+    def _buy(self, code: Secret) -> Secret:
+        query: dict[str, str | int | Secret] = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": self.redirect_uri,
             "client_id": self.client_id,
-            "client_secret": self._secret.reveal(),
+            "client_secret": self._secret,
         }
         client = self._bunq.client.without_keys(self._hosts()[1])
         answer = client.request("POST", "/token", params=query, is_enveloped=False)
-        try:
-            told: Any = json.loads(answer.exchange.answer_body)
-            return Secret(str(told["access_token"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise answer.exchange.unusable("it holds no access_token") from error
+        token = _read_token(answer.exchange.answer_body)
+        if token is None:
+            raise answer.exchange.unusable("it holds no access_token")
+        return token
 
     def _hosts(self) -> tuple[str, str]:
         """Give the page's address and the token's: at an offline bank both are beside the API."""
@@ -142,3 +142,21 @@ class OAuthApp:
 
     def __repr__(self) -> str:
         return f"OAuthApp({self.client_id[:8]}…, back to {self.redirect_uri})"
+
+
+def _read_query(address: str) -> dict[str, Any]:
+    """Return the query of an address, its code as a ``Secret``; nothing if it is no address."""
+    try:
+        query = parse_qs(urlsplit(address).query)
+    except (ValueError, AttributeError, TypeError):
+        return {}
+    told: dict[str, Any] = conceal({name: texts[0] for name, texts in query.items()})
+    return told
+
+
+def _read_token(body: bytes) -> Secret | None:
+    try:
+        token = json.loads(body)["access_token"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return Secret(token) if isinstance(token, str) and token else None

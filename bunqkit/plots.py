@@ -19,6 +19,7 @@ from bunqkit.analysis import (
 )
 from bunqkit.errors import FrameError
 from bunqkit.recurring import price_changes
+from bunqkit.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +32,7 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _GREY = "#787878"
 _MOST_BARS = 10
 _WIDE = (8.0, 4.0)
+_LONGEST_IN_TITLE = 40
 
 
 def plot_balances(payments: pd.DataFrame, *, allow_incomplete: bool = False) -> Figure:
@@ -62,7 +64,8 @@ def plot_balances(payments: pd.DataFrame, *, allow_incomplete: bool = False) -> 
     for place, name in enumerate(wide.columns):
         style = ("-", "--", "-.", ":")[place // len(_COLOURS) % 4]
         colour = _COLOURS[place % len(_COLOURS)]
-        axes.step(wide.index, wide[name], style, where="post", color=colour, lw=1.8, label=name)
+        axes.step(wide.index, wide[name], style, where="post", color=colour, lw=1.8,
+                  label=_label(str(name)))  # fmt: skip
     _put_scale(axes.yaxis, f"Balance, {currency}")
     _put_legend(axes)
     return _finish(figure, axes, has_days=True)
@@ -128,9 +131,9 @@ def plot_spending(
     currency = _check(spent, allow_incomplete=True)
     found = totals(spent, of)
     names = found[of].astype("object").fillna("no name").astype("str")
+    largest = shorten(names.iloc[0], _LONGEST_IN_TITLE)
     figure, axes = _start(
-        f"{names.iloc[0][:1].upper()}{names.iloc[0][1:]} is {_percent(found['share'].iloc[0])} "
-        "of what goes out"
+        f"{largest[:1].upper()}{largest[1:]} is {_percent(found['share'].iloc[0])} of what goes out"
     )
     shown = found.head(_MOST_BARS)
     bars = list(zip(names, shown["amount"], shown["share"], strict=False))
@@ -180,10 +183,14 @@ def plot_prices(payments: pd.DataFrame, *, allow_incomplete: bool = False) -> Fi
         days = [first_day, *part["day"], last_day]
         colour = _COLOURS[place % len(_COLOURS)]
         style = ("-", "--", "-.", ":")[place // len(_COLOURS) % 4]
-        axes.step(days, [*levels, levels[-1]], style, where="post", color=colour, label=name)
+        axes.step(days, [*levels, levels[-1]], style, where="post", color=colour,
+                  label=_label(str(name)))  # fmt: skip
     dearest = max(rises, key=lambda name: rises[name])
     axes.set_title(
-        f"{dearest} costs {_percent(rises[dearest])} more than at first", loc="left", color=_GREY
+        f"{shorten(dearest, _LONGEST_IN_TITLE)} costs {_percent(rises[dearest])} more than at "
+        "first",
+        loc="left",
+        color=_GREY,
     )
     axes.set_ylabel("Price, first one = 100")
     _put_legend(axes)
@@ -206,7 +213,7 @@ def plot_forecast(days: pd.DataFrame) -> Figure:
     if days.empty:
         raise FrameError("The forecast has no day: nothing to draw.")
     lowest = days.sort_values("balance_cents", kind="stable").iloc[0]
-    currency = str(lowest["currency"])
+    currency = shorten(str(lowest["currency"]))
     figure, axes = _start(
         f"Before the next salary the balance falls to "
         f"{_money(lowest['balance'], currency)} on {lowest['day']:%-d %B}"
@@ -215,7 +222,7 @@ def plot_forecast(days: pd.DataFrame) -> Figure:
     due = days[days["expected"] != ""]
     for day, what, balance in zip(due["day"], due["expected"], due["balance"], strict=True):
         axes.annotate(
-            what, (day, balance), xytext=(0, 8), textcoords="offset points",
+            shorten(what), (day, balance), xytext=(0, 8), textcoords="offset points",
             color=_GREY, fontsize=8, rotation=30,
         )  # fmt: skip
     axes.margins(y=0.25)
@@ -224,8 +231,14 @@ def plot_forecast(days: pd.DataFrame) -> Figure:
 
 
 def shorten(name: str, length: int = 28) -> str:
-    """Give a name that fits beside a bar."""
-    return name if len(name) <= length else f"{name[: length - 1]}…"
+    """Return a name as one line that fits beside a bar."""
+    line = printable(name[: 2 * length])
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def _label(name: str) -> str:
+    """Return a name for a legend, which leaves out what begins with an underscore."""
+    return f" {shorten(name)}" if name.startswith("_") else shorten(name)
 
 
 def _check(payments: pd.DataFrame, *, allow_incomplete: bool) -> str:
@@ -239,7 +252,7 @@ def _check(payments: pd.DataFrame, *, allow_incomplete: bool) -> str:
             f"The payments are in {', '.join(currencies)}, which can't be added up. "
             'Draw one at a time: payments[payments["currency"] == "EUR"].'
         )
-    return str(currencies[0])
+    return shorten(str(currencies[0]))
 
 
 def _start(title: str) -> tuple[Figure, Axes]:
@@ -266,7 +279,13 @@ def _put_legend(axes: Axes) -> None:
 
 def _finish(figure: Figure, axes: Axes, *, has_days: bool = False) -> Figure:
     from matplotlib import dates  # noqa: PLC0415 (an extra, loaded when first drawn with)
+    from matplotlib.text import Text  # noqa: PLC0415 (as above)
 
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        # A name may hold a $, which begins a formula, or TeX.
+        text.set_parse_math(False)
+        text.set_usetex(False)
     figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
     for side in ("top", "right"):

@@ -17,6 +17,7 @@ from bunqkit.errors import FrameError
 from bunqkit.frames import ATTRS
 from bunqkit.look import card, key_values
 from bunqkit.money import minor_units, to_cents
+from bunqkit.terminal import printable
 
 _NEEDED = {
     "payments": ("id", "created", "account_id", "amount", "amount_cents", "currency",
@@ -89,7 +90,7 @@ class Reconciliation:
     def __repr__(self) -> str:
         if self.holds:
             return self._title()
-        return f"{self._title()} The first:\n  {self.gaps[0].message}"
+        return f"{self._title()} The first:\n  {printable(self.gaps[0].message)}"
 
     def _repr_html_(self) -> str:
         messages = {each.account: each.message for each in self.gaps}

@@ -21,10 +21,11 @@ from urllib.parse import quote
 from bunqkit.errors import ScrubError
 from bunqkit.json_text import Edit, apply, find_edits
 from bunqkit.look import card, code
-from bunqkit.redaction import is_secret_name
+from bunqkit.redaction import forgetting, is_secret_name
 from bunqkit.settings import find_state_folder, read_written
 from bunqkit.sightings import PRIVATE_KEY_KIND
 from bunqkit.state import read_kept_secrets
+from bunqkit.terminal import printable
 
 _WIDTH = 76
 _MORE = "  (and so on, for each line of the key)"
@@ -153,13 +154,15 @@ class Scrubbing:
             Edit(edit.start - start, edit.end - start, text, "", "", "")
             for edit, text in zip(edits, texts, strict=True)
         ]
-        return _cut(apply(self._before[start:end], moved).replace("\r", ""))
+        line = apply(self._before[start:end], moved).removesuffix("\r")
+        return _cut(printable(line))
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 
+@forgetting
 def scrub_file(path: str | os.PathLike[str]) -> Scrubbing:
     """Look through a notebook or a recording for secrets; nothing is written.
 

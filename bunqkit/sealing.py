@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Private, Secret
 
 # 128 MB and about 0.4 s for each guess. Source: OWASP, "Password Storage Cheat Sheet", scrypt.
 _COST = 1 << 17
@@ -19,7 +19,7 @@ _SALT_BYTES = 16
 _NONCE_BYTES = 12
 
 
-class Seal:
+class Seal(Private):
     """What a passphrase and a salt give: made once and kept, since making it is slow on purpose.
 
     Parameters

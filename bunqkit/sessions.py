@@ -16,6 +16,7 @@ from pathlib import Path
 from bunqkit import handshake
 from bunqkit.client import Client
 from bunqkit.errors import ApiError, CallError, SignatureError
+from bunqkit.redaction import Private
 from bunqkit.settings import Settings
 from bunqkit.signing import KeyPair
 from bunqkit.state import Session, State, StateFile
@@ -43,7 +44,7 @@ _WIPED = (
 )
 
 
-class Sessions:
+class Sessions(Private):
     """The sessions of one key at one bank, one after the other.
 
     Parameters

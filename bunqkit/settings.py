@@ -22,7 +22,7 @@ from platformdirs import user_state_path
 
 from bunqkit.errors import SettingsError
 from bunqkit.private_files import warn_if_open, write_private
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Secret, forgetting
 
 # Source: bunq docs, "Environments".
 BASE_URLS = {
@@ -107,6 +107,7 @@ class _Found:
         return self.secret.reveal().strip()
 
 
+@forgetting
 def load_settings(
     *,
     environment: str | None = None,
@@ -171,6 +172,7 @@ def load_settings(
     )
 
 
+@forgetting
 def write_api_key(
     api_key: Secret, env_file: Path | None, *, environment: str | None = None
 ) -> Path:

@@ -5,13 +5,13 @@ A sheet has sections, a section has parts, and every part knows both ways to sho
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bunqkit.look import byte_view, card, code, key_values, notes, paragraph, section
+from bunqkit.terminal import printable_lines
 
 _WIDTH = 80
 _INDENT = "  "
@@ -194,7 +194,7 @@ class Sheet:
             for each in self.sections
         ]
         # What the bank sends must not steer a terminal.
-        return re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", "·", "\n\n".join(blocks))
+        return printable_lines("\n\n".join(blocks))
 
     def __repr__(self) -> str:
         return str(self)

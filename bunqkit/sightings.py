@@ -32,7 +32,7 @@ def is_harmless_name(name: str) -> bool:
 
 def is_placeholder(text: str) -> bool:
     """Whether a text stands where a secret would: masked, a variable, a blank to fill in."""
-    return _PLACEHOLDER.fullmatch(text) is not None
+    return _PLACEHOLDER.fullmatch(text) is not None and _CUT_KEY.search(text) is None
 
 
 def find_secrets(text: str) -> Iterator[Sighting]:
@@ -41,13 +41,8 @@ def find_secrets(text: str) -> Iterator[Sighting]:
     Sightings may overlap and come in no order. UUIDs, git hashes, IBANs and labelled SHA-256
     digests are none. A private key is seen line by line.
     """
-    for found in _SANDBOX_KEY.finditer(text):
-        if _stands_apart(text, found.start()):
-            yield Sighting(*found.span(), "API key")
-    for found in _HEX.finditer(text):
-        is_number = found[0].isdigit() or found[0].isalpha()
-        if not is_number and _stands_apart(text, found.start()) and not _is_digest(text, found):
-            yield Sighting(*found.span(), HEX_KIND)
+    yield from _find_keys(text)
+    yield from _find_broken_keys(text)
     for end in re.finditer("==(?!=)", text):
         begin = max(end.end() - _LONGEST_SIGNATURE, 0)
         if signature := _SIGNATURE.search(text, begin, end.end()):
@@ -76,12 +71,69 @@ def _find_named(text: str) -> Iterator[Sighting]:
                     yield Sighting(*found.span("value"), _IN_ADDRESS if name == "://" else name)
     if not any(word in lower for word in _SECRET_WORDS):
         return
-    for found in _ASSIGNED.finditer(text):
-        name = found["name"]
-        if found.start() and text[found.start() - 1] == "\\":
-            name = name[1:]  # the n of a line's end that is written out
-        if is_secret_name(name) and _may_be_secret(name, found["value"]):
-            yield Sighting(*found.span("value"), name)
+    for assigned in (_ASSIGNED, _ASSIGNED_NUMBER):
+        for found in assigned.finditer(text):
+            name = found["name"]
+            if found.start() and text[found.start() - 1] == "\\":
+                name = name[1:]  # the n of a line's end that is written out
+            is_number = assigned is _ASSIGNED_NUMBER and found["value"].strip("0") != ""
+            if is_secret_name(name) and (is_number or _may_be_secret(name, found["value"])):
+                yield Sighting(*found.span("value"), name)
+
+
+def _find_keys(text: str) -> Iterator[Sighting]:
+    """Find keys and tokens that stand in one piece, or are cut off."""
+    for found in _SANDBOX_KEY.finditer(text):
+        if _stands_apart(text, found.start()):
+            yield Sighting(*found.span(), "API key")
+    for found in _HEX.finditer(text):
+        is_number = found[0].isdigit() or found[0].isalpha()
+        if not is_number and _stands_apart(text, found.start()) and not _is_digest(text, found):
+            yield Sighting(*found.span(), HEX_KIND)
+    for found in _CUT_KEY.finditer(text):
+        letters = found[found.lastgroup or 0]
+        is_word = letters.isdigit() or letters.isalpha()
+        if not is_word and _stands_apart(text, found.start()) and not _is_digest(text, found):
+            yield Sighting(*found.span(found.lastgroup or 0), "part of a key")
+
+
+def _find_broken_keys(text: str) -> Iterator[Sighting]:
+    """Find the pieces of keys that are broken: over lines, strings that are joined, tags."""
+    done = 0
+    for joint in _JOINT.finditer(text):
+        begin, first = _begin_of_key(text, joint.start())
+        is_short = joint.start() - begin < _LEAST_PIECE
+        if begin < done or is_short or not _stands_apart(text, begin):
+            continue
+        if _BEFORE_DIGEST.search(text[max(begin - 40, 0) : begin]):
+            continue
+        pieces, letters = [(begin, joint.start())], text[first : joint.start()]
+        after: re.Match[str] | None = joint
+        while after and len(letters) < _DIGITS and (piece := _PIECE.match(text, after.end())):
+            pieces.append(piece.span())
+            letters += piece[0]
+            after = _JOINT.match(text, piece.end())
+        if len(pieces) > 1 and _is_key(letters, pieces, has_prefix=begin < first):
+            yield from (Sighting(*piece, "API key in pieces") for piece in pieces)
+            done = pieces[-1][1]
+
+
+def _begin_of_key(text: str, end: int) -> tuple[int, int]:
+    """Return where a key begins that is broken off at a place, and where its digits begin."""
+    first = end
+    while first and end - first < _DIGITS and text[first - 1] in _HEX_DIGITS:
+        first -= 1
+    has_prefix = text.endswith(_SANDBOX, 0, first)
+    return first - len(_SANDBOX) * has_prefix, first
+
+
+def _is_key(letters: str, pieces: list[tuple[int, int]], *, has_prefix: bool) -> bool:
+    """Return whether pieces are those of a key: lines of 32 digits rather are a list of digests."""
+    if letters.isdigit() or letters.isalpha():
+        return False
+    if has_prefix:
+        return len(letters) >= _LEAST_DIGITS
+    return len(letters) == _DIGITS and {end - start for start, end in pieces} != {_DIGITS // 2}
 
 
 def _may_be_secret(name: str, text: str) -> bool:
@@ -107,6 +159,28 @@ _APART = re.compile(rf"(?<![0-9A-Za-z])|{_WRITTEN_OUT}")
 # signatures 256 bytes in base64; the first bytes of PKCS#8 and PKCS#1 keys, by their standards.
 _SANDBOX_KEY = re.compile(r"sandbox_(?=[A-Za-z]*[0-9])[0-9A-Za-z]{24,}")
 _HEX = re.compile("[0-9A-Fa-f]{64}(?![0-9A-Za-z])")
+_DIGITS = 64
+_LEAST_DIGITS = 24
+_LEAST_PIECE = 4
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+_SANDBOX = "sandbox_"
+# What is left of a key that was cut: of more than the few letters by which the kit itself shows it,
+# the rest may be known from elsewhere.
+_CUT_KEY = re.compile(
+    r"(?P<letters>sandbox_[0-9a-f]{8,63}|[0-9A-Fa-f]{16,63})(?:…|\.\.\.)"
+    r"|(?P<tail>(?<=…)[0-9a-f]{16,63}|(?<=\.\.\.)[0-9a-f]{16,63})(?![0-9A-Za-z])"
+    r"|(?P<short>sandbox_(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{12,})(?![0-9A-Za-z])"
+)
+# What may stand between two pieces of a key: a line's end with what begins the next line, two
+# strings that are joined, tags, the colours of a terminal; written out or as it is.
+_JOINT = re.compile(
+    r"""(?<=[0-9A-Fa-f_])(?:
+        \x1b\[[0-9;]*m | <[^<>\n]{1,80}> | =?\\?(?:\r?\n|\\r?\\?n)[ \t>|\#*]*
+        | \\*["'](?:[ \t+()\\]|\r?\n){0,60}?[rbfuRBFU]{0,2}\\*["']
+    )+(?=[0-9A-Fa-f])""",
+    re.VERBOSE,
+)
+_PIECE = re.compile("[0-9A-Fa-f]+(?![0-9A-Za-z])")
 _SIGNATURE = re.compile(rf"(?:(?<![A-Za-z0-9+/=])|{_WRITTEN_OUT})(?:[A-Za-z0-9+/]|\\/){{342}}==\Z")
 _LONGEST_SIGNATURE = 420  # with every slash of it written as \/
 _HARMLESS = r"(?i:sha-?_?256|digest|checksum|hash|fingerprint|etag|integrity|client_?id)"
@@ -233,4 +307,7 @@ _SECRET_WORDS = ("key", "secret", "pass", "token", "pin", "cvc", "cvv", "auth", 
 _ASSIGNED = re.compile(
     rf"(?<![\w-])(?P<name>[A-Za-z_][\w-]*){_QUOTE}?\]?\s*(?::|=>?)\s*(?:Secret\()?[rbRB]?"
     r"""(?P<quote>\\*["']|&quot;|&\#39;|&\#x27;)(?P<value>(?:(?!(?P=quote))[^\n]){1,4000}?)(?P=quote)"""
+)
+_ASSIGNED_NUMBER = re.compile(
+    rf"(?<![\w-])(?P<name>[A-Za-z_][\w-]*){_QUOTE}?\]?\s*(?::|=>?)\s*(?P<value>[0-9]{{4,}})(?![\w.…])"
 )

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bunqkit.errors import KeyFormatError, SignatureError
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Forgetting, Private, Secret
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -111,7 +111,7 @@ class PublicKey:
         return f"PublicKey({self.fingerprint!r})"
 
 
-class KeyPair:
+class KeyPair(Private):
     """A key that signs, loaded once and kept: loading costs more than a hundred signatures.
 
     Attributes
@@ -138,18 +138,15 @@ class KeyPair:
         KeyFormatError
             If it is another form, no RSA key, has fewer than 2048 bits, or the password is wrong.
         """
-        text = pem.reveal() if isinstance(pem, Secret) else pem
-        if password is None:
-            _insist_on(text, "-----BEGIN PRIVATE KEY-----", "unencrypted PKCS#8")
-        else:
-            _insist_on(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----", "encrypted PKCS#8")
-        try:
-            key = serialization.load_pem_private_key(
-                text.encode(), password=None if password is None else password.reveal().encode()
-            )
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            # The cause is left out: a parser's words may quote what it read.
-            raise KeyFormatError("The private key's PEM can't be read.") from None
+        pem = Secret(pem) if isinstance(pem, str) else pem
+        with Forgetting():
+            if password is None:
+                _insist_on(pem.reveal(), "-----BEGIN PRIVATE KEY-----", "unencrypted PKCS#8")
+            else:
+                _insist_on(
+                    pem.reveal(), "-----BEGIN ENCRYPTED PRIVATE KEY-----", "encrypted PKCS#8"
+                )
+            key = _load_private_key(pem, password)
         if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < _BITS:
             raise KeyFormatError(f"bunq signs with RSA keys of at least {_BITS} bits; make one.")
         return cls(key)
@@ -190,6 +187,17 @@ def generate_soon() -> Callable[[], KeyPair]:
         return made.pop() if made else KeyPair.generate()
 
     return wait
+
+
+def _load_private_key(pem: Secret, password: Secret | None) -> object:
+    try:
+        return serialization.load_pem_private_key(
+            pem.reveal().encode(),
+            password=None if password is None else password.reveal().encode(),
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # The cause is left out: a parser's words may quote what it read.
+        raise KeyFormatError("The private key's PEM can't be read.") from None
 
 
 def sign_for_provider(key: KeyPair, client_key: PublicKey, token: Secret) -> str:

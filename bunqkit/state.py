@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from bunqkit.errors import BunqkitError, StateError
 from bunqkit.private_files import make_private_folder, remove_halves, warn_if_open, write_private
-from bunqkit.redaction import Secret, is_secret_name
+from bunqkit.redaction import Forgetting, Private, Secret, is_secret_name
 from bunqkit.sealing import Seal
 from bunqkit.signing import KeyPair, PublicKey
 
@@ -118,7 +118,7 @@ class State:
     session: Session | None = None
 
 
-class StateFile:
+class StateFile(Private):
     """The file of one key at one bank.
 
     Parameters
@@ -140,8 +140,7 @@ class StateFile:
         api_key: Secret,
         passphrase: Secret | None = None,
     ) -> None:
-        bound_to = f"{environment}\n{base_url}\n{api_key.reveal()}"
-        self._fingerprint = hashlib.sha256(bound_to.encode()).hexdigest()
+        self._fingerprint = _fingerprint(environment, base_url, api_key)
         self.path = folder / f"{environment.lower()}-{self._fingerprint[:16]}.json"
         self._passphrase = passphrase
         self._seal: Seal | None = None
@@ -205,7 +204,8 @@ class StateFile:
             If it is there and can't be read, or the passphrase does not open it.
         """
         try:
-            found = self._read(self.path.read_bytes())
+            with Forgetting():
+                found = self._read(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -231,7 +231,8 @@ class StateFile:
         make_private_folder(self.path.parent)
         remove_halves(self.path)
         try:
-            write_private(self.path, self._write(state))
+            with Forgetting():
+                write_private(self.path, self._write(state))
         except OSError as error:
             raise StateError(
                 f"{self.path} can't be written ({error.strerror}). Make room or make the folder "
@@ -293,6 +294,11 @@ class StateFile:
             StateWarning,
             stacklevel=2,
         )
+
+
+def _fingerprint(environment: str, base_url: str, api_key: Secret) -> str:
+    bound_to = f"{environment}\n{base_url}\n{api_key.reveal()}"
+    return hashlib.sha256(bound_to.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bunqkit import handshake
 from bunqkit.context import Context, make_client, make_context
 from bunqkit.errors import FieldError
-from bunqkit.redaction import Secret
+from bunqkit.redaction import Private, Secret
 from bunqkit.settings import Settings, load_settings
 from bunqkit.signing import KeyPair
 from bunqkit.state import Device, Installation, Session, State
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
-class Steps:
+class Steps(Private):
     """The steps to a context; making it is the first: a bank, and a key to it.
 
     Parameters

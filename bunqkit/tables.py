@@ -279,7 +279,7 @@ def _column(gathered: Gathered, path: Path, dtype: str) -> pd.Series[Any]:
         texts = pd.Series([value if isinstance(value, str) else None for value in values])
         times = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
         return pd.Series(times, dtype=TIME)
-    readers: dict[str, Callable[[Any], Any]] = {"Int64": _whole, "boolean": _truth, "str": str}
+    readers: dict[str, Callable[[Any], Any]] = {"Int64": _whole, "boolean": _truth, "str": _text}
     read = readers[dtype]
     return pd.Series([None if value is None else read(value) for value in values], dtype=dtype)
 
@@ -289,6 +289,11 @@ def _whole(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return _in_64_bits(int(value))
     return _in_64_bits(value) if isinstance(value, int) and value is not bool(value) else None
+
+
+def _text(value: object) -> str:
+    """Return a text that the column can hold: half of a surrogate pair can't be."""
+    return str(value).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def _truth(value: object) -> bool | None:

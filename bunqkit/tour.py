@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from bunqkit.redaction import shorten
 from bunqkit.steps import Steps
+from bunqkit.terminal import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +116,8 @@ class _Tour:
         for name, form in (("balance", "{:,.2f}"), ("amount", "{:+,.2f}")):
             if name in shown:
                 shown[name] = shown[name].map(form.format) + " " + shown["currency"]
+        texts = shown.select_dtypes(["object", "str"]).columns
+        shown[texts] = shown[texts].map(printable, na_action="ignore")
         lines = shown.drop(columns="currency").to_string(index=False)
         self._print(textwrap.indent(lines, "  "))
 
@@ -125,7 +128,9 @@ class _Tour:
     def _facts(self, *facts: tuple[str, str]) -> None:
         beside = " " * 18
         for name, text in facts:
-            told = textwrap.fill(text, _WIDTH, initial_indent=beside, subsequent_indent=beside)
+            told = textwrap.fill(
+                printable(text), _WIDTH, initial_indent=beside, subsequent_indent=beside
+            )
             self._print(f"    {self._dim(f'{name:<14}')}{told.lstrip()}")
 
     def _title(self, text: str) -> None:

@@ -17,6 +17,7 @@ from bunqkit.look import card
 from bunqkit.money import minor_units
 from bunqkit.paging import say_completeness
 from bunqkit.redaction import redact
+from bunqkit.terminal import printable
 
 _LONGEST = 40
 _LONG = 16
@@ -105,7 +106,7 @@ class View:
             # Whole cents say again what the amount beside them says.
             if not part[name].isna().all() and unit != CENTS:
                 self._add(str(name), part, unit, zone)
-        self._said = said or say_completeness(frame, has_pages=False)
+        self._said = printable(said) or say_completeness(frame, has_pages=False)
         if len(part) < len(frame):
             self._said = f"{len(part):,} of {self._said}"
 
@@ -129,6 +130,7 @@ class View:
             ]
         else:
             texts = [_text(name, value) for value in values]
+        title, texts = printable(title), [printable(text) for text in texts]
         if unit not in ("UTC", "") or pd.api.types.is_numeric_dtype(values.dtype):
             self._numbers.add(title)
         self._texts[title] = texts
@@ -193,8 +195,7 @@ def _cut(text: str) -> str:
 
 
 def _align(title: str, texts: list[str], *, is_number: bool) -> list[str]:
-    # A line break inside a text would break the table.
-    cells = [" ".join(_cut(text).splitlines()) for text in (title, *texts)]
+    cells = [_cut(text) for text in (title, *texts)]
     width = max(map(len, cells))
     return [cell.rjust(width) if is_number else cell.ljust(width) for cell in cells]
 

@@ -145,7 +145,11 @@ class Xray(Sheet):
         return [headers, *self._body(exchange.answer_body, exchange.answer_headers)]
 
     def _headers(self, headers: Mapping[str, str]) -> Part:
-        shown = dict(headers) if self._reveal else redact_headers(headers)
+        shown = dict(headers)
+        if not self._reveal:
+            shown = {
+                name: self._exchange.mask(text) for name, text in redact_headers(headers).items()
+            }
         rows = [(name, text, _WHY.get(name.lower(), "")) for name, text in shown.items()]
         return Notes(("header", "value", "why it is there"), rows)
 

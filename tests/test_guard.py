@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -164,8 +167,8 @@ def test_the_bound_is_for_all_calls_together(caller: Caller, recorder: Recorder)
 
 
 def test_an_unlock_may_name_the_payee(caller: Caller, recorder: Recorder) -> None:
-    """To somebody else it stays locked; spaces and capitals don't matter."""
-    with caller.unlock("payment.create", up_to="10", to="X@Example.com"):
+    """To somebody else it stays locked."""
+    with caller.unlock("payment.create", up_to="10", to="x@example.com"):
         with pytest.raises(LockedError):
             caller.call("payment.create", **PAYMENT | {"to": "y@example.com"})
         caller.call("payment.create", **PAYMENT)
@@ -285,6 +288,13 @@ HIDDEN = {
     "a minus": {"value": "-30.00", "currency": "EUR"},
     "an exponent": {"value": "3e1", "currency": "EUR"},
     "a text": "30.00",
+    "a type beside it": {"value": "30.00", "currency": "EUR", "type": "EMAIL"},
+    "a type and a small one": {"value": "1.00", "currency": "EUR", "type": "IBAN"},
+    "a second amount inside": {"value": "1.00", "currency": "EUR", "amount": "30.00"},
+    "a member of no amount": {"value": "1.00", "currency": "EUR", "Value": "30.00"},
+    "a member that looks alike": {"value": "1.00", "currency": "EUR", "v\u0430lue": "30.00"},
+    "another name": {"worth": "30.00", "currency": "EUR"},
+    "a list": [{"value": "1.00", "currency": "EUR"}, "30.00"],
 }
 
 
@@ -312,4 +322,164 @@ def test_a_payee_cannot_be_hidden(caller: Caller, recorder: Recorder) -> None:
         unlocked = caller.unlock("payment-batch.create", up_to="25.00", to="x@example.com")
         with unlocked, pytest.raises(LockedError):
             caller.call("payment-batch.create", body=body, check=False)
+    assert written(recorder) == []
+
+
+def test_a_batch_cannot_hide_an_amount(caller: Caller, recorder: Recorder) -> None:
+    """One amount that can be read does not let another through that can't."""
+    payee = {"type": "EMAIL", "value": "x@example.com"}
+    right = {"amount": {"value": "1.00", "currency": "EUR"}, "counterparty_alias": payee}
+    for amount in HIDDEN.values():
+        body = {"payments": [right, right | {"amount": amount}]}
+        with caller.unlock("payment-batch.create", up_to="25"), pytest.raises(LockedError):
+            caller.call("payment-batch.create", body=body, check=False)
+    assert written(recorder) == []
+
+
+def test_members_that_no_amount_has_are_named(caller: Caller, recorder: Recorder) -> None:
+    """Also where no money moves, and whatever is unlocked."""
+    strange = {"value": "1.00", "currency": "EUR", "factor": 100}
+    body = {"amount_inquired": strange, "description": "tea", "allow_bunqme": False}
+    with (
+        caller.unlock("request-inquiry.create", up_to="any"),
+        pytest.raises(LockedError, match="'factor' beside its value and currency"),
+    ):
+        caller.call("request-inquiry.create", body=body, check=False)
+    assert written(recorder) == []
+
+
+IBAN = "NL30BUNQ9990123456"
+LONG_NAME = f"{'x' * 230}@example.com"
+SAME = {
+    "a decomposed accent": ("jose\u0301@example.com", "jos\u00e9@example.com"),
+    "a zero-width space": ("x@exam\u200bple.com", "x@example.com"),
+    "a soft hyphen and a mark": ("x@exam\u00adple.com\ufeff", "x@example.com"),
+    "an IBAN in groups": (IBAN, "NL30 BUNQ 9990 1234 56"),
+    "an IBAN in small letters": (IBAN.lower(), IBAN),
+    "no-break spaces": (IBAN, "NL30\u00a0BUNQ 9990 1234\u202f56"),
+}
+OTHER = {
+    "a capital": ("X@example.com", "x@example.com"),
+    "a sharp s": ("strasse@example.com", "stra\u00dfe@example.com"),
+    "a space": ("x @example.com", "x@example.com"),
+    "a line's end": ("x@example.com\n", "x@example.com"),
+    "a Cyrillic letter": ("\u0445@example.com", "x@example.com"),
+    "a wide letter": ("\uff58@example.com", "x@example.com"),
+    "a long s in an IBAN": ("NL30BUN\u017f9990123456", "NL30BUNS9990123456"),
+    "a dotless i in an IBAN": ("NL30B\u0131NQ9990123456", "NL30BINQ9990123456"),
+    "a tab in an IBAN": (IBAN.replace("B", "\tB", 1), IBAN),
+    "a name of an account": ("Savings", "savings"),
+    "after 200 letters": (f"y{LONG_NAME}"[::-1], f"z{LONG_NAME}"[::-1]),
+}
+
+
+def pay_to(caller: Caller, value: str) -> None:
+    """Pay to a value, as it is."""
+    body = {
+        "amount": {"value": "1.00", "currency": "EUR"},
+        "counterparty_alias": {"type": "EMAIL", "value": value},
+        "description": "tea",
+    }
+    caller.call("payment.create", body=body, check=False)
+
+
+@pytest.mark.parametrize("pair", SAME.values(), ids=SAME)
+def test_what_reads_the_same_is_the_payee(
+    caller: Caller, recorder: Recorder, pair: tuple[str, str]
+) -> None:
+    """However accents are coded; without what nobody sees; IBANs with spaces, in any case."""
+    for value, named in (pair, pair[::-1]):
+        with caller.unlock("payment.create", up_to="1", to=named):
+            pay_to(caller, value)
+    assert len(written(recorder)) == 2
+
+
+@pytest.mark.parametrize("pair", OTHER.values(), ids=OTHER)
+def test_what_differs_is_another_payee(
+    caller: Caller, recorder: Recorder, pair: tuple[str, str]
+) -> None:
+    """Letter for letter: two addresses that differ in case may be two people's."""
+    for value, named in (pair, pair[::-1]):
+        with caller.unlock("payment.create", up_to="1", to=named), pytest.raises(LockedError):
+            pay_to(caller, value)
+    assert written(recorder) == []
+
+
+def test_a_permit_serves_its_thread_alone(caller: Caller, recorder: Recorder) -> None:
+    """Another thread finds everything locked, and what it opens is its own."""
+    told: list[object] = []
+
+    def work() -> None:
+        told.append(caller._guard.describe())
+        try:
+            caller.call("payment.create", **PAYMENT)
+        except LockedError as error:
+            told.append(error)
+
+    with caller.unlock("payment.create", up_to="100", count=9):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert len(told) == 2
+        assert "read-only" in str(told[0])
+        assert "unlocked" in caller._guard.describe()
+        assert written(recorder) == []
+        caller.call("payment.create", **PAYMENT)
+
+
+def test_a_permit_serves_its_task_alone(caller: Caller, recorder: Recorder) -> None:
+    """Tasks take turns in one thread; none that another has begun may use its unlock."""
+    may_go = asyncio.Event()
+    is_open = asyncio.Event()
+
+    async def opens() -> None:
+        with caller.unlock("payment.create", up_to="100", count=9):
+            child = asyncio.create_task(pays())
+            is_open.set()
+            await may_go.wait()
+            with pytest.raises(LockedError):
+                await child
+            caller.call("payment.create", **PAYMENT)
+
+    async def pays() -> None:
+        caller.call("payment.create", **PAYMENT)
+
+    async def both() -> None:
+        task = asyncio.create_task(opens())
+        await is_open.wait()
+        with pytest.raises(LockedError):
+            await pays()
+        may_go.set()
+        await task
+        with pytest.raises(LockedError):
+            await pays()
+
+    asyncio.run(both())
+    assert written(recorder) == ["POST"]
+
+
+def test_a_permit_serves_its_block_alone(caller: Caller, recorder: Recorder) -> None:
+    """A narrower block inside a wider one is as narrow as it says."""
+    with caller.unlock("payment.create", up_to="100", count=9):
+        with caller.unlock("payment.create", up_to="5"), pytest.raises(LockedError):
+            caller.call("payment.create", **PAYMENT)
+        with caller.unlock("payment-batch.create", up_to="5"):
+            caller.call("payment.create", **PAYMENT)
+    assert written(recorder) == ["POST"]
+
+
+def test_a_block_that_was_left_by_its_generator_is_closed(
+    caller: Caller, recorder: Recorder
+) -> None:
+    """A generator that is dropped halfway ends its unlock."""
+
+    def halfway() -> Iterator[None]:
+        with caller.unlock("payment.create", up_to="100", count=9):
+            yield
+
+    steps = halfway()
+    next(steps)
+    del steps
+    with pytest.raises(LockedError):
+        caller.call("payment.create", **PAYMENT)
     assert written(recorder) == []

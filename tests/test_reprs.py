@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from adversary.hostile_names import HTML as HOSTILE
 
 import bunqkit
 from bunqkit.context import Context
-
-HOSTILE = "<script>alert(1)</script>"
 
 
 def refusal(bunq: Context) -> Exception:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import bunqkit
 from bunqkit.errors import ScrubError
+from bunqkit.redaction import is_secret_name
 from bunqkit.sandbox import Bank, doors
 from bunqkit.scrub import scrub_file
 from bunqkit.signing import KeyPair
@@ -430,10 +431,13 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> Non
     assert path.read_text() == '{"secret": "y"}'
 
 
+NAMES = st.text().filter(lambda name: not is_secret_name(name))
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("ab12" * 16),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
     ),
     st.sampled_from([None, 0, 3]),
     st.sampled_from(["ascii", "utf-8"]),
@@ -525,3 +529,116 @@ def test_a_recording_of_a_browser_loses_every_secret(tmp_path: Path, bank: Bank)
     for secret in (bank.demo_key, installation.token, session.token):
         assert secret.reveal() not in whole
     assert signature not in whole
+
+
+BROKEN_KEY = "sandbox_0f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978"
+BARE = BROKEN_KEY.removeprefix("sandbox_")
+
+
+def lines_of(text: str, width: int) -> list[str]:
+    """Give a text in lines."""
+    return [text[at : at + width] for at in range(0, len(text), width)]
+
+
+BROKEN: dict[str, Callable[[str], Any]] = {
+    "wrapped": lambda key: {"text": "key: " + "\n".join(lines_of(key, 30)) + "\nand so on"},
+    "wrapped and indented": lambda key: {"text": "\n".join(f"    {x}" for x in lines_of(key, 26))},
+    "wrapped in a comment": lambda key: {"text": "\n".join(f"# {x}" for x in lines_of(key, 40))},
+    "wrapped in a quotation": lambda key: {"text": "\n> ".join(lines_of(key, 40))},
+    "wrapped as in mail": lambda key: {"text": "=\r\n".join(lines_of(key, 40))},
+    "wrapped, written out": lambda key: {"text": repr("\n".join(lines_of(key, 40)))},
+    "over the lines of a list": lambda key: {"source": [f"{x}\n" for x in lines_of(key, 50)]},
+    "in strings of a list": lambda key: {"note": lines_of(key, 50)},
+    "a notebook's source": lambda key: {
+        "source": ["key = (\n", *(f'    "{x}"\n' for x in lines_of(key, 31)), ")\n"]
+    },
+    "joined strings": lambda key: {"source": f'api_key="{key[:20]}" "{key[20:]}"'},
+    "added strings": lambda key: {"source": f"connect('{key[:20]}' + '{key[20:]}')"},
+    "added over lines": lambda key: {"source": f"key = '{key[:20]}' \\\n    + f'{key[20:]}'"},
+    "the prefix apart": lambda key: {"source": f'"sandbox_" "{key.removeprefix("sandbox_")}"'},
+    "joined, printed as JSON": lambda key: {
+        "text": "x: " + json.dumps({"source": f'"{key[:20]}" "{key[20:]}"'})
+    },
+    "tags between": lambda key: {"html": f"<b>{key[:30]}</b><i>{key[30:50]}<br>\n{key[50:]}"},
+    "colours between": lambda key: {"text": f"{key[:30]}\x1b[1m{key[30:]}\x1b[0m"},
+    "in base64": lambda key: {"note": coded(f"the key is {key}")},
+    "in base64 of addresses": lambda key: {
+        "note": base64.urlsafe_b64encode(f"\u00fb\u00ff?> {key}".encode()).decode().rstrip("=")
+    },
+    "in base64 over lines": lambda key: {
+        "note": base64.encodebytes(f"the key is {key}, and {'no more ' * 20}".encode()).decode()
+    },
+    "in codes of JSON": lambda key: {
+        "text": "POST " + json.dumps({"a": key}).replace("0", "\\u0030").replace("e", "\\u0065")
+    },
+    "in codes of an address": lambda key: {"text": f"?a={key.replace('0', '%30')}"},
+    "cut": lambda key: {"text": f"The key {key[:40]}… was used"},
+    "cut by dots": lambda key: {"source": f'api_key = "{key[:32]}..."'},
+    "its end": lambda key: {"text": f"it ends in …{key[-24:]}"},
+    "its middle left out": lambda key: {"text": f"{key[:28]}...{key[-20:]}"},
+}
+
+
+@pytest.mark.parametrize("bare", [False, True], ids=["sandbox", "production"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_key_goes_in_pieces_too(name: str, bare: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    """Broken over lines, strings or tags, written in codes, or cut where the rest is of use."""
+    if bare and name == "the prefix apart":
+        pytest.skip("a key of production has no prefix")
+    held = BROKEN[name](BARE if bare else BROKEN_KEY)
+    path = tmp_path / "held.json"
+    path.write_text(json.dumps(held))
+    scrubbing = scrub_file(path)
+    text = json.dumps(json.loads(scrubbing.text), ensure_ascii=False)
+    left = "".join(re.findall(r"[0-9a-f]{5,}", text.replace("\\u0030", "0").replace("%30", "0")))
+    assert len(left) < 12, text
+    assert scrubbing.findings
+    path.write_text(scrubbing.text)
+    assert scrub_file(path).findings == ()
+
+
+def test_parts_of_your_own_key_are_known(tmp_path: Path) -> None:
+    """From twelve letters on, without any sign that it was cut."""
+    Path(".env").write_text(f"BUNQ_API_KEY={BROKEN_KEY}\n")
+    held = {"a": f"it began with {BARE[:14]} or so", "b": BARE[20:34].upper(), "c": BARE[:8]}
+    assert json.loads(scrubbed(tmp_path, held)) == {
+        "a": "it began with REMOVED or so", "b": "REMOVED", "c": BARE[:8],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9e107d9d372bb6826bd81d3542a419d6\ne4d909c290d0fb1ca068ffaddf22cbd0\n",
+        "<td>9e107d9d372bb6826bd81d3542a419d6</td><td>e4d909c290d0fb1ca068ffaddf22cbd0</td>",
+        "d9c770a4f1c2c1f1b2a3d4e5f60718293a4b5c6d\nd9c770a4f1c2c1f1b2a3d4e5f60718293a4b5c6e",
+        "commit d9c770a4f1c2\nMerge: 0f1e2d3 4b5a697",
+        'sha256: "ab12ab12ab12ab12ab12ab12ab12ab12"\n  "ab12ab12ab12ab12ab12ab12ab12ab12"',
+        "sandbox_0123… and 0123… are shown so", "api_key = 'sandbox_your_key...'",
+        "Added\nface\nbead\ncafe", "digest ab12ab12ab12ab12…", "tokens = 4096", "max_token: 2048",
+        "pin: 0000", "client_secret=1234… HTTP/1.1", "pin_code=12.5",
+        "progress 1234567890123456...",
+    ],
+)  # fmt: skip
+def test_what_only_looks_broken_stays(text: str, tmp_path: Path) -> None:
+    """Lists of digests, commits, masks, words of hexadecimal letters."""
+    assert json.loads(scrubbed(tmp_path, {"text": text})) == {"text": text}
+
+
+@pytest.mark.parametrize(
+    ("held", "kept"),
+    [
+        ({"oauth_code": "abc"}, {"oauth_code": "REMOVED"}),
+        ({"oauth_code": 123456}, {"oauth_code": 0}),
+        (
+            {"pin_code": 1234, "deep": [{"password": 1.5}]},
+            {"pin_code": 0, "deep": [{"password": 0}]},
+        ),
+        ({"secret": [12, 34]}, {"secret": [0, 0]}),
+        ({"source": "call(oauth_code=123456)"}, {"source": "call(oauth_code=000000)"}),
+        ({"text": "{'secret': 12345, 'id': 7}"}, {"text": "{'secret': 00000, 'id': 7}"}),
+    ],
+)
+def test_numbers_are_secrets_too(held: Any, kept: Any, tmp_path: Path) -> None:
+    """Under a name of secrets, in JSON and in code."""
+    assert json.loads(scrubbed(tmp_path, held)) == kept

@@ -12,6 +12,7 @@ from typing import Any
 
 import ipywidgets
 import pytest
+from adversary.hostile_names import HTML as HOSTILE
 from ipywidgets.widgets.widget import _instances
 from test_bank_operations import ELSEWHERE, EVERY, REFUSED, World, prepare, world  # noqa: F401
 
@@ -23,8 +24,6 @@ from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank
 from bunqkit.sandbox.faults import Fault
 from bunqkit.widgets import Explorer
-
-HOSTILE = '<img src=x onerror=alert(1)><script>alert(1)</script>"'
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import ipywidgets
 import pytest
+from adversary.hostile_names import HTML as HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 from ipywidgets.widgets.widget import _instances
@@ -22,7 +23,6 @@ from bunqkit.widgets.parts import Panel, close_tree
 from bunqkit.widgets.pickers import Pickers
 
 EVERY = catalogue.operations()
-HOSTILE = '<img src=x onerror=alert(1)>"'
 DEFAULTS = {"user_id": 7, "account": 42}
 Make = Callable[..., Form]
 

@@ -10,6 +10,7 @@ from datetime import date
 
 import ipywidgets
 import pytest
+from adversary.hostile_names import HTML as HOSTILE
 from ipywidgets.widgets.widget import _instances
 
 import bunqkit
@@ -18,8 +19,6 @@ from bunqkit.context import Context
 from bunqkit.sandbox import Bank
 from bunqkit.sandbox.faults import Fault
 from bunqkit.widgets import PaymentsPanel, WirePanel
-
-HOSTILE = '<img src=x onerror=alert(1)><script>alert(1)</script>"'
 
 
 @pytest.fixture

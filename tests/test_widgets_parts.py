@@ -10,14 +10,13 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 import pytest
+from adversary.hostile_names import HTML as HOSTILE
 from ipywidgets.widgets.widget import _instances
 
 import bunqkit
 from bunqkit.errors import FieldError
 from bunqkit.look import code_to_copy, json_tree
 from bunqkit.widgets.parts import DataTable, Panel, Progress, error_html, swap
-
-HOSTILE = "<img src=x onerror=alert(1)><script>alert(1)</script>\"'&"
 
 
 def fail(*_: object) -> None:

@@ -151,7 +151,8 @@ class Call:
 def _python(value: Any, name: str, indent: int) -> str:
     """Write a JSON value as Python, on one line if it fits; a secret is read by its name."""
     if isinstance(value, Secret):
-        return f"os.environ[{_quoted(name.upper())}]"
+        kind, read = type(value.reveal_value()).__name__, f"os.environ[{_quoted(name.upper())}]"
+        return read if kind == "str" else f"{kind}({read})"
     if isinstance(value, Mapping):
         parts = [f"{_quoted(str(each))}: {_python(inner, each, indent + 4)}" for each, inner in
                  value.items()]  # fmt: skip

@@ -17,6 +17,7 @@ from bunqkit.errors import ApiError, BunqkitError, CallError, FieldError, Interr
 from bunqkit.exchange import Exchange
 from bunqkit.outcome import add_reference
 from bunqkit.paging import frame_of_pages, say_completeness
+from bunqkit.terminal import printable
 from bunqkit.widgets.calls import Call
 from bunqkit.widgets.form import Form
 from bunqkit.widgets.history import Entry, History
@@ -274,7 +275,7 @@ class Explorer(Panel):
 
     def _ask(self, call: Call) -> None:
         """Read back what would happen with real money, and wait for a second press."""
-        whom = f" to {', '.join(call.payees)}" if call.payees else ""
+        whom = f" to {', '.join(map(printable, call.payees))}" if call.payees else ""
         self.question.ask(
             f"PRODUCTION: {_named(call)}{whom}, {self.form.path}.",
             f"Unlock and send {_named(call)}",

@@ -13,7 +13,7 @@ import ipywidgets
 
 from bunqkit.catalogue import Operation, type_named
 from bunqkit.look import method_label
-from bunqkit.redaction import MASK, Secret, is_secret_field
+from bunqkit.redaction import MASK, Secret, conceal, is_secret_field
 from bunqkit.widgets.calls import Call, Upload
 from bunqkit.widgets.inputs import Group
 from bunqkit.widgets.leaves import Desk, Line, masked
@@ -318,10 +318,11 @@ def _hide(read: dict[str, Any], held: Any) -> tuple[dict[str, Any], bool]:
             before = known if isinstance(known, Mapping) else {}
             made: dict[str, Any] = {}
             for name, inner in value.items():
-                if is_secret_field(name) and isinstance(inner, str) and inner:
+                is_told = isinstance(inner, str | int | float) and not isinstance(inner, bool)
+                if is_secret_field(name) and is_told and inner != "":
                     if inner != MASK:
                         has_new = True
-                        made[name] = Secret(inner)
+                        made[name] = conceal({name: inner})[name]
                     elif isinstance(before.get(name), Secret):
                         made[name] = before[name]
                     continue
