@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import bunqkit
 from bunqkit.errors import StateError
 from bunqkit.private_files import PrivacyWarning
 from bunqkit.redaction import Secret
@@ -300,6 +302,40 @@ def test_a_state_that_others_can_read_is_warned_about(tmp_path: Path, state: Sta
         assert file.load() is not None
     file.save(state)
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+# Written by the first bunqkit that kept states: format 1, with keys and tokens that open nothing.
+KEPT = Path(__file__).parent / "data" / "state_format_1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "api_key", "passphrase"),
+    [("SANDBOX", "sandbox_" + "ab12" * 16, None), ("PRODUCTION", "cd34" * 16, PASSPHRASE)],
+    ids=["plain", "with a passphrase"],
+)
+def test_states_of_earlier_versions_still_open(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: str,
+    api_key: str,
+    passphrase: Secret | None,
+) -> None:
+    """``connect()`` finds them by their names, and takes their session up without a call."""
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    for path in KEPT.glob("*.json"):
+        shutil.copyfile(path, folder / path.name)
+    monkeypatch.setenv("BUNQ_STATE_DIR", str(folder))
+    if passphrase is not None:
+        monkeypatch.setenv("BUNQ_STATE_PASSPHRASE", passphrase.reveal())
+    bunq = bunqkit.connect(environment=environment, api_key=api_key)
+    assert (bunq.user_id, bunq.session.id) == (44, 33)
+    assert bunq.session.token.reveal() == "4567ef01" * 8
+    kept = bunq._sessions.state
+    assert kept is not None
+    assert (kept.installation.id, kept.device.id) == (11, 22)
+    assert kept.installation.key.public.verify(b"x", kept.installation.key.sign(b"x")) is None
+    assert len(bunq.exchanges) == 0
 
 
 KILLING = """
