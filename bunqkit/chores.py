@@ -54,7 +54,10 @@ def run_chore(chosen: argparse.Namespace) -> int:
 
 
 def _sync(chosen: argparse.Namespace) -> tuple[str, bool]:
-    bunq = connect()
+    # What connect() says of its settings is no part of the report.
+    said = contextlib.redirect_stdout(io.StringIO() if chosen.quiet else sys.stderr)
+    with said:
+        bunq = connect(profile=chosen.profile)
     if bunq.bank is not None:
         # Even if quiet: in the folder where cron works there may be no .env.
         sys.stderr.write(

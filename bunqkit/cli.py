@@ -116,11 +116,18 @@ def _parser() -> argparse.ArgumentParser:
         "--people", default=0, type=_count, metavar="N", help="add people with a year behind them"
     )
     sandbox.set_defaults(run=_serve)
-    _add_chores(commands)
+    sync = _add_chores(commands)
+    for connecting in (tour, doctor, sync):
+        connecting.add_argument(
+            "--profile", metavar="NAME", help="the settings of .env.NAME in place of .env"
+        )
     return parser
 
 
-def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_chores(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add the chores of a ledger; give the one that connects."""
     sync = _add(
         commands, "sync", "bring a ledger up to date with the bank",
         "The bank is the one that the settings name. Exit status: 0 if all is well, 1 if it "
@@ -153,6 +160,7 @@ def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--as", dest="kind", metavar="KIND", default="parquet",
         help="parquet, csv or beancount (%(default)s)",
     )  # fmt: skip
+    return sync
 
 
 def _add(
@@ -182,14 +190,16 @@ def _port(text: str) -> int:
 def _tour(chosen: argparse.Namespace) -> int:
     from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
 
-    show_tour(chosen.environment)
+    show_tour(chosen.environment, profile=chosen.profile)
     return 0
 
 
 def _examine(chosen: argparse.Namespace) -> int:
     from bunqkit.checkup import doctor  # noqa: PLC0415 (each command loads its own)
 
-    checkup = doctor(environment=chosen.environment, env_file=chosen.env_file)
+    checkup = doctor(
+        environment=chosen.environment, env_file=chosen.env_file, profile=chosen.profile
+    )
     sys.stdout.write(f"{checkup!r}\n")
     return 0 if checkup.is_well else 1
 

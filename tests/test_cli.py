@@ -88,7 +88,7 @@ def test_a_warning_is_one_line() -> None:
     path.write_text("BUNQ_API_KEY=sandbox_0123\n")
     path.chmod(0o644)
     said = run("tour").stderr
-    assert said.startswith(f"bunqkit: {path.resolve()} holds secrets")
+    assert said.startswith(f"bunqkit: {path.resolve()} may hold secrets")
     assert "chmod 600" in said
     assert said.count("\n") == 1
 

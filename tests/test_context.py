@@ -85,7 +85,7 @@ def test_connect_to_a_bank_is_another_person(bunq: Context) -> None:
 
 def test_a_bank_of_ones_own_is_offline(bank: Bank) -> None:
     """A bank and another environment together are a mistake."""
-    with pytest.raises(SettingsError, match="SANDBOX"):
+    with pytest.raises(SettingsError, match="environment is OFFLINE"):
         bunqkit.connect(bank=bank, environment="SANDBOX")
 
 
