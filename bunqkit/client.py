@@ -5,7 +5,6 @@ Knows nothing of sessions: tokens are given call by call.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import re
@@ -104,7 +103,8 @@ class Client:
         self.limiter = limiter or Limiter()
         self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
-        host = _host_of(self.base_url)
+        parts = urlsplit(self.base_url)
+        host = (parts.hostname or "").rstrip(".")
         self.is_production = host == _PRODUCTION_HOST
         is_bunqs = host == _BUNQS_DOMAIN or host.endswith(f".{_BUNQS_DOMAIN}")
         self._may_reveal = may_reveal and not is_bunqs
@@ -112,11 +112,11 @@ class Client:
         self._secrets: frozenset[Secret] = frozenset()
         self._transport = transport
         self._http = requests.Session()
-        parts = urlsplit(self.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
-        # A proxy has no business between this machine and itself.
-        self._http.trust_env = parts.hostname not in ("127.0.0.1", "localhost", "::1")
+        # A proxy has no business between this machine and itself; to given addresses none is used.
+        is_here = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        self._http.trust_env = bool(addresses) or not is_here
         if transport is not None:
             self._http.mount(self._origin, transport)
         elif addresses:
@@ -470,14 +470,6 @@ class Client:
                 status=exchange.status,
             ) from error
         return replace(exchange, is_verified=True)
-
-
-def _host_of(url: str) -> str:
-    """Return the host that a request would go to: letters of other scripts may stand for ASCII."""
-    asked = requests.PreparedRequest()
-    with contextlib.suppress(requests.RequestException):
-        asked.prepare_url(url, None)
-    return (urlsplit(asked.url or url).hostname or "").rstrip(".")
 
 
 def _judge(exchange: Exchange) -> None:

@@ -345,7 +345,7 @@ class Context(Caller, Overview):
         SettingsError
             In production, which has no sugar daddy.
         """
-        if self.settings.environment == "PRODUCTION":
+        if self.client.is_production or self.settings.environment == "PRODUCTION":
             raise SettingsError("Only play money can be topped up, and this is PRODUCTION.")
         return self.request_money(amount, _SUGAR_DADDY, "Top up", name="Sugar Daddy")
 
@@ -399,7 +399,7 @@ class Context(Caller, Overview):
         return card(
             f"{badge(environment)} bunq",
             key_values(self._told()),
-            is_production=environment == "PRODUCTION",
+            is_production=self.client.is_production or environment == "PRODUCTION",
         )
 
 
