@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     tour = _add(commands, "tour", "perform the flow from a key to a table, and tell it")
     tour.add_argument(
-        "--environment", default="OFFLINE", type=str.upper, choices=("OFFLINE", "SANDBOX"),
+        "--environment", default="OFFLINE", type=_environment("OFFLINE", "SANDBOX"),
+        metavar="{OFFLINE,SANDBOX}",
         help="the bank: in this process, or bunq's own to play with (%(default)s)",
     )  # fmt: skip
     tour.set_defaults(run=_tour)
@@ -74,8 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         "is well, 1 if something is to be done.",
     )  # fmt: skip
     doctor.add_argument(
-        "--environment", type=str.upper, choices=_ENVIRONMENTS, help="in place of BUNQ_ENVIRONMENT"
-    )
+        "--environment", type=_environment(*_ENVIRONMENTS),
+        metavar=f"{{{','.join(_ENVIRONMENTS)}}}", help="in place of BUNQ_ENVIRONMENT",
+    )  # fmt: skip
     doctor.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
     doctor.set_defaults(run=_examine)
     scrub = _add(
@@ -172,6 +174,17 @@ def _add(
     """Add a command; its own help begins with what the list of commands says of it."""
     sentence = f"{told[0].upper()}{told[1:]}. {more}"
     return commands.add_parser(name, help=told, description=sentence)
+
+
+def _environment(*names: str) -> Callable[[str], str]:
+    """Return what reads an environment's name; it quotes no other text, which may be a key."""
+
+    def read(text: str) -> str:
+        if text.upper() not in names:
+            raise argparse.ArgumentTypeError(f"it is none of {', '.join(names)}")
+        return text.upper()
+
+    return read
 
 
 def _count(text: str) -> int:

@@ -229,6 +229,22 @@ def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:
     assert "  1. Write BUNQ_API_KEY in place of BUNQ_APIKEY" in ill.stdout
 
 
+def test_commands_take_a_profile() -> None:
+    """What connects reads its file; a key in its place, or in another option's, is not quoted."""
+    Path(".env.work").write_text("BUNQ_LANGUAGE=de_DE\n")
+    for command in (["tour"], ["doctor"], ["sync", "money.sqlite"]):
+        done = run(*command, "--profile", "work")
+        assert done.returncode == 1
+        assert ".env.work" in done.stdout + done.stderr
+    other = " ".join(run("doctor", "--profile", "home").stdout.split())
+    assert "profiles found are: work" in other
+    key = "cd34" * 16
+    for option in ("--profile", "--environment", "--env-file"):
+        done = run("doctor", option, key)
+        assert done.returncode != 0
+        assert key not in (done.stdout + done.stderr).lower()
+
+
 def test_scrub_shows_first_and_writes_when_told(tmp_path: Path) -> None:
     """Status 1 and a diff without the secret; with ``--write`` the file changes, and is well."""
     key = "ab12" * 16
