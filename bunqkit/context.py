@@ -6,6 +6,7 @@ A ``Context`` is one key at one bank: it calls any operation, and has tables and
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ def connect(
     profile: str | None = None,
     bank: Bank | Context | None = None,
 ) -> Context:
-    """Open an account: saved state, or the three steps. Prints where its settings came from.
+    """Open an account: saved state, or the three steps. Tells where its settings came from.
 
     Parameters
     ----------
@@ -91,7 +92,8 @@ def connect(
         places = {**settings.places, "BUNQ_API_KEY": str(path)}
         settings = replace(settings, api_key=key, env_file=path, places=places)
     if told := settings.describe_places():
-        print(f"{settings.environment}: {told}.")  # noqa: T201 (README promises it)
+        # Beside what a program prints for the next one to read.
+        sys.stderr.write(f"{settings.environment}: {told}.\n")
     return make_context(settings, client)
 
 
