@@ -75,7 +75,8 @@ class Caller(Private):
         environment: str = "OFFLINE",
         cap: Decimal = DEFAULT_CAP,
     ) -> None:
-        self._guard = Guard(environment, cap=cap)
+        # The host decides too, whatever the setting says.
+        self._guard = Guard("PRODUCTION" if client.is_production else environment, cap=cap)
         self.drift = DriftLog()
         self._client = client
         self._sessions = sessions

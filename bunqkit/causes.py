@@ -49,7 +49,15 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "env file": ("The file that should hold the settings can't be used.", ("{message}",)),
     "file of another name": (
         "Settings are in {file}, which is not read: only .env is.",
-        ("Rename {file} to .env.",),
+        ("Rename {file} to .env.", "A file .env.NAME is read with BUNQ_PROFILE=NAME alone."),
+    ),
+    "place": (
+        "{name} stands in a place that does not count for the key.",
+        ("{message}",),
+    ),
+    "stranger's file": (
+        "The settings were not read: somebody else may have written them.",
+        ("{message}",),
     ),
     "misspelt name": (
         "{wrong} is no setting: {right} is, and it is not set.",
@@ -143,6 +151,13 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
             ),
             _SAFE_NETWORK,
             "Never switch checks off: whoever reads along gets your key.",
+        ),
+    ),
+    "not nearby": (
+        "{host} is neither on this machine nor on its network, and OFFLINE goes nowhere else.",
+        (
+            "Nothing was sent. Write the address of the bank's machine into BUNQ_BASE_URL.",
+            "For bunq's own banks, set BUNQ_ENVIRONMENT and take BUNQ_BASE_URL out.",
         ),
     ),
     # What answers.
@@ -296,8 +311,12 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     # What works, and should be mended all the same.
     "open file": (
-        "Others on this machine can read {file}, which opens your account.",
-        ("chmod 600 {file}",),
+        "Others on this machine can read or change {file}, which opens your account.",
+        ("{command}",),
+    ),
+    "open folder": (
+        "Others on this machine may write the folder {file}, where your session is kept.",
+        ("{command}",),
     ),
     "old library": (
         "{library} {version} is too old for bunqkit.",

@@ -22,9 +22,16 @@ from importlib import metadata
 from pathlib import Path
 
 from bunqkit.causes import Cause, cause
+from bunqkit.env_files import list_profiles
 from bunqkit.errors import SettingsError
 from bunqkit.look import badge, card, key_values, table
-from bunqkit.private_files import PrivacyWarning
+from bunqkit.private_files import (
+    PrivacyWarning,
+    has_owners,
+    how_to_own,
+    why_open,
+    why_untrusted,
+)
 from bunqkit.redaction import Secret, forgetting
 from bunqkit.settings import NAMES, Settings, load_settings, read_written
 from bunqkit.sightings import mask_secrets
@@ -45,6 +52,7 @@ _ALSO_MEANT = {
     "BUNQ_LANG": "BUNQ_LANGUAGE",
     "BUNQ_IPS": "BUNQ_PERMITTED_IPS",
     "BUNQ_STATE_FOLDER": "BUNQ_STATE_DIR",
+    "BUNQ_CAP": "BUNQ_TOTAL_CAP",
 }  # fmt: skip
 _NEARLY_ENV = (".env.txt", ".env.example", ".env.local", "env", "env.txt", "dotenv")
 
@@ -111,12 +119,13 @@ def doctor(
     environment: str | None = None,
     api_key: str | Secret | None = None,
     env_file: str | os.PathLike[str] | None = None,
+    profile: str | None = None,
 ) -> Checkup:
     """Find out why ``connect()`` fails, and what to do.
 
     Parameters
     ----------
-    environment, api_key, env_file
+    environment, api_key, env_file, profile
         As for ``connect()``.
 
     Returns
@@ -125,14 +134,15 @@ def doctor(
         Show it; its first line is the most likely cause. It holds no secret and is fit for a bug
         report.
     """
+    api_key = Secret(api_key) if isinstance(api_key, str) else api_key
     with warnings.catch_warnings():
         # What others can read is told as a check.
         warnings.simplefilter("ignore", PrivacyWarning)
-        examination = _Examination(env_file)
+        examination = _Examination(env_file, profile)
         settings: Settings | None = None
         found: Cause | None = None
         try:
-            settings = examination.settings(environment, api_key, env_file)
+            settings = examination.settings(environment, api_key)
             if settings.base_url is None:
                 examination.note(
                     "bank", "well", "connect() opens a bank in this process, and needs no key"
@@ -156,28 +166,33 @@ def doctor(
 class _Examination:
     """What can be looked at without a network."""
 
-    def __init__(self, env_file: str | os.PathLike[str] | None) -> None:
+    def __init__(self, env_file: str | os.PathLike[str] | None, profile: str | None) -> None:
         self.checks: list[Check] = []
-        self._path, self._written = read_written(env_file)
+        self._env_file, self._profile = env_file, profile
+        self._path, self._written = read_written(env_file, profile)
 
     def note(self, name: str, state: str, told: str) -> None:
         self.checks.append(Check(name, state, told))
 
-    def settings(
-        self,
-        environment: str | None,
-        api_key: str | Secret | None,
-        env_file: str | os.PathLike[str] | None,
-    ) -> Settings:
+    def settings(self, environment: str | None, api_key: Secret | None) -> Settings:
         """Read the settings, or stop at what is wrong with them."""
+        if profiles := list_profiles():
+            self.note("profiles", "well", f"to choose by BUNQ_PROFILE: {', '.join(profiles)}")
         self._look_for_misspelt_names(has_key=api_key is not None)
         try:
-            settings = load_settings(environment=environment, api_key=api_key, env_file=env_file)
+            settings = load_settings(
+                environment=environment,
+                api_key=api_key,
+                env_file=self._env_file,
+                profile=self._profile,
+            )
         except SettingsError as error:
             self.note("settings", "wrong", str(error))
-            raise Found(_cause_of(str(error), self._path or env_file)) from error
+            raise Found(_cause_of(str(error), self._path or self._env_file)) from error
         where = f"from {self._path}" if self._path else "no .env was found"
         self.note("settings", "well", f"{settings.environment}, {where}")
+        if places := settings.describe_places():
+            self.note("places", "well", places)
         if self._path is None:
             self._look_for_nearly_env()
         self._look_at_key(settings, api_key)
@@ -199,18 +214,27 @@ class _Examination:
 
     def files(self, settings: Settings | None) -> Iterator[Cause]:
         """Look at who may read what opens the account."""
-        files = [self._path] if self._path and "BUNQ_API_KEY" in self._written else []
+        if not has_owners():
+            self.note("permissions", "note", "not checked: files have no owners and modes here")
+            return
+        files = [self._path] if self._path else []
         if settings is not None and settings.base_url is not None:
             files += sorted(settings.state_folder.glob(f"{settings.environment.lower()}-*.json"))
+            folder = settings.state_folder
+            if folder.is_dir() and (why := why_open(folder.stat(), reading=0)):
+                command = how_to_own(folder, folder.stat())
+                self.note("permissions", "wrong", f"{folder}: {why}")
+                yield cause("open folder", file=folder, command=command)
         is_private = True
         for file in files:
-            mode = stat.S_IMODE(file.stat().st_mode)
-            if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+            status = file.stat()
+            if why := why_open(status, reading=stat.S_IRGRP | stat.S_IROTH) or why_untrusted(
+                status
+            ):
                 is_private = False
-                shown = str(file)
-                told = f"{shown} can be read by others ({mode:04o}): chmod 600 makes it yours"
-                self.note("permissions", "wrong", told)
-                yield cause("open file", file=shown)
+                command = how_to_own(file, status)
+                self.note("permissions", "wrong", f"{file}: {why}. This mends it: {command}")
+                yield cause("open file", file=file, command=command)
         if files and is_private:
             self.note("permissions", "well", "what opens the account is readable by you alone")
 
@@ -251,7 +275,7 @@ class _Examination:
             self.note("settings", "wrong", f"{wrong} in {place} is no setting of bunqkit")
             raise Found(cause("misspelt name", wrong=wrong, right=right, place=place))
 
-    def _look_at_key(self, settings: Settings, argument: object) -> None:
+    def _look_at_key(self, settings: Settings, argument: Secret | None) -> None:
         key = settings.api_key.reveal() if settings.api_key else ""
         place = self.place_of("BUNQ_API_KEY", argument)
         if not key:
@@ -280,6 +304,10 @@ def _cause_of(message: str, path: object) -> Cause:
     if "is a sandbox key" in message:
         return cause("sandbox key in production", place=place)
     name = re.match(r"BUNQ_\w+", message)
+    if name is not None and "does not count for" in message:
+        return cause("place", name=name[0], message=message)
+    if "was not read: " in message:
+        return cause("stranger's file", message=message)
     if name is not None:
         return cause("settings", name=name[0], message=message)
     return cause("env file", message=message)

@@ -58,14 +58,16 @@ def run_chore(chosen: argparse.Namespace) -> int:
 
 
 def _sync(chosen: argparse.Namespace) -> tuple[str, bool]:
-    bunq = connect()
+    # What waits for the bank's limits says so on the error stream, as connect() says where settings
+    # came from: cron would mail it.
+    aside = contextlib.redirect_stderr(io.StringIO()) if chosen.quiet else contextlib.nullcontext()
+    with aside:
+        bunq = connect(profile=chosen.profile)
     if bunq.bank is not None:
         # Even if quiet: in the folder where cron works there may be no .env.
         sys.stderr.write(
             "bunqkit: This is the OFFLINE bank, with play money. Settings may name another.\n"
         )
-    # What waits for the bank's limits says so on the error stream, which cron would mail.
-    aside = contextlib.redirect_stderr(io.StringIO()) if chosen.quiet else contextlib.nullcontext()
     # The session stays: the next sync takes it up without a call.
     with Ledger(chosen.ledger) as ledger, aside:
         for operation in chosen.follow:

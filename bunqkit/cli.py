@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     tour = _add(commands, "tour", "perform the flow from a key to a table, and tell it")
     tour.add_argument(
-        "--environment", default="OFFLINE", type=str.upper, choices=("OFFLINE", "SANDBOX"),
+        "--environment", default="OFFLINE", type=_environment("OFFLINE", "SANDBOX"),
+        metavar="{OFFLINE,SANDBOX}",
         help="the bank: in this process, or bunq's own to play with (%(default)s)",
     )  # fmt: skip
     tour.set_defaults(run=_tour)
@@ -77,8 +78,9 @@ def _parser() -> argparse.ArgumentParser:
         "is well, 1 if something is to be done.",
     )  # fmt: skip
     doctor.add_argument(
-        "--environment", type=str.upper, choices=_ENVIRONMENTS, help="in place of BUNQ_ENVIRONMENT"
-    )
+        "--environment", type=_environment(*_ENVIRONMENTS),
+        metavar=f"{{{','.join(_ENVIRONMENTS)}}}", help="in place of BUNQ_ENVIRONMENT",
+    )  # fmt: skip
     doctor.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
     doctor.set_defaults(run=_examine)
     scrub = _add(
@@ -128,11 +130,18 @@ def _parser() -> argparse.ArgumentParser:
         "--people", default=0, type=_count, metavar="N", help="add people with a year behind them"
     )
     sandbox.set_defaults(run=_serve)
-    _add_chores(commands)
+    sync = _add_chores(commands)
+    for connecting in (tour, doctor, sync):
+        connecting.add_argument(
+            "--profile", metavar="NAME", help="the settings of .env.NAME in place of .env"
+        )
     return parser
 
 
-def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_chores(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add the chores of a ledger; give the one that connects."""
     sync = _add(
         commands, "sync", "bring a ledger up to date with the bank",
         "The bank is the one that the settings name. Exit status: 0 if all is well, 1 if it "
@@ -165,6 +174,7 @@ def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--as", dest="kind", metavar="KIND", default="parquet",
         help="parquet, csv or beancount (%(default)s)",
     )  # fmt: skip
+    return sync
 
 
 def _add(
@@ -176,6 +186,17 @@ def _add(
     """Add a command; its own help begins with what the list of commands says of it."""
     sentence = f"{told[0].upper()}{told[1:]}. {more}"
     return commands.add_parser(name, help=told, description=sentence)
+
+
+def _environment(*names: str) -> Callable[[str], str]:
+    """Return what reads an environment's name; it quotes no other text, which may be a key."""
+
+    def read(text: str) -> str:
+        if text.upper() not in names:
+            raise argparse.ArgumentTypeError(f"it is none of {', '.join(names)}")
+        return text.upper()
+
+    return read
 
 
 def _count(text: str) -> int:
@@ -201,14 +222,16 @@ def _host_name(text: str) -> str:
 def _tour(chosen: argparse.Namespace) -> int:
     from bunqkit.tour import show_tour  # noqa: PLC0415 (each command loads its own)
 
-    show_tour(chosen.environment)
+    show_tour(chosen.environment, profile=chosen.profile)
     return 0
 
 
 def _examine(chosen: argparse.Namespace) -> int:
     from bunqkit.checkup import doctor  # noqa: PLC0415 (each command loads its own)
 
-    checkup = doctor(environment=chosen.environment, env_file=chosen.env_file)
+    checkup = doctor(
+        environment=chosen.environment, env_file=chosen.env_file, profile=chosen.profile
+    )
     sys.stdout.write(f"{checkup!r}\n")
     return 0 if checkup.is_well else 1
 

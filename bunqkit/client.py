@@ -30,6 +30,7 @@ from bunqkit.errors import (
 )
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.limits import Limiter
+from bunqkit.nearby import Nearby
 from bunqkit.redaction import (
     Body,
     Forgetting,
@@ -46,9 +47,10 @@ from bunqkit.transport import Authentication, bytes_of, carry
 
 _TIMEOUT_S = 30.0
 _OK = 200
-# What no guard keeps from production: the three steps and the log-out. Source: bunq docs,
-# "Environments", for the host.
+# Source: bunq docs, "Environments".
 _PRODUCTION_HOST = "api.bunq.com"
+_BUNQS_DOMAIN = "bunq.com"
+# What no guard keeps from production: the three steps and the log-out.
 _FREE = re.compile(r"/(installation|device-server|session-server|session/[0-9]+)")
 _SIGNATURE = "X-Bunq-Client-Signature"
 
@@ -74,10 +76,15 @@ class Client(Private):
     retries
         Sends again what may be; without it a call is sent once.
     may_reveal
-        Whether the bank's secrets open nothing, so that an X-ray may show them: offline.
+        Whether the bank's secrets open nothing, so that an X-ray may show them: offline. At a host
+        of bunq's they never may.
+    addresses
+        Connect to these in place of what the host's name leads to, and use no proxy.
 
     Attributes
     ----------
+    is_production
+        Whether the host is bunq's production one, whatever anybody calls it.
     exchanges
         The last calls, those that failed and were refused too.
     """
@@ -94,6 +101,7 @@ class Client(Private):
         limiter: Limiter | None = None,
         retries: Retries | None = None,
         may_reveal: bool = False,
+        addresses: Sequence[str] = (),
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.key = key
@@ -103,18 +111,25 @@ class Client(Private):
         self.limiter = limiter or Limiter()
         self.exchanges = Exchanges()
         self._retries = retries or Retries(attempts=1)
-        self._may_reveal = may_reveal
+        parts = urlsplit(self.base_url)
+        host = (parts.hostname or "").rstrip(".")
+        self.is_production = host == _PRODUCTION_HOST
+        is_bunqs = host == _BUNQS_DOMAIN or host.endswith(f".{_BUNQS_DOMAIN}")
+        self._may_reveal = may_reveal and not is_bunqs
+        self._addresses = tuple(addresses)
         self._secrets: frozenset[Secret] = frozenset()
         self._transport = transport
         self._http = requests.Session()
-        parts = urlsplit(self.base_url)
-        self._is_production = (parts.hostname or "").rstrip(".") == _PRODUCTION_HOST
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
-        # A proxy has no business between this machine and itself.
-        self._http.trust_env = parts.hostname not in ("127.0.0.1", "localhost", "::1")
+        # A proxy has no business between this machine and itself; to given addresses none is used.
+        is_here = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        self._http.trust_env = bool(addresses) or not is_here
         if transport is not None:
             self._http.mount(self._origin, transport)
+        elif addresses:
+            for scheme in ("https://", "http://"):
+                self._http.mount(scheme, Nearby(addresses))
 
     def request(
         self,
@@ -179,7 +194,7 @@ class Client(Private):
         """
         body, params = conceal(body), conceal(params)
         below = self._below(path)
-        if method != "GET" and self._is_production and not (is_unlocked or _FREE.fullmatch(below)):
+        if method != "GET" and self.is_production and not (is_unlocked or _FREE.fullmatch(below)):
             raise LockedError(
                 f"{method} {below} was not sent: PRODUCTION is read-only. If you mean it, call it "
                 "by a context of bunqkit.connect(), inside bunq.unlock(...)."
@@ -276,7 +291,7 @@ class Client(Private):
         NoAnswerError, SignatureError
             As for ``request``.
         """
-        if self._is_production:
+        if self.is_production:
             raise LockedError("Nothing is replayed in PRODUCTION. Try it offline or in SANDBOX.")
         self.limiter.wait(exchange.method, self._below(exchange.path.partition("?")[0]))
         headers = {**exchange.request_headers, "X-Bunq-Client-Request-Id": str(uuid.uuid4())}
@@ -289,7 +304,16 @@ class Client(Private):
     @property
     def uses_proxies(self) -> bool:
         """Whether calls go through the proxies that the environment names."""
-        return self._http.trust_env
+        return self._http.trust_env and not self._addresses
+
+    def another(self) -> Client:
+        """Give a client for somebody else at the same bank, over the same connections.
+
+        It has no keys yet, and keeps its own calls.
+        """
+        other = self.fresh()
+        other.exchanges = Exchanges()
+        return other
 
     def fresh(self) -> Client:
         """Give a client of the same bank, over the same connections, that has no keys yet."""
@@ -303,12 +327,14 @@ class Client(Private):
 
         Its calls are kept among this one's.
         """
+        is_same_host = base_url.startswith((f"{self._origin}/", self.base_url))
         client = Client(
             base_url,
             transport=self._transport,
             language=self.language,
             timeout_s=self.timeout_s,
             may_reveal=self._may_reveal,
+            addresses=self._addresses if is_same_host else (),
         )
         client.exchanges = self.exchanges
         return client

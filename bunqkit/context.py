@@ -6,6 +6,7 @@ A ``Context`` is one key at one bank: it calls any operation, and has tables and
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,14 +16,16 @@ from typing import TYPE_CHECKING, Any, Self
 from bunqkit import handshake
 from bunqkit.caller import Caller
 from bunqkit.client import Client
+from bunqkit.env_files import write_api_key
 from bunqkit.errors import SettingsError, StateError
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
+from bunqkit.nearby import look_up
 from bunqkit.overview import Overview
 from bunqkit.redaction import Secret, forgetting
 from bunqkit.retries import Retries
 from bunqkit.sessions import Sessions
-from bunqkit.settings import Settings, load_settings, write_api_key
+from bunqkit.settings import Settings, load_settings
 from bunqkit.signing import KeyPair, generate_soon
 from bunqkit.state import State, StateFile
 from bunqkit.terminal import printable
@@ -40,16 +43,18 @@ def connect(
     environment: str | None = None,
     api_key: str | Secret | None = None,
     env_file: str | os.PathLike[str] | None = None,
-    bank: Bank | None = None,
+    profile: str | None = None,
+    bank: Bank | Context | None = None,
 ) -> Context:
-    """Open an account: saved state, or the three steps.
+    """Open an account: saved state, or the three steps. Tells where its settings came from.
 
     Parameters
     ----------
-    environment, api_key, env_file
+    environment, api_key, env_file, profile
         Win over the environment and ``.env``; see ``load_settings``.
     bank
-        An offline bank of yours, on which this is one more person, or the one of ``api_key``.
+        An offline bank of yours, on which this is one more person, or the one of ``api_key``; or a
+        context, for one more person at the very bank that it is connected to.
         Without it ``OFFLINE`` opens a bank of its own, with a person who has a history.
 
     Returns
@@ -60,19 +65,24 @@ def connect(
     Raises
     ------
     SettingsError
-        If a setting is missing or wrong.
+        If a setting is missing or wrong, or stands where it does not count.
     ApiError, NoAnswerError, SignatureError
         If one of the three steps fails.
     """
     api_key = Secret(api_key) if isinstance(api_key, str) else api_key
-    if bank is not None and (environment or "OFFLINE").strip().upper() != "OFFLINE":
-        raise SettingsError(
-            f"environment is {environment!r}, but a bank of your own is OFFLINE. Leave out one."
-        )
+    if isinstance(bank, Context):
+        _insist_on_one_bank(bank.settings.environment, environment)
+        if bank.bank is None:
+            return _connect_beside(bank, api_key)
+        bank = bank.bank
+    elif bank is not None:
+        _insist_on_one_bank("OFFLINE", environment)
     settings = load_settings(
         environment="OFFLINE" if bank is not None else environment,
         api_key=api_key,
         env_file=env_file,
+        profile=profile,
+        is_in_process=bank is not None,
     )
     if bank is not None or settings.base_url is None:
         return _connect_here(settings, bank, api_key)
@@ -81,11 +91,21 @@ def connect(
         key = handshake.create_sandbox_user(client)
         path = write_api_key(key, settings.env_file)
         print(f"A sandbox user was made. Its key is in {path}.")  # noqa: T201 (README promises it)
-        settings = replace(settings, api_key=key, env_file=path)
+        places = {**settings.places, "BUNQ_API_KEY": str(path)}
+        settings = replace(settings, api_key=key, env_file=path, places=places)
+    if told := settings.describe_places():
+        # Beside what a program prints for the next one to read.
+        sys.stderr.write(f"{settings.environment}: {told}.\n")
     return make_context(settings, client)
 
 
-def make_client(settings: Settings, bank: Bank | None = None) -> Client:
+def make_client(
+    settings: Settings,
+    bank: Bank | None = None,
+    *,
+    timeout_s: float | None = None,
+    retries: Retries | None = None,
+) -> Client:
     """Give a client of the bank that the settings name, or of one in this process; no keys yet.
 
     Parameters
@@ -94,25 +114,31 @@ def make_client(settings: Settings, bank: Bank | None = None) -> Client:
         Environment, address and language.
     bank
         An offline bank in this process, in place of the address.
+    timeout_s, retries
+        In place of the client's own.
+
+    Raises
+    ------
+    SettingsError
+        If it is ``OFFLINE``, and the address leads neither to this machine nor to its network.
     """
+    how: dict[str, Any] = {
+        "language": settings.language,
+        "limiter": make_limiter(settings),
+        "retries": retries or Retries(),
+        "may_reveal": settings.environment == "OFFLINE",
+    }
+    if timeout_s is not None:
+        how["timeout_s"] = timeout_s
     if bank is None:
-        return Client(
-            str(settings.base_url),
-            language=settings.language,
-            limiter=make_limiter(settings),
-            retries=Retries(),
-            may_reveal=settings.environment == "OFFLINE",
-        )
+        base_url = str(settings.base_url)
+        if settings.environment == "OFFLINE":
+            place = settings.places.get("BUNQ_BASE_URL", "the settings")
+            how["addresses"] = look_up(base_url, place)
+        return Client(base_url, **how)
     from bunqkit.sandbox import doors  # noqa: PLC0415 (a key at bunq needs no bank)
 
-    return Client(
-        doors.BASE_URL,
-        transport=doors.InProcess(bank),
-        language=settings.language,
-        limiter=make_limiter(settings),
-        retries=Retries(),
-        may_reveal=True,
-    )
+    return Client(doors.BASE_URL, transport=doors.InProcess(bank), **how)
 
 
 def make_context(
@@ -160,9 +186,27 @@ def make_limiter(settings: Settings) -> Limiter:
     """Give the limits of the settings; those of bunq are shared by all kernels of a user."""
     if settings.environment == "OFFLINE":
         return Limiter(settings.limits)
-    # They hold for an address, whatever the key.
-    file = settings.state_folder / f"{settings.environment.lower()}-limits.json"
+    # They hold for an address, whatever the key and the profile.
+    file = settings.shared_folder / f"{settings.environment.lower()}-limits.json"
     return Limiter(settings.limits, file=file)
+
+
+def _insist_on_one_bank(environment: str, given: str | None) -> None:
+    if given is not None and given.strip().upper() != environment:
+        # What is given is not quoted: it may be a key in the wrong place.
+        raise SettingsError(
+            f"environment is given beside bank, whose environment is {environment}. Leave out one."
+        )
+
+
+def _connect_beside(other: Context, api_key: Secret | None) -> Context:
+    """Open another account at the bank of a context, at the very address that it talks to."""
+    client = other.client.another()
+    if api_key is None and other.settings.environment == "PRODUCTION":
+        raise SettingsError("PRODUCTION makes no user. Give api_key= beside bank=.")
+    key = handshake.create_sandbox_user(client) if api_key is None else api_key
+    places = {**other.settings.places, "BUNQ_API_KEY": "the argument of the call"}
+    return make_context(replace(other.settings, api_key=key, places=places), client)
 
 
 def _connect_here(settings: Settings, bank: Bank | None, api_key: Secret | None) -> Context:
@@ -174,8 +218,8 @@ def _connect_here(settings: Settings, bank: Bank | None, api_key: Secret | None)
     own_bank = Bank() if bank is None else bank
     if not callable(own_bank):
         raise SettingsError(
-            f"bank is of type {type(own_bank).__name__}. Give a bunqkit.sandbox.Bank; the address "
-            "of one that is served goes into BUNQ_BASE_URL."
+            f"bank is of type {type(own_bank).__name__}. Give a bunqkit.sandbox.Bank or a context; "
+            "the address of one that is served goes into BUNQ_BASE_URL."
         )
     client = make_client(settings, own_bank)
     if bank is None:
@@ -305,7 +349,7 @@ class Context(Caller, Overview):
         SettingsError
             In production, which has no sugar daddy.
         """
-        if self.settings.environment == "PRODUCTION":
+        if self.client.is_production or self.settings.environment == "PRODUCTION":
             raise SettingsError("Only play money can be topped up, and this is PRODUCTION.")
         return self.request_money(amount, _SUGAR_DADDY, "Top up", name="Sugar Daddy")
 
@@ -346,10 +390,12 @@ class Context(Caller, Overview):
             }
         if writes := self._guard.describe():
             told["writes"] = writes
+        if places := self.settings.describe_places():
+            told["settings"] = places
         return {name: printable(text) for name, text in told.items()}
 
     def __repr__(self) -> str:
-        lines = [f"  {name:<8}{text}" for name, text in self._told().items()]
+        lines = [f"  {name:<9}{text}" for name, text in self._told().items()]
         return "\n".join([f"bunq {self.settings.environment}", *lines])
 
     def _repr_html_(self) -> str:
@@ -357,7 +403,7 @@ class Context(Caller, Overview):
         return card(
             f"{badge(environment)} bunq",
             key_values(self._told()),
-            is_production=environment == "PRODUCTION",
+            is_production=self.client.is_production or environment == "PRODUCTION",
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bunqkit.errors import SettingsError
+from bunqkit.private_files import make_folder
 
 _IN_PACKAGE = Path(__file__).parent / "notebooks"
 # In a clone, installed editable, they stand beside the package.
@@ -61,7 +62,7 @@ def copy_notebooks(folder: str | os.PathLike[str]) -> Copied:
     source = _IN_PACKAGE if _IN_PACKAGE.is_dir() else _IN_CLONE
     written, kept = [], []
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
         for notebook in sorted(source.glob("*.ipynb")):
             copy, content = target / notebook.name, notebook.read_bytes()
             try:

@@ -68,6 +68,7 @@ from bunqkit.errors import FieldError, StateError
 from bunqkit.frames import ATTRS
 from bunqkit.headings import CENTS, TABLES
 from bunqkit.money import minor_units, to_cents
+from bunqkit.private_files import make_folder
 from bunqkit.queries import to_exact, to_texts
 
 KINDS = ("parquet", "csv", "beancount")
@@ -296,7 +297,7 @@ def _publish_text(path: Path, text: str) -> None:
 
 def _publish(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file whole or leave it as it was; for its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     # mkstemp makes it 0600 from the first byte on; a name with a dot is read by no engine.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     os.close(handle)

@@ -1,7 +1,7 @@
 """OAuth from the app's side: the address to send people to, and the token that comes of it.
 
-The token is used as an API key: ``bunqkit.connect(api_key=token)`` sees the accounts of the one who
-let the app in, and may do what OAuth includes.
+The token is used as an API key: ``bunqkit.connect(bank=bunq, api_key=token)`` sees the accounts of
+the one who let the app in, and may do what OAuth includes.
 
 Source: bunq docs, "OAuth".
 """
@@ -91,7 +91,8 @@ class OAuthApp(Private):
         Returns
         -------
         Secret
-            The access token: ``bunqkit.connect(api_key=token)``.
+            The access token: ``bunqkit.connect(bank=bunq, api_key=token)`` uses it where it was
+            received; elsewhere it goes only if the address or environment is given beside it.
 
         Raises
         ------

@@ -1,9 +1,13 @@
-"""Files that hold secrets: for their owner alone, written whole or not at all."""
+"""Files that hold secrets: for their owner alone, written whole or not at all.
+
+Knows who may read and write a file, and the commands that change it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 import tempfile
 import warnings
@@ -13,24 +17,119 @@ from bunqkit.errors import StateError
 
 
 class PrivacyWarning(UserWarning):
-    """Others on this machine can read a file that holds secrets."""
+    """Others on this machine can read or change what should be yours alone."""
+
+
+def has_owners() -> bool:
+    """Return whether files have an owner and modes on this system."""
+    return os.name == "posix"
+
+
+def why_untrusted(status: os.stat_result) -> str:
+    """Return why a stranger may have written a file, or ``""`` if only this user and root may.
+
+    Parameters
+    ----------
+    status
+        What the system says of the file, of its folder, or of a link to it.
+    """
+    if not has_owners():
+        return ""
+    if status.st_uid not in (0, os.geteuid()):
+        return f"it belongs to {_name_of(status.st_uid)}"
+    # The mode of a link says nothing.
+    if status.st_mode & stat.S_IWOTH and not stat.S_ISLNK(status.st_mode):
+        return "everybody on this machine may write it"
+    return ""
+
+
+def why_open(status: os.stat_result, *, reading: int = stat.S_IROTH) -> str:
+    """Return what others may do to a file, in words, or ``""`` if it is nothing.
+
+    Parameters
+    ----------
+    status
+        What the system says of it.
+    reading
+        The modes of reading that matter; by default a group may read.
+    """
+    if not has_owners():
+        return ""
+    reasons = []
+    if status.st_mode & reading:
+        is_all = status.st_mode & stat.S_IROTH
+        reader = "everybody on this machine" if is_all else f"the group {_group_of(status.st_gid)}"
+        reasons.append(f"{reader} can read it")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        group = _group_of(status.st_gid)
+        is_all = status.st_mode & stat.S_IWOTH
+        reasons.append("everybody may write it" if is_all else f"the group {group} may write it")
+    return " and ".join(reasons)
+
+
+def how_to_own(path: Path, status: os.stat_result) -> str:
+    """Return the command that makes a file or folder this user's alone."""
+    quoted = shlex.quote(str(path))
+    mode = "700" if stat.S_ISDIR(status.st_mode) else "600"
+    if not has_owners() or status.st_uid == os.geteuid():
+        return f"chmod {mode} {quoted}"
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    flag = "-h " if stat.S_ISLNK(status.st_mode) else ""
+    chown = f"{sudo}chown {flag}{_name_of(os.geteuid())} {quoted}"
+    return chown if flag else f"{chown} && chmod {mode} {quoted}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner alone.
+
+    ``Path.mkdir`` gives its mode to the last folder only, and those above to everybody.
+
+    Raises
+    ------
+    OSError
+        If it can't be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "a file is in its place")
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder for its owner alone, unless it is there.
+    """Make a folder for its owner alone; one that is there must not be open to everybody.
+
+    A folder that a group may write, or that is somebody else's, is warned about.
 
     Raises
     ------
     StateError
-        If it can't be made.
+        If it can't be made, or everybody may write it.
     """
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True, mode=stat.S_IRWXU)
+        make_folder(folder)
+        status = folder.stat()
     except OSError as error:
         raise StateError(
             f"{folder} can't be made ({error.strerror}). Name another folder in BUNQ_STATE_DIR."
         ) from error
+    if not has_owners():
+        return
+    mend = how_to_own(folder, status)
+    if status.st_mode & stat.S_IWOTH:
+        raise StateError(
+            f"{folder} was not used: everybody on this machine may write it. Name another folder "
+            f"in BUNQ_STATE_DIR, or make this one yours alone: {mend}"
+        )
+    why = why_untrusted(status)
+    if not why and status.st_mode & stat.S_IWGRP:
+        why = f"the group {_group_of(status.st_gid)} may write it"
+    if why:
+        warnings.warn(
+            f"{folder} keeps secrets, and {why}. Make it yours alone: {mend}",
+            PrivacyWarning,
+            stacklevel=2,
+        )
 
 
 def write_private(path: Path, text: str, *, is_lasting: bool = True) -> None:
@@ -41,7 +140,7 @@ def write_private(path: Path, text: str, *, is_lasting: bool = True) -> None:
     path
         It is replaced in one step.
     text
-        What it holds from then on.
+        What it holds from then on; the ends of its lines stay as they are.
     is_lasting
         Whether it must outlast a loss of power too, for which the disk is waited for.
     """
@@ -49,7 +148,7 @@ def write_private(path: Path, text: str, *, is_lasting: bool = True) -> None:
     try:
         # mkstemp makes it 0600 from the first byte on.
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_beginning(path))
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             if is_lasting:
                 file.flush()
@@ -76,18 +175,35 @@ def remove_halves(path: Path) -> None:
 
 
 def warn_if_open(path: Path) -> None:
-    """Warn about a file with secrets that every user of this machine can read."""
+    """Warn once about a file that everybody can read, or that others may write."""
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except OSError:
         return
-    if os.name == "posix" and mode & stat.S_IROTH:
+    if why := why_open(status):
         warnings.warn(
-            f"{path} holds secrets, and everybody on this machine can read it. "
-            f"Make it yours alone: chmod 600 '{path}'",
+            f"{path} may hold secrets, and {why}. Make it yours alone: {how_to_own(path, status)}",
             PrivacyWarning,
             stacklevel=2,
         )
+
+
+def _name_of(number: int) -> str:
+    import pwd  # noqa: PLC0415 (only systems with owners have it)
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group_of(number: int) -> str:
+    import grp  # noqa: PLC0415 (only systems with owners have it)
+
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
 
 
 def _beginning(path: Path) -> str:

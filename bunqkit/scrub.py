@@ -18,10 +18,11 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
+from bunqkit.env_files import list_profiles
 from bunqkit.errors import ScrubError
 from bunqkit.json_text import Edit, apply, find_edits
 from bunqkit.look import card, code
-from bunqkit.redaction import forgetting, is_secret_name
+from bunqkit.redaction import Secret, forgetting, is_secret_name
 from bunqkit.settings import find_state_folder, read_written
 from bunqkit.sightings import PRIVATE_KEY_KIND
 from bunqkit.state import read_kept_secrets
@@ -233,9 +234,13 @@ _SHORTEST = 6
 
 def _own_secrets() -> list[str]:
     """Give your own secrets as they may be written down: whole, line by line, in HTML, in a URL."""
-    _, settings = read_written()
-    own = [secret for name, secret in settings.items() if is_secret_name(name)]
-    own += read_kept_secrets(find_state_folder())
+    own: list[Secret] = []
+    for profile in (None, *list_profiles()):
+        _, settings = read_written(profile=profile)
+        own += [secret for name, secret in settings.items() if is_secret_name(name)]
+    folder = find_state_folder()
+    for each in (folder, *folder.glob("profiles/*")):
+        own += read_kept_secrets(each)
     lines = {line for secret in own for line in secret.reveal().split("\n")}
     written: dict[str, None] = {}
     for line in sorted(lines, key=len, reverse=True):

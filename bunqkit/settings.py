@@ -3,26 +3,31 @@
 An argument wins over the environment, that over ``.env`` (found upward from the working folder),
 that over the default. Nothing is read at import, and ``os.environ`` is never changed, so a changed
 ``.env`` is seen by the next ``connect()`` of a running kernel.
+
+What decides where a key goes or what it may do (address, environment, cap, permitted addresses)
+counts only from the place that the key came from, or from a stronger one: whoever can leave a
+``.env`` in a folder above must not send somebody's key elsewhere.
 """
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import os
+import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from enum import IntEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values, find_dotenv
-from dotenv.parser import parse_stream
 from platformdirs import user_state_path
 
+from bunqkit.env_files import check_profile, find_env_file, read_env_file
 from bunqkit.errors import SettingsError
-from bunqkit.private_files import warn_if_open, write_private
 from bunqkit.redaction import Secret, forgetting
+from bunqkit.sightings import find_secrets
 
 # Source: bunq docs, "Environments".
 BASE_URLS = {
@@ -41,6 +46,7 @@ NAMES = (
     "BUNQ_BASE_URL",
     "BUNQ_TOTAL_CAP",
     "BUNQ_LIMITS",
+    "BUNQ_PROFILE",
 )
 _SANDBOX_PREFIX = "sandbox_"
 # In production, in the account's currency: enough to try things, too little to lose a house.
@@ -48,6 +54,8 @@ DEFAULT_CAP = Decimal("1000.00")
 _SECRET_NAMES = ("BUNQ_API_KEY", "BUNQ_STATE_PASSPHRASE")
 _LANGUAGES = ("en_US", "nl_NL")
 _LIMITS = ("classic", "windows", "off")
+_ARGUMENT = "the argument of the call"
+_HERE_AND_NEAR = "this machine or its network"
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Settings:
     language
         ``en_US`` or ``nl_NL``: the language of translated error texts.
     state_folder
-        Where installation and session are kept.
+        Where installation and session are kept; each profile has one of its own.
     state_passphrase
         Encrypts what is kept; ``None`` leaves it to the file's permissions.
     total_cap
@@ -79,6 +87,11 @@ class Settings:
         ``off``.
     env_file
         The ``.env`` that was read, if any.
+    profile
+        The name of the profile, if any.
+    places
+        For each setting that was found, where: the argument of the call, the environment, or the
+        path of a file.
     """
 
     environment: str
@@ -92,15 +105,38 @@ class Settings:
     state_passphrase: Secret | None = None
     total_cap: Decimal = DEFAULT_CAP
     limits: str = "classic"
+    profile: str | None = None
+    places: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def shared_folder(self) -> Path:
+        """Where all profiles keep what counts for this machine, such as the bank's limits."""
+        return self.state_folder.parent.parent if self.profile else self.state_folder
+
+    def describe_places(self) -> str:
+        """Return in words where each setting came from; ``""`` if all are defaults."""
+        names: dict[str, list[str]] = {}
+        for name, place in self.places.items():
+            names.setdefault(place, []).append(name)
+        return "; ".join(f"{', '.join(found)} from {place}" for place, found in names.items())
+
+
+class _Rank(IntEnum):
+    """How strong a place is: the lower wins."""
+
+    ARGUMENT = 0
+    ENVIRONMENT = 1
+    FILE = 2
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A setting's text, and where it stands, for messages."""
+    """A setting's text, and where it stands."""
 
     name: str
     secret: Secret
     place: str
+    rank: _Rank
 
     @property
     def text(self) -> str:
@@ -113,6 +149,8 @@ def load_settings(
     environment: str | None = None,
     api_key: str | Secret | None = None,
     env_file: str | os.PathLike[str] | None = None,
+    profile: str | None = None,
+    is_in_process: bool = False,
 ) -> Settings:
     """Read the settings as they are now.
 
@@ -122,98 +160,63 @@ def load_settings(
         Win over what the environment and ``.env`` say. Names of environments ignore case.
     env_file
         A ``.env`` to read in place of the one found upward from the working folder.
+    profile
+        ``work`` reads ``.env.work`` in place of ``.env``, and keeps a state of its own.
+    is_in_process
+        Whether the bank is one in this process: no address and no key of the settings counts.
 
     Raises
     ------
     SettingsError
         If one is missing, wrong, or does not go with another; the message names the variable, the
-        file and the remedy.
+        place and the remedy, and quotes no value.
     """
-    path, values = _read_env_file(env_file)
-
-    def find(name: str, argument: str | None = None) -> _Found | None:
-        if argument is not None:
-            if not isinstance(argument, str):
-                raise SettingsError(
-                    f"{name} is given as an argument of type {type(argument).__name__}. Write it "
-                    "as text."
-                )
-            return _Found(name, Secret(argument), "the argument of the call")
-        if name in os.environ:
-            return _Found(name, Secret(os.environ[name]), "the environment")
-        if name in values:
-            return _Found(name, values[name], str(path))
-        return None
-
-    key_argument = api_key.reveal() if isinstance(api_key, Secret) else api_key
-    url = find("BUNQ_BASE_URL")
-    key = find("BUNQ_API_KEY", key_argument)
-    name = _choose_environment(find("BUNQ_ENVIRONMENT", environment), key, url)
+    search = _Search(env_file, profile)
+    url = None if is_in_process else search.find("BUNQ_BASE_URL")
+    key = None
+    if api_key is not None or not is_in_process:
+        key = search.find("BUNQ_API_KEY", api_key)
+    wanted = search.find("BUNQ_ENVIRONMENT", environment)
+    name = _choose_environment(wanted, key, url)
+    permitted, cap = search.find("BUNQ_PERMITTED_IPS"), search.find("BUNQ_TOTAL_CAP")
+    if key is not None and not is_in_process:
+        _check_places(name, key, wanted, url, permitted)
     if name == "OFFLINE" and url is None:
         key = None
+        search.places.pop("BUNQ_API_KEY", None)
     if key is not None:
         _check_key(key, name)
     return Settings(
         environment=name,
         api_key=Secret(key.text) if key else None,
         base_url=_check_url(url, name) if url else BASE_URLS.get(name),
-        device_description=_text(find("BUNQ_DEVICE_DESCRIPTION"))
+        device_description=_text(search.find("BUNQ_DEVICE_DESCRIPTION"))
         or f"bunqkit on {socket.gethostname()}",
-        permitted_ips=_check_addresses(find("BUNQ_PERMITTED_IPS")),
-        language=_choose(find("BUNQ_LANGUAGE"), _LANGUAGES, default="en_US"),
-        state_folder=_state_folder(find("BUNQ_STATE_DIR"), path),
-        env_file=path,
-        state_passphrase=_passphrase(find("BUNQ_STATE_PASSPHRASE")),
-        total_cap=_check_cap(find("BUNQ_TOTAL_CAP")),
+        permitted_ips=_check_addresses(permitted),
+        language=_choose(search.find("BUNQ_LANGUAGE"), _LANGUAGES, default="en_US"),
+        state_folder=search.state_folder(),
+        env_file=search.path,
+        state_passphrase=_passphrase(search.find("BUNQ_STATE_PASSPHRASE")),
+        total_cap=_check_cap(cap, key),
         # A bank that somebody serves says its own.
         limits=_choose(
-            find("BUNQ_LIMITS"), _LIMITS, default="off" if name == "OFFLINE" else "classic"
+            search.find("BUNQ_LIMITS"), _LIMITS, default="off" if name == "OFFLINE" else "classic"
         ),
+        profile=search.profile,
+        places=search.places,
     )
 
 
-@forgetting
-def write_api_key(
-    api_key: Secret, env_file: Path | None, *, environment: str | None = None
-) -> Path:
-    """Put the key into ``.env``, made in the working folder if there is none; give its path.
-
-    The file is replaced whole, keeps its other lines, and ends up readable by its owner alone.
-
-    Parameters
-    ----------
-    api_key
-        Takes the place of a key that is there.
-    env_file
-        The file; ``None`` is ``.env`` in the working folder.
-    environment
-        Is written too, in place of one that is there, unless it is ``None``.
-
-    Raises
-    ------
-    SettingsError
-        If it can't be written.
-    """
-    path = env_file or Path.cwd() / ".env"
-    try:
-        write_private(path, _with_key(path, api_key, environment))
-    except OSError as error:
-        raise SettingsError(
-            f"BUNQ_API_KEY could not be written to {path} ({error.strerror}). Make the folder "
-            "writable, or put a key there yourself."
-        ) from error
-    return path
-
-
 def read_written(
-    env_file: str | os.PathLike[str] | None = None,
+    env_file: str | os.PathLike[str] | None = None, profile: str | None = None
 ) -> tuple[Path | None, dict[str, Secret]]:
     """Give the ``.env`` that counts, and what it and the environment say, usable or not.
 
     The names are those of the file, known or not, and of the environment those with ``BUNQ_``.
     """
     try:
-        path, values = _read_env_file(env_file)
+        search = _Search(env_file, profile)
+        path, values = search.path, search.values
     except SettingsError:
         path, values = None, {}
     told = {name: Secret(text) for name, text in os.environ.items() if name[:5] == "BUNQ_"}
@@ -222,57 +225,100 @@ def read_written(
 
 def find_state_folder() -> Path:
     """Give the folder where state is kept, even if other settings can't be used."""
-    path, written = read_written()
-    told = written.get("BUNQ_STATE_DIR")
-    place = "the environment" if "BUNQ_STATE_DIR" in os.environ else str(path)
-    usable = told is not None and told.reveal().strip()
-    return _state_folder(_Found("BUNQ_STATE_DIR", told, place) if told and usable else None, path)
-
-
-def _with_key(path: Path, api_key: Secret, environment: str | None) -> str:
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    written = {"BUNQ_ENVIRONMENT": environment} if environment else {}
-    written["BUNQ_API_KEY"] = api_key.reveal()
-    lines = parse_stream(io.StringIO(before))
-    kept = "".join(line.original.string for line in lines if line.key not in written)
-    line_end = "\n" if kept and not kept.endswith("\n") else ""
-    return f"{kept}{line_end}" + "".join(f"{name}={text}\n" for name, text in written.items())
-
-
-def _read_env_file(
-    env_file: str | os.PathLike[str] | None,
-) -> tuple[Path | None, dict[str, Secret]]:
-    if env_file is None:
-        found = find_dotenv(usecwd=True)
-        if not found:
-            return None, {}
-        path = Path(found)
-    else:
-        path = Path(env_file).expanduser()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise SettingsError(
-            f"{path} can't be read ({error.strerror}). Check the path and its permissions."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(_no_text(path)) from error
-    if "\0" in text:
-        raise SettingsError(_no_text(path))
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.error:
+        return _Search(None, None).state_folder()
+    except SettingsError:
+        return _default_state_folder()
+
+
+class _Search:
+    """Finds settings: among the arguments, in the environment, in the ``.env`` that counts."""
+
+    def __init__(self, env_file: str | os.PathLike[str] | None, profile: str | None) -> None:
+        self.places: dict[str, str] = {}
+        self.values: dict[str, Secret] = {}
+        self.profile = self._choose_profile(env_file, profile)
+        self.path = find_env_file(env_file, self.profile)
+        if self.path is not None:
+            self.values = read_env_file(self.path)
+        self._insist_on_own_profile()
+
+    def find(self, name: str, argument: str | Secret | None = None) -> _Found | None:
+        """Return a setting from the strongest place that has it."""
+        found = self._look(name, argument)
+        if found is None:
+            return None
+        if name not in _SECRET_NAMES and _holds_key(found):
             raise SettingsError(
-                f"Line {binding.original.line} of {path} is not NAME=value (a quote left open, "
-                "perhaps). Correct it; .env.example shows the form."
+                f"{name} in {found.place} holds what looks like a key or token. Put it into "
+                "BUNQ_API_KEY alone."
             )
-    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    if any(values.get(name) for name in _SECRET_NAMES):
-        warn_if_open(path)
-    return path, {name: Secret(value or "") for name, value in values.items()}
+        self.places[name] = found.place
+        return found
+
+    def state_folder(self) -> Path:
+        """Return the folder where state is kept: a profile's own, if there is one."""
+        found = self.find("BUNQ_STATE_DIR")
+        folder = _default_state_folder()
+        if found is not None:
+            _insist_on_text(found)
+            # Beside the file that says it, so that notebooks in different folders share one state.
+            is_in_file = found.rank is _Rank.FILE and self.path is not None
+            base = self.path.parent if is_in_file and self.path else Path.cwd()
+            folder = base / Path(found.text).expanduser()
+        return folder / "profiles" / self.profile if self.profile else folder
+
+    def _look(self, name: str, argument: str | Secret | None) -> _Found | None:
+        if argument is not None:
+            if not isinstance(argument, str | Secret):
+                raise SettingsError(
+                    f"{name} is given as an argument of type {type(argument).__name__}. Write it "
+                    "as text."
+                )
+            secret = Secret(argument) if isinstance(argument, str) else argument
+            return _Found(name, secret, _ARGUMENT, _Rank.ARGUMENT)
+        if name in os.environ:
+            return _Found(name, Secret(os.environ[name]), "the environment", _Rank.ENVIRONMENT)
+        if name in self.values:
+            return _Found(name, self.values[name], str(self.path), _Rank.FILE)
+        return None
+
+    def _choose_profile(
+        self, env_file: str | os.PathLike[str] | None, argument: str | None
+    ) -> str | None:
+        found = self.find("BUNQ_PROFILE", argument)
+        if found is None:
+            return None
+        if env_file is not None:
+            if found.rank is _Rank.ARGUMENT:
+                raise SettingsError(
+                    "Both profile and env_file are given, and each names a file of settings. Leave "
+                    "out one."
+                )
+            # An argument wins over the environment.
+            del self.places["BUNQ_PROFILE"]
+            return None
+        return check_profile(found.text, found.place)
+
+    def _insist_on_own_profile(self) -> None:
+        """Refuse a file that would have another one be read."""
+        named = self.values.get("BUNQ_PROFILE")
+        if named is not None and named.reveal().strip() != self.profile:
+            raise SettingsError(
+                f"BUNQ_PROFILE in {self.path} has no effect, since it says which file is read. Set "
+                "it in the environment, or give profile= to connect()."
+            )
 
 
-def _no_text(path: Path) -> str:
-    return f"{path} is not a text file in UTF-8. Save it again as plain text, or name another file."
+def _default_state_folder() -> Path:
+    return user_state_path("bunqkit", appauthor=False)
+
+
+def _holds_key(found: _Found) -> bool:
+    """Return whether a text has a key in it; a path may have a digest among its folders."""
+    whole = (0, len(found.text))
+    seen = [(each.start, each.end) for each in find_secrets(found.text)]
+    return whole in seen if found.name == "BUNQ_STATE_DIR" else bool(seen)
 
 
 def _choose_environment(name: _Found | None, key: _Found | None, url: _Found | None) -> str:
@@ -280,7 +326,7 @@ def _choose_environment(name: _Found | None, key: _Found | None, url: _Found | N
         chosen = name.text.upper()
         if chosen not in ENVIRONMENTS:
             raise SettingsError(
-                f"BUNQ_ENVIRONMENT in {name.place} is {name.text!r}. "
+                f"BUNQ_ENVIRONMENT in {name.place} is none that there is. "
                 f"Make it one of {', '.join(ENVIRONMENTS)}."
             )
         return chosen
@@ -294,6 +340,43 @@ def _choose_environment(name: _Found | None, key: _Found | None, url: _Found | N
         f"BUNQ_API_KEY in {key.place} does not start with {_SANDBOX_PREFIX!r}, so it may be a key "
         "to real money. Say which bank it is for: set BUNQ_ENVIRONMENT to PRODUCTION or SANDBOX."
     )
+
+
+def _check_places(
+    environment: str,
+    key: _Found,
+    name: _Found | None,
+    url: _Found | None,
+    permitted: _Found | None,
+) -> None:
+    """Insist that what decides about the key comes from where the key does, or a stronger place."""
+    # A key of play money, given by hand: it may go to any bank that somebody serves nearby.
+    is_free = (
+        environment == "OFFLINE"
+        and key.rank is _Rank.ARGUMENT
+        and key.text.startswith(_SANDBOX_PREFIX)
+    )
+    for found in (name, None if environment == "OFFLINE" else url, permitted):
+        if found is not None and found.rank > key.rank and not is_free:
+            raise SettingsError(
+                f"{found.name} in {found.place} does not count for BUNQ_API_KEY in {key.place}: a "
+                "weaker place must not decide where a key goes or what it may do. Give both in "
+                "one place, or take one out. An argument is stronger than the environment, which "
+                "is stronger than .env."
+            )
+    if environment != "OFFLINE" or url is None or is_free:
+        return
+    if key.text.startswith(_SANDBOX_PREFIX):
+        may_go = url.rank <= key.rank
+    else:
+        # It may open real money: its owner must have named the address beside it.
+        may_go = url.place == key.place or max(url.rank, key.rank) < _Rank.FILE
+    if not may_go:
+        raise SettingsError(
+            f"BUNQ_BASE_URL in {url.place} does not count for BUNQ_API_KEY in {key.place}: a key "
+            "goes only to an address that stands in the same file, or both must stand in the "
+            "environment or the arguments. Give both in one place, or take one out."
+        )
 
 
 def _check_key(key: _Found, environment: str) -> None:
@@ -325,7 +408,9 @@ def _check_url(url: _Found, environment: str) -> str:
         _ = parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+    # Letters, blanks and signs that one program takes for another than the next one does.
+    is_plain = re.fullmatch(r"[a-z0-9._:-]+", host) and re.fullmatch("[!-~]+", text)
+    if parts.scheme not in ("http", "https") or not is_plain or parts.query or parts.fragment:
         raise SettingsError(
             f"BUNQ_BASE_URL in {url.place} is no web address. "
             "Write it like http://127.0.0.1:8080/v1."
@@ -335,27 +420,59 @@ def _check_url(url: _Found, environment: str) -> str:
             f"BUNQ_BASE_URL in {url.place} holds a name before the '@'. Take it out: the key goes "
             "into BUNQ_API_KEY."
         )
-    if parts.scheme == "http" and not (environment == "OFFLINE" and is_private(host)):
+    address = text if text.endswith("/v1") else f"{text}/v1"
+    if environment != "OFFLINE":
+        return _check_bunqs(url, address, environment)
+    if is_elsewhere(host):
         raise SettingsError(
-            f"BUNQ_BASE_URL in {url.place} is plain http, which {environment} does not allow to "
-            f"{host}: anyone on the way could read the key. Use https, or "
-            "BUNQ_ENVIRONMENT=OFFLINE with a bank on this machine or its network."
+            f"BUNQ_BASE_URL in {url.place} leads to a host that is not on {_HERE_AND_NEAR}, and "
+            "OFFLINE goes nowhere else. For bunq's own banks set BUNQ_ENVIRONMENT and take "
+            "BUNQ_BASE_URL out: they are reached by https alone."
         )
-    return text if text.endswith("/v1") else f"{text}/v1"
+    return address
 
 
-def is_private(host: str) -> bool:
-    """Whether the host is this machine or an address of a private network.
+def _check_bunqs(url: _Found, address: str, environment: str) -> str:
+    """Insist that the address is bunq's own one of the environment."""
+    own = BASE_URLS[environment]
+    if address.lower() != own:
+        raise SettingsError(
+            f"BUNQ_BASE_URL in {url.place} is not bunq's address, and {environment} goes only to "
+            f"{own} by https. Take BUNQ_BASE_URL out, or set BUNQ_ENVIRONMENT=OFFLINE for a bank "
+            f"on {_HERE_AND_NEAR}, such as http://127.0.0.1:8080/v1."
+        )
+    return own
 
-    Names other than ``localhost`` are not looked up and count as public.
+
+def is_elsewhere(host: str) -> bool:
+    """Return whether a host is known to be neither on this machine nor on its network.
+
+    A name is not looked up here, so only bunq's own are known to be elsewhere.
     """
-    if host == "localhost":
-        return True
     try:
-        address = ipaddress.ip_address(host)
+        return not is_near(ipaddress.ip_address(host))
     except ValueError:
-        return False
-    return address.is_loopback or (address.is_private and not address.is_unspecified)
+        bare = host.rstrip(".")
+        return bare == "bunq.com" or bare.endswith(".bunq.com")
+
+
+def is_near(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Return whether an address is one of this machine or of a private network.
+
+    Source: RFC 1918, RFC 4193; RFC 3927 and RFC 4291 for those of one link.
+    """
+    # Python up to 3.12 takes every IPv4 address that is written as an IPv6 one for private.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in _NEAR if network.version == address.version)
+
+
+_NEAR = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+        "::1/128", "fc00::/7", "fe80::/10",
+    )
+)  # fmt: skip
 
 
 def _check_addresses(found: _Found | None) -> tuple[str, ...] | None:
@@ -370,7 +487,7 @@ def _check_addresses(found: _Found | None) -> tuple[str, ...] | None:
             valid = False
         if not valid:
             raise SettingsError(
-                f"BUNQ_PERMITTED_IPS in {found.place} holds {address!r}, which is no IP address. "
+                f"BUNQ_PERMITTED_IPS in {found.place} holds something that is no IP address. "
                 "Separate addresses by commas, or write * for any."
             )
     return addresses
@@ -381,19 +498,10 @@ def _choose(found: _Found | None, choices: tuple[str, ...], *, default: str) -> 
         return default
     if found.text not in choices:
         raise SettingsError(
-            f"{found.name} in {found.place} is {found.text!r}. Make it one of {', '.join(choices)}."
+            f"{found.name} in {found.place} is none that there is. "
+            f"Make it one of {', '.join(choices)}."
         )
     return found.text
-
-
-def _state_folder(found: _Found | None, env_file: Path | None) -> Path:
-    if found is None:
-        return user_state_path("bunqkit", appauthor=False)
-    _insist_on_text(found)
-    folder = Path(found.text).expanduser()
-    # Beside the file that says it, so that notebooks in different folders share one state.
-    base = env_file.parent if env_file and found.place == str(env_file) else Path.cwd()
-    return base / folder
 
 
 def _passphrase(found: _Found | None) -> Secret | None:
@@ -403,7 +511,7 @@ def _passphrase(found: _Found | None) -> Secret | None:
     return Secret(found.text)
 
 
-def _check_cap(found: _Found | None) -> Decimal:
+def _check_cap(found: _Found | None, key: _Found | None) -> Decimal:
     if found is None:
         return DEFAULT_CAP
     try:
@@ -412,8 +520,14 @@ def _check_cap(found: _Found | None) -> Decimal:
         cap = Decimal(-1)
     if not cap.is_finite() or cap < 0:
         raise SettingsError(
-            f"BUNQ_TOTAL_CAP in {found.place} is {found.text!r}. Write an amount such as 250.00, "
+            f"BUNQ_TOTAL_CAP in {found.place} is no amount. Write one such as 250.00, "
             "in your account's currency."
+        )
+    if key is not None and found.rank > key.rank and cap > DEFAULT_CAP:
+        raise SettingsError(
+            f"BUNQ_TOTAL_CAP in {found.place} does not count for BUNQ_API_KEY in {key.place}: a "
+            f"weaker place may lower the cap of {DEFAULT_CAP}, never raise it. Set it where the "
+            "key stands, or take it out."
         )
     return cap
 

@@ -21,7 +21,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from bunqkit.errors import BunqkitError, StateError
-from bunqkit.private_files import make_private_folder, remove_halves, warn_if_open, write_private
+from bunqkit.private_files import (
+    how_to_own,
+    make_private_folder,
+    remove_halves,
+    warn_if_open,
+    why_untrusted,
+    write_private,
+)
 from bunqkit.redaction import Forgetting, Private, Secret, is_secret_name
 from bunqkit.sealing import Seal
 from bunqkit.signing import KeyPair, PublicKey
@@ -201,11 +208,13 @@ class StateFile(Private):
         Raises
         ------
         StateError
-            If it is there and can't be read, or the passphrase does not open it.
+            If it can't be read, a stranger may have written it, or the passphrase does not open it.
         """
         try:
+            status = self.path.stat()
+            why = why_untrusted(status)
             with Forgetting():
-                found = self._read(self.path.read_bytes())
+                found = None if why else self._read(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -213,6 +222,12 @@ class StateFile(Private):
                 f"{self.path} can't be read ({error.strerror}). Check its permissions, or name "
                 "another folder in BUNQ_STATE_DIR."
             ) from error
+        if why:
+            raise StateError(
+                f"{self.path} was not used: {why}. Make it yours alone: "
+                f"{how_to_own(self.path, status)}. Or, to start anew with a new device, move the "
+                "file away."
+            )
         if isinstance(found, _Closed):
             raise StateError(
                 f"{self.path} is encrypted, and {found.why}. Correct BUNQ_STATE_PASSPHRASE; or, to "

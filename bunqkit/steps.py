@@ -37,7 +37,7 @@ class Steps(Private):
         process always a demo person's.
     is_new
         Whether somebody new is made in any case; production makes nobody.
-    env_file
+    env_file, profile
         As for ``load_settings``.
 
     Attributes
@@ -66,8 +66,11 @@ class Steps(Private):
         api_key: Secret | None = None,
         is_new: bool = False,
         env_file: str | os.PathLike[str] | None = None,
+        profile: str | None = None,
     ) -> None:
-        settings = load_settings(environment=environment, api_key=api_key, env_file=env_file)
+        settings = load_settings(
+            environment=environment, api_key=api_key, env_file=env_file, profile=profile
+        )
         self.bank: Bank | None = None
         if settings.base_url is None:
             from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)

@@ -18,6 +18,7 @@ from typing import Any
 
 from bunqkit import __version__
 from bunqkit.errors import StateError
+from bunqkit.private_files import make_folder
 
 # "bq", then the version: other programs' databases bear small numbers.
 _VERSION = 0x62710001
@@ -404,10 +405,8 @@ class Store:
 
     def segments(self, listing: Listing) -> list[tuple[int, int]]:
         """Give the spans of ids whose items are there as columns, too, the newest first."""
-        rows = self.rows(
-            "SELECT low, high FROM segment WHERE listing = :listing ORDER BY low DESC",
-            {"listing": listing.number},
-        )
+        query = "SELECT low, high FROM segment WHERE listing = :listing ORDER BY low DESC"
+        rows = self.rows(query, {"listing": listing.number})
         return [(row["low"], row["high"]) for row in rows]
 
     def segment(self, listing: Listing, low: int) -> bytes | None:
@@ -530,7 +529,7 @@ def _text(value: object) -> str | None:
 
 def _open(path: Path) -> sqlite3.Connection:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         # Before SQLite makes it, so that it is private from the first byte on. One that is there is
         # not opened: closing it would let go of the locks that this process has on it.
         if not path.exists():

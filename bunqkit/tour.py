@@ -21,29 +21,34 @@ _WIDTH = 80
 _MOST = {"account": 19, "counterparty": 17, "description": 17}
 
 
-def show_tour(environment: str = "OFFLINE", *, out: TextIO | None = None) -> None:
+def show_tour(
+    environment: str = "OFFLINE", *, profile: str | None = None, out: TextIO | None = None
+) -> None:
     """Perform the flow and print it.
 
     Parameters
     ----------
     environment
         ``OFFLINE`` or ``SANDBOX``; in the sandbox a user is made for it.
+    profile
+        ``work`` reads ``.env.work`` in place of ``.env``.
     out
         Where to print; colour only if it is a terminal and ``NO_COLOR`` is not set.
     """
-    _Tour(environment.upper(), out or sys.stdout).run()
+    _Tour(environment.upper(), profile, out or sys.stdout).run()
 
 
 class _Tour:
-    def __init__(self, environment: str, out: TextIO) -> None:
+    def __init__(self, environment: str, profile: str | None, out: TextIO) -> None:
         self._out = out
         self._colour = out.isatty() and "NO_COLOR" not in os.environ
         self._environment = environment
+        self._profile = profile
 
     def run(self) -> None:
         self._title(f"bunqkit tour: from an API key to a table of payments ({self._environment})")
         self._step("0", "API key", "It stands for you: whoever has it can move your money.")
-        steps = Steps(self._environment)
+        steps = Steps(self._environment, profile=self._profile)
         self._facts(("key", f"{shorten(steps.api_key.reveal())}  ({steps.source})"))
         self._step(
             "1", "Installation",

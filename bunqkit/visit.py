@@ -24,9 +24,17 @@ from urllib.parse import urlsplit
 from bunqkit import handshake
 from bunqkit.causes import Cause, cause
 from bunqkit.client import Client
-from bunqkit.context import make_limiter
-from bunqkit.errors import ApiError, BadAnswerError, NoAnswerError, SignatureError, StateError
+from bunqkit.context import make_client
+from bunqkit.errors import (
+    ApiError,
+    BadAnswerError,
+    NoAnswerError,
+    SettingsError,
+    SignatureError,
+    StateError,
+)
 from bunqkit.exchange import Exchange
+from bunqkit.retries import Retries
 from bunqkit.sessions import is_wrong_credentials, session_ended
 from bunqkit.settings import Settings
 from bunqkit.signing import KeyPair
@@ -98,12 +106,7 @@ class Visit:
         self._age_h = age_h
         self._url = str(settings.base_url)
         self._origin = self._url.removesuffix("/v1")
-        self._client = Client(
-            self._url,
-            language=settings.language,
-            limiter=make_limiter(settings),
-            timeout_s=_TIMEOUT_S,
-        )
+        self._client: Client
 
     def go(self) -> Cause | None:
         """Go as far as ``connect()`` would; give what should be known though it works again.
@@ -113,8 +116,8 @@ class Visit:
         Found
             Where it would fail.
         """
+        self._client = self._look_up_name()
         try:
-            self._look_up_name()
             self._look_at_answer()
             if self._settings.api_key is None:
                 self._note("bank", "well", f"{self._origin} answers")
@@ -139,13 +142,13 @@ class Visit:
         }
         return cause(name, **{**told, **facts})
 
-    def _proxy(self) -> tuple[str, str] | None:
+    def _proxy(self, client: Client) -> tuple[str, str] | None:
         """Give the proxy that calls go through, without its password, and who says so."""
         parts = urlsplit(self._url)
         host = parts.hostname or ""
         proxies = urllib.request.getproxies()
         scheme = parts.scheme if parts.scheme in proxies else "all"
-        if scheme not in proxies or not self._client.uses_proxies or _bypasses(host):
+        if scheme not in proxies or not client.uses_proxies or _bypasses(host):
             return None
         proxy = urlsplit(proxies[scheme])
         variable = f"{scheme.upper()}_PROXY"
@@ -153,18 +156,27 @@ class Visit:
         where = variable if variable in os.environ else "the system's settings"
         return f"{proxy.hostname}:{proxy.port}" if proxy.port else str(proxy.hostname), where
 
-    def _look_up_name(self) -> None:
+    def _look_up_name(self) -> Client:
+        """Find out where the name leads, and give the client that ``connect()`` would have."""
         parts = urlsplit(self._url)
         host = str(parts.hostname)
-        proxy = self._proxy()
+        try:
+            client = make_client(self._settings, timeout_s=_TIMEOUT_S, retries=Retries(attempts=1))
+        except SettingsError as error:
+            if error.__cause__ is not None:
+                why = error.__cause__
+                self._stop("name", f"{host} is not found ({why})", "name look-up")
+            self._stop("name", str(error), "not nearby")
+        proxy = self._proxy(client)
         if proxy is not None:
             self._note("proxy", "note", f"calls go through {proxy[0]} ({proxy[1]})")
-            return
+            return client
         try:
             socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             self._stop("name", f"{host} is not found ({error})", "name look-up")
         self._note("name", "well", f"{host} is found")
+        return client
 
     def _look_at_answer(self) -> None:
         """Ask what the bank refuses without a token: harmless, and it tells who answers."""
@@ -193,7 +205,7 @@ class Visit:
         chain = list(_chain(error))
         names = {type(each).__name__ for each in chain}
         wrong = [each for each in chain if isinstance(each, ssl.SSLCertVerificationError)]
-        proxy = self._proxy()
+        proxy = self._proxy(self._client)
         said = str(error).partition(": ")[2].partition(".")[0]
         if wrong:
             code = wrong[0].verify_code
@@ -381,7 +393,7 @@ class Visit:
         parts = urlsplit(self._url)
         own = _own_addresses(str(parts.hostname), parts.port or 443)
         # Near, or without a router in between, the bank sees what this machine sees.
-        is_seen = self._proxy() is None and all(
+        is_seen = self._proxy(self._client) is None and all(
             not mine.is_private or bank.is_private for mine, bank in own
         )
         mine = ", ".join(str(each) for each, _ in own)

@@ -14,19 +14,23 @@ from importlib import metadata
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
+from adversary.look_ups import LookUps
 from conftest import Frozen, Wire
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import bunqkit
+from bunqkit import private_files
 from bunqkit.causes import NAMES
 from bunqkit.checkup import doctor
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, Clock, Fault, doors
+from bunqkit.settings import BASE_URLS
 from bunqkit.signing import KeyPair
 
 pytest.importorskip("waitress", reason="serving the bank needs waitress")
@@ -125,7 +129,7 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
 
 
 def certificate(
-    folder: Path, host: str = "127.0.0.2", *, days: tuple[int, int] = (-1, 1)
+    folder: Path, host: str = "127.0.0.2", *, days: tuple[int, int] = (-1, 1), dns: str = ""
 ) -> tuple[ssl.SSLContext, Path]:
     """Make a certificate that nobody vouches for; give the server's context and the file."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -140,7 +144,9 @@ def certificate(
         .not_valid_before(now + timedelta(days=days[0]))
         .not_valid_after(now + timedelta(days=days[1]))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]),
+            x509.SubjectAlternativeName(
+                [x509.DNSName(dns) if dns else x509.IPAddress(ip_address(host))]
+            ),
             critical=False,
         )
         .sign(key, hashes.SHA256())
@@ -164,6 +170,15 @@ def plant_tls(town: Town, *, is_trusted: bool, **how: Any) -> str:
         town.monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
     port = town.serve_by_tls(town.wire, "127.0.0.2", context)
     return f"https://127.0.0.2:{port}/v1"
+
+
+def plant_under_bunqs_name(town: Town, environment: str) -> None:
+    """Serve the bank by TLS under the name of bunq's own host, which leads to this machine."""
+    host = str(urlsplit(BASE_URLS[environment]).hostname)
+    url = plant_tls(town, is_trusted=True, dns=host)
+    LookUps(town.monkeypatch).lead(host, "127.0.0.2", port=urlsplit(url).port)
+    town.settings |= {"BUNQ_ENVIRONMENT": environment}
+    del town.settings["BUNQ_BASE_URL"]
 
 
 FAULTS: dict[str, tuple[Callable[[Town], object], str, str]] = {}
@@ -273,7 +288,7 @@ def _address_that_is_none(town: Town) -> None:
 
 @fault("name look-up", "The name bank.invalid can't be looked up.")
 def _name_that_leads_nowhere(town: Town) -> None:
-    town.write(ENVIRONMENT="SANDBOX", BASE_URL="https://bank.invalid/v1")
+    town.write(ENVIRONMENT="OFFLINE", BASE_URL="https://bank.invalid/v1")
 
 
 @fault("nothing there", "Nothing answers at http://127.0.0.1:9.")
@@ -292,7 +307,7 @@ def _proxy_that_is_closed(town: Town) -> None:
     "The certificate of 127.0.0.2 is out of date, or this machine's clock is wrong.",
 )
 def _certificate_that_has_expired(town: Town) -> None:
-    town.write(ENVIRONMENT="SANDBOX", BASE_URL=plant_tls(town, is_trusted=True, days=(-9, -2)))
+    town.write(ENVIRONMENT="OFFLINE", BASE_URL=plant_tls(town, is_trusted=True, days=(-9, -2)))
 
 
 @fault(
@@ -300,12 +315,12 @@ def _certificate_that_has_expired(town: Town) -> None:
     "Nobody that this machine trusts vouches for the certificate of 127.0.0.2.",
 )
 def _certificate_of_nobody(town: Town) -> None:
-    town.write(ENVIRONMENT="SANDBOX", BASE_URL=plant_tls(town, is_trusted=False))
+    town.write(ENVIRONMENT="OFFLINE", BASE_URL=plant_tls(town, is_trusted=False))
 
 
 @fault("certificate of another name", "The certificate at 127.0.0.2 is for another name.")
 def _certificate_of_another(town: Town) -> None:
-    town.write(ENVIRONMENT="SANDBOX", BASE_URL=plant_tls(town, is_trusted=True, host="127.0.0.3"))
+    town.write(ENVIRONMENT="OFFLINE", BASE_URL=plant_tls(town, is_trusted=True, host="127.0.0.3"))
 
 
 @fault("no TLS", "What listens at 127.0.0.1 does not speak TLS, which https needs.")
@@ -318,7 +333,7 @@ def _https_to_plain_http(town: Town) -> None:
             call.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     town.run(answer, plain.close)
-    town.write(ENVIRONMENT="SANDBOX", BASE_URL=f"https://127.0.0.1:{plain.getsockname()[1]}/v1")
+    town.write(ENVIRONMENT="OFFLINE", BASE_URL=f"https://127.0.0.1:{plain.getsockname()[1]}/v1")
 
 
 @fault("cut", "The connection to 127.0.0.1 is cut before an answer comes.")
@@ -473,8 +488,8 @@ def _production_key_at_a_served_bank(town: Town) -> None:
     "The key is of the other environment: it has the form of a production key.",
 )
 def _production_key_in_the_sandbox(town: Town) -> None:
-    url = plant_tls(town, is_trusted=True)
-    town.write(ENVIRONMENT="SANDBOX", API_KEY="ab12" * 16, BASE_URL=url)
+    plant_under_bunqs_name(town, "SANDBOX")
+    town.write(API_KEY="ab12" * 16)
 
 
 @fault(
@@ -561,16 +576,46 @@ def _device_that_the_bank_does_not_like(town: Town) -> None:
     town.write()
 
 
-@fault("open file", "Others on this machine can read .env, which opens your account.")
+@fault("open file", "Others on this machine can read or change .env, which opens your account.")
 def _env_that_others_can_read(town: Town) -> None:
     town.connect()
     Path(".env").chmod(0o644)
 
 
-@fault("open file", "Others on this machine can read {state}, which opens your account.")
+@fault("open file", "Others on this machine can read or change {state}, which opens your account.")
 def _state_that_others_can_read(town: Town) -> None:
     town.connect()
     town.kept().chmod(0o644)
+
+
+@fault(
+    "open folder",
+    "Others on this machine may write the folder {folder}, where your session is kept.",
+)
+def _state_folder_that_a_group_may_write(town: Town) -> None:
+    town.connect()
+    town.folder.chmod(0o770)
+
+
+@fault("place", "BUNQ_BASE_URL stands in a place that does not count for the key.")
+def _address_that_somebody_else_may_have_written(town: Town) -> None:
+    town.write(API_KEY=None)
+    town.monkeypatch.setenv("BUNQ_API_KEY", town.key)
+
+
+@fault("stranger's file", "The settings were not read: somebody else may have written them.")
+def _env_that_everybody_may_write(town: Town) -> None:
+    town.write()
+    Path(".env").chmod(0o666)
+
+
+@fault(
+    "not nearby",
+    "bank.example is neither on this machine nor on its network, and OFFLINE goes nowhere else.",
+)
+def _name_that_leads_far_away(town: Town) -> None:
+    LookUps(town.monkeypatch).lead("bank.example", "127.0.0.1", "203.0.113.7")
+    town.write(BASE_URL=town.url.replace("127.0.0.1", "bank.example"))
 
 
 @fault(
@@ -578,8 +623,7 @@ def _state_that_others_can_read(town: Town) -> None:
     "This machine's address is no longer permitted to the key, or the key is gone.",
 )
 def _refused_after_a_move(town: Town) -> None:
-    url = plant_tls(town, is_trusted=True)
-    town.settings |= {"BUNQ_ENVIRONMENT": "SANDBOX", "BUNQ_BASE_URL": url}
+    plant_under_bunqs_name(town, "SANDBOX")
     town.connect()
     # No test waits the 30 seconds between two sessions that are bunq's rule.
     (town.folder / "sandbox-limits.json").unlink()
@@ -588,12 +632,11 @@ def _refused_after_a_move(town: Town) -> None:
 
 def in_production(town: Town) -> None:
     """Connect with a production key to what stands for production."""
-    key, url = "cd34" * 16, plant_tls(town, is_trusted=True)
+    key = "cd34" * 16
+    plant_under_bunqs_name(town, "PRODUCTION")
     with town.bank.ledger.transaction():
         town.bank.ledger._db.execute("UPDATE api_key SET text = ?", [key])
-    town.settings |= {
-        "BUNQ_ENVIRONMENT": "PRODUCTION", "BUNQ_API_KEY": key, "BUNQ_BASE_URL": url,
-    }  # fmt: skip
+    town.settings["BUNQ_API_KEY"] = key
     town.connect()
     (town.folder / "production-limits.json").unlink()
 
@@ -638,6 +681,7 @@ def test_the_first_line_names_the_cause(
     expected = first_line.format(
         origin=town.url.removesuffix("/v1"),
         state=town.kept() if "{state}" in first_line else "",
+        folder=town.folder,
     ).replace(" .env,", f" {Path.cwd()}/.env,")
     assert (told.headline, told.cause.name) == (expected, cause), repr(told)
     first, *rest = repr(told).splitlines()
@@ -708,9 +752,18 @@ def test_a_state_that_cant_be_used_is_not_touched(name: str, town: Town) -> None
     assert {path.name: path.read_bytes() for path in town.folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["another bank in place of bunq", "own address left out"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "another bank in place of bunq",
+        "own address left out",
+        "address that somebody else may have written",
+        "env that everybody may write",
+        "name that leads far away",
+    ],
+)
 def test_a_key_is_not_sent_where_it_may_do_harm(name: str, town: Town) -> None:
-    """Not to who signs otherwise than bunq, nor to bind it to addresses without the own one."""
+    """Nor to who signs otherwise than bunq, nor to bind it to addresses without the own one."""
     FAULTS[name][0](town)
     assert not doctor().is_well
     assert steps(town)[:2] == (0, 0)
@@ -747,3 +800,37 @@ def test_settings_of_other_programs_are_left_alone(name: str, town: Town) -> Non
     with Path(".env").open("a") as file:
         file.write(f"{name}=x\n")
     assert doctor().is_well
+
+
+def test_where_each_setting_stands_is_told(town: Town) -> None:
+    """Every name with its place, and no value."""
+    town.write()
+    town.monkeypatch.setenv("BUNQ_LANGUAGE", "nl_NL")
+    (check,) = [each for each in doctor().checks if each.name == "places"]
+    assert f"BUNQ_BASE_URL, BUNQ_API_KEY, BUNQ_STATE_DIR from {Path.cwd()}/.env" in check.told
+    assert "BUNQ_LANGUAGE from the environment" in check.told
+
+
+def test_a_system_without_owners_is_said_to_have_none(town: Town) -> None:
+    """Who may write the file can't be checked there, and the doctor says so."""
+    town.write()
+    Path(".env").chmod(0o666)
+    town.monkeypatch.setattr(private_files, "has_owners", lambda: False)
+    town.monkeypatch.setattr("bunqkit.checkup.has_owners", lambda: False)
+    told = doctor()
+    assert told.is_well
+    (check,) = [each for each in told.checks if each.name == "permissions"]
+    assert (check.state, check.told) == (
+        "note",
+        "not checked: files have no owners and modes here",
+    )
+
+
+def test_profiles_are_listed(town: Town) -> None:
+    """Those of this folder and those above, the template not among them."""
+    town.write()
+    for name in (".env.work", ".env.home", ".env.example", ".env.a b"):
+        Path(name).write_text("")
+    (check,) = [each for each in doctor().checks if each.name == "profiles"]
+    assert check.told == "to choose by BUNQ_PROFILE: home, work"
+    assert doctor(profile="work").environment == "OFFLINE"

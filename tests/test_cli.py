@@ -92,7 +92,7 @@ def test_a_warning_is_one_line() -> None:
     path.write_text("BUNQ_API_KEY=sandbox_0123\n")
     path.chmod(0o644)
     said = run("tour").stderr
-    assert said.startswith(f"bunqkit: {path.resolve()} holds secrets")
+    assert said.startswith(f"bunqkit: {path.resolve()} may hold secrets")
     assert "chmod 600" in said
     assert said.count("\n") == 1
 
@@ -315,6 +315,22 @@ def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:
     assert ill.returncode == 1
     assert ill.stdout.startswith("BUNQ_APIKEY is no setting: BUNQ_API_KEY is")
     assert "  1. Write BUNQ_API_KEY in place of BUNQ_APIKEY" in ill.stdout
+
+
+def test_commands_take_a_profile() -> None:
+    """What connects reads its file; a key in its place, or in another option's, is not quoted."""
+    Path(".env.work").write_text("BUNQ_LANGUAGE=de_DE\n")
+    for command in (["tour"], ["doctor"], ["sync", "money.sqlite"]):
+        done = run(*command, "--profile", "work")
+        assert done.returncode == 1
+        assert ".env.work" in done.stdout + done.stderr
+    other = " ".join(run("doctor", "--profile", "home").stdout.split())
+    assert "profiles found are: work" in other
+    key = "cd34" * 16
+    for option in ("--profile", "--environment", "--env-file"):
+        done = run("doctor", option, key)
+        assert done.returncode != 0
+        assert key not in (done.stdout + done.stderr).lower()
 
 
 def test_scrub_shows_first_and_writes_when_told(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import re
+import threading
 import traceback
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,7 +21,7 @@ import bunqkit
 from bunqkit.context import Context
 from bunqkit.errors import ApiError, FieldError, SettingsError, UnknownNameError
 from bunqkit.limits import Limiter
-from bunqkit.sandbox import Bank, Clock
+from bunqkit.sandbox import Bank, Clock, doors
 
 PIN = "481516"
 
@@ -85,7 +87,7 @@ def test_connect_to_a_bank_is_another_person(bunq: Context) -> None:
 
 def test_a_bank_of_ones_own_is_offline(bank: Bank) -> None:
     """A bank and another environment together are a mistake."""
-    with pytest.raises(SettingsError, match="SANDBOX"):
+    with pytest.raises(SettingsError, match="environment is OFFLINE"):
         bunqkit.connect(bank=bank, environment="SANDBOX")
 
 
@@ -237,6 +239,55 @@ def test_it_shows_the_time_of_a_bank_in_this_process(bank: Bank) -> None:
     bunq = bunqkit.connect(bank=bank)
     bank.clock.advance(days=2)
     assert re.search(r"bank +in this process, where it is 2026-04-03 09:\d\d UTC", repr(bunq))
+
+
+def test_it_says_where_its_settings_came_from(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``connect()`` says it, and so do repr and card; the bank in this process needs none."""
+    pytest.importorskip("waitress", reason="serving the bank needs waitress")
+    bunqkit.connect()
+    assert capsys.readouterr() == ("", "")
+    server = doors.Server(bank, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    env_file = Path.cwd() / ".env"
+    env_file.write_text(f"BUNQ_BASE_URL={server.url}\n")
+    monkeypatch.setenv("BUNQ_LIMITS", "off")
+    bunq = bunqkit.connect()
+    server.close()
+    thread.join(10)
+    places = f"BUNQ_BASE_URL, BUNQ_API_KEY from {env_file}; BUNQ_LIMITS from the environment"
+    assert capsys.readouterr() == (
+        f"A sandbox user was made. Its key is in {env_file}.\n",
+        f"OFFLINE: {places}.\n",
+    )
+    assert f"settings {places}" in repr(bunq)
+    assert places in bunq._repr_html_()
+
+
+def test_profiles_keep_states_of_their_own(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two profiles at one bank: two files, two folders; the session of one is not the other's."""
+    pytest.importorskip("waitress", reason="serving the bank needs waitress")
+    server = doors.Server(bank, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    monkeypatch.setenv("BUNQ_STATE_DIR", str(tmp_path / "kept"))
+    people = {}
+    for name in ("work", "home"):
+        Path(f".env.{name}").write_text(f"BUNQ_BASE_URL={server.url}\n")
+        people[name] = bunqkit.connect(profile=name)
+    monkeypatch.setenv("BUNQ_PROFILE", "work")
+    again = bunqkit.connect()
+    server.close()
+    thread.join(10)
+    assert again.user_id == people["work"].user_id != people["home"].user_id
+    assert again.session.id == people["work"].session.id
+    kept = sorted(path.parent for path in (tmp_path / "kept").rglob("*.json"))
+    assert kept == [tmp_path / "kept" / "profiles" / name for name in ("home", "work")]
+    assert not Path(".env").exists()
 
 
 def test_names_from_the_bank_are_no_markup(tick: Frozen) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +17,15 @@ from bunqkit.caller import Caller
 from bunqkit.catalogue import Operation, example_body, operations
 from bunqkit.client import Client
 from bunqkit.context import Context
-from bunqkit.errors import BunqkitError, FieldError, LockedError, UnknownNameError
+from bunqkit.errors import (
+    BunqkitError,
+    FieldError,
+    LockedError,
+    SettingsError,
+    UnknownNameError,
+)
 from bunqkit.redaction import Secret
+from bunqkit.sandbox import doors
 from bunqkit.settings import BASE_URLS, load_settings
 from bunqkit.signing import KeyPair
 
@@ -483,3 +491,37 @@ def test_a_block_that_was_left_by_its_generator_is_closed(
     with pytest.raises(LockedError):
         caller.call("payment.create", **PAYMENT)
     assert written(recorder) == []
+
+
+@pytest.mark.parametrize("environment", ["OFFLINE", "SANDBOX"])
+@pytest.mark.parametrize(
+    "base_url",
+    [BASE_URLS["PRODUCTION"], "https://API.bunq.com./v1", "https://api.bunq.com:443/v1"],
+)
+def test_the_host_decides_whatever_the_setting_says(
+    environment: str, base_url: str, recorder: Recorder, key: KeyPair, other_key: KeyPair
+) -> None:
+    """At bunq's production host writes need an unlock, and no token is revealed."""
+    sessions = recorder.caller(key, other_key, "PRODUCTION")._sessions
+    client = Client(
+        base_url,
+        key=key,
+        bank_key=other_key.public,
+        transport=doors.InProcess(recorder),
+        may_reveal=True,
+    )
+    settings = replace(load_settings(environment=environment), base_url=base_url)
+    bunq = Context(settings, client, sessions)
+    with pytest.raises(LockedError):
+        bunq.call("payment.create", **PAYMENT)
+    with pytest.raises(LockedError):
+        bunq.call("POST /user/{userID}/card-debit", body={}, check=False)
+    with pytest.raises(LockedError):
+        client.request("POST", "/user/42/payment", {}, token=Secret(TOKEN))
+    assert written(recorder) == []
+    shown = bunq.preview("payment.list")
+    with pytest.raises(BunqkitError, match="reveal"):
+        shown.xray(reveal=True)
+    assert "read-only" in repr(bunq)
+    with pytest.raises(SettingsError, match="PRODUCTION"):
+        bunq.top_up()

@@ -373,6 +373,16 @@ def test_your_own_secrets_are_known(tmp_path: Path, bank: Any) -> None:
     }  # fmt: skip
 
 
+def test_secrets_of_all_profiles_are_known(tmp_path: Path) -> None:
+    """What .env.work and its own state hold goes too, whichever profile is in use."""
+    Path(".env").write_text("BUNQ_STATE_DIR=kept\n")
+    Path(".env.work").write_text("BUNQ_API_KEY=no-shape-at-all\n")
+    Path("kept/profiles/work").mkdir(parents=True)
+    Path("kept/profiles/work/sandbox-1.json").write_text('{"session": {"token": "odd token"}}')
+    held = {"a": "say no-shape-at-all, odd token"}
+    assert json.loads(scrubbed(tmp_path, held)) == {"a": "say REMOVED, REMOVED"}
+
+
 @pytest.mark.parametrize(
     ("name", "held", "words"),
     [

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bunqkit.env_files import write_api_key
 from bunqkit.errors import SettingsError
 from bunqkit.limits import PROFILES
 from bunqkit.private_files import PrivacyWarning
 from bunqkit.redaction import Secret
-from bunqkit.settings import Settings, load_settings, write_api_key
+from bunqkit.settings import BASE_URLS, Settings, load_settings
 
 KEY = "sandbox_" + "ab" * 32
 LIVE = "cd" * 32
@@ -44,7 +45,7 @@ def test_without_anything_it_is_offline() -> None:
 
 def test_argument_wins_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order of precedence, one after the other."""
-    write(f"BUNQ_API_KEY={KEY}1\nBUNQ_ENVIRONMENT=sandbox\n")
+    write(f"BUNQ_API_KEY={KEY}1\n")
     assert key_of(load_settings()) == f"{KEY}1"
     monkeypatch.setenv("BUNQ_API_KEY", f"{KEY}2")
     assert key_of(load_settings()) == f"{KEY}2"
@@ -81,7 +82,7 @@ def test_the_process_environment_is_not_changed() -> None:
         (f"BUNQ_API_KEY={LIVE}\nBUNQ_ENVIRONMENT=Sandbox", "SANDBOX"),
         (f"BUNQ_API_KEY={LIVE}\nBUNQ_ENVIRONMENT=OFFLINE", "OFFLINE"),
         (f"BUNQ_API_KEY={KEY}\nBUNQ_BASE_URL=http://127.0.0.1:1", "OFFLINE"),
-        (f"BUNQ_API_KEY={KEY}\nBUNQ_BASE_URL=https://bank.example", "SANDBOX"),
+        (f"BUNQ_API_KEY={KEY}\nBUNQ_BASE_URL=https://public-api.sandbox.bunq.com", "SANDBOX"),
         ("BUNQ_BASE_URL=http://localhost:1/v1", "OFFLINE"),
     ],
 )
@@ -120,7 +121,7 @@ def test_offline_ignores_a_key() -> None:
         ("BUNQ_BASE_URL=ftp://x", "BUNQ_BASE_URL", "http://127.0.0.1:8080/v1"),
         ("BUNQ_BASE_URL=bank", "BUNQ_BASE_URL", "http://127.0.0.1:8080/v1"),
         ("BUNQ_BASE_URL=http://[", "BUNQ_BASE_URL", "http://127.0.0.1:8080/v1"),
-        ("BUNQ_BASE_URL=http://bank.example", "BUNQ_BASE_URL", "https"),
+        (f"BUNQ_BASE_URL=https://bank.example\nBUNQ_API_KEY={KEY}", "BUNQ_BASE_URL", "https"),
         ("BUNQ_BASE_URL=http://8.8.8.8/v1", "BUNQ_BASE_URL", "https"),
         ("BUNQ_BASE_URL=https://me:word@bank.example", "BUNQ_BASE_URL", "BUNQ_API_KEY"),
         (
@@ -191,7 +192,7 @@ def test_binary_files_are_refused(content: bytes) -> None:
 def test_a_broken_line_is_named() -> None:
     """A quote left open would lose the key in silence, and open the offline bank."""
     write(f"BUNQ_LANGUAGE=nl_NL\nBUNQ_API_KEY='{KEY}\n")
-    with pytest.raises(SettingsError, match="Line 2 of"):
+    with pytest.raises(SettingsError, match="its line 2 is not NAME=value"):
         load_settings()
 
 
@@ -260,14 +261,16 @@ def test_a_passphrase_is_a_secret() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
 def test_a_file_with_a_key_that_others_can_read_is_warned_about() -> None:
-    """With the command that mends it, and without the key; a file without secrets is no matter."""
+    """Once, with the command that mends it, and without the key; a group's writing counts too."""
     path = write(f"BUNQ_API_KEY={KEY}\n")
-    path.chmod(0o644)
-    with pytest.warns(PrivacyWarning, match="chmod 600") as caught:
-        load_settings()
-    assert KEY not in str(caught[0].message)
-    path = write("BUNQ_LANGUAGE=nl_NL\n")
-    path.chmod(0o644)
+    for mode, why in ((0o644, "can read it"), (0o620, "may write it"), (0o664, "and the group")):
+        path.chmod(mode)
+        with pytest.warns(PrivacyWarning, match=why) as caught:
+            load_settings()
+        (warning,) = caught
+        assert f"chmod 600 {path}" in str(warning.message)
+        assert KEY not in str(warning.message)
+    path.chmod(0o640)
     load_settings()
 
 
@@ -292,3 +295,217 @@ def test_the_limits_are_one_of_the_known_profiles() -> None:
     write("BUNQ_LIMITS=strict\n")
     with pytest.raises(SettingsError, match=r"BUNQ_LIMITS.*classic, windows, off"):
         load_settings()
+
+
+PLACES = ("argument", "environment", "file")
+
+
+def put(name: str, text: str, place: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Put a setting into a place; give the arguments that it makes."""
+    if place == "environment":
+        monkeypatch.setenv(name, text)
+    elif place == "file":
+        with Path(".env").open("a") as file:
+            file.write(f"{name}={text}\n")
+    else:
+        return {name.removeprefix("BUNQ_").lower(): text}
+    return {}
+
+
+@pytest.mark.parametrize("key_place", PLACES)
+@pytest.mark.parametrize(
+    ("setting", "place"),
+    [
+        *(
+            (("BUNQ_ENVIRONMENT", text), place)
+            for text in ("PRODUCTION", "SANDBOX", "OFFLINE")
+            for place in PLACES
+        ),
+        *(
+            (setting, place)
+            for setting in (
+                ("BUNQ_PERMITTED_IPS", "*"),
+                ("BUNQ_TOTAL_CAP", "1000.01"),
+                ("BUNQ_BASE_URL", "https://api.bunq.com/v1"),
+            )
+            for place in PLACES[1:]
+        ),
+    ],
+)
+def test_a_weaker_place_decides_nothing(
+    setting: tuple[str, str], place: str, key_place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write there could send the key elsewhere; the error names both places."""
+    name, text = setting
+    given = put("BUNQ_API_KEY", LIVE, key_place, monkeypatch)
+    given |= put(name, text, place, monkeypatch)
+    if name != "BUNQ_ENVIRONMENT":
+        given["environment"] = "PRODUCTION"
+    if PLACES.index(place) <= PLACES.index(key_place):
+        load_settings(**given)  # type: ignore[arg-type]
+        return
+    with pytest.raises(
+        SettingsError, match=f"{name} in .* does not count for BUNQ_API_KEY"
+    ) as caught:
+        load_settings(**given)  # type: ignore[arg-type]
+    told = str(caught.value)
+    words = {"argument": "the argument of the call", "environment": "the environment"}
+    for each in (place, key_place):
+        assert words.get(each, str(Path.cwd() / ".env")) in told
+    assert LIVE not in told
+
+
+@pytest.mark.parametrize("key_place", PLACES)
+@pytest.mark.parametrize("url_place", PLACES[1:])
+@pytest.mark.parametrize("key", [KEY, LIVE], ids=["sandbox_", "any other"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_key_goes_only_to_an_address_that_its_owner_named(
+    key: str, key_place: str, url_place: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Play money given by hand to any, other keys to one that stands where they do."""
+    given = put("BUNQ_API_KEY", key, key_place, monkeypatch)
+    put("BUNQ_BASE_URL", f"{scheme}://127.0.0.1:1/v1", url_place, monkeypatch)
+    may_go = {
+        KEY: {("argument", "environment"), ("argument", "file"), ("environment", "environment"),
+              ("file", "environment"), ("file", "file")},
+        LIVE: {("argument", "environment"), ("environment", "environment"), ("file", "file")},
+    }[key]  # fmt: skip
+    if (key_place, url_place) in may_go:
+        settings = load_settings(environment="OFFLINE", **given)  # type: ignore[arg-type]
+        assert settings.base_url == f"{scheme}://127.0.0.1:1/v1"
+        return
+    with pytest.raises(SettingsError, match=r"BUNQ_BASE_URL in .* does not count for BUNQ_API_KEY"):
+        load_settings(environment="OFFLINE", **given)  # type: ignore[arg-type]
+
+
+def test_two_files_are_two_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A named file with an address has no say over a key of the environment."""
+    path = write("BUNQ_BASE_URL=http://127.0.0.1:1\n", "class.env")
+    monkeypatch.setenv("BUNQ_API_KEY", KEY)
+    with pytest.raises(SettingsError, match="does not count"):
+        load_settings(env_file=path)
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        (environment, url)
+        for environment, own in BASE_URLS.items()
+        for url in (
+            "https://bank.example/v1", "https://127.0.0.1/v1", f"{own}x",
+            own.replace("https", "http"), own.replace("bunq.com", "bunq.com.example"),
+            own.replace("//", "//x@"),
+            own.replace("bunq.com", "bunq.com:8443"), own.replace("/v1", "/x/v1"),
+            *(other for other in BASE_URLS.values() if other != own),
+        )
+    ],
+)  # fmt: skip
+def test_bunqs_banks_are_at_bunqs_hosts_alone(environment: str, url: str) -> None:
+    """PRODUCTION goes to bunq's production host, SANDBOX to its sandbox host, and no file helps."""
+    write(f"BUNQ_API_KEY={LIVE}\nBUNQ_ENVIRONMENT={environment}\nBUNQ_BASE_URL={url}\n")
+    with pytest.raises(SettingsError, match="BUNQ_BASE_URL"):
+        load_settings()
+    write(f"BUNQ_API_KEY={LIVE}\nBUNQ_ENVIRONMENT={environment}\n"
+          f"BUNQ_BASE_URL={BASE_URLS[environment].upper().replace('/V1', '/v1/')}\n")  # fmt: skip
+    assert load_settings().base_url == BASE_URLS[environment]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "api.bunq.com", "api.bunq.com.", "API.bunq.com", "public-api.sandbox.bunq.com", "bunq.com",
+        "8.8.8.8", "100.64.0.1", "[2001:4860:4860::8888]", "[::ffff:8.8.8.8]", "0.0.0.0", "[::]",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_offline_goes_to_no_far_address(host: str, scheme: str) -> None:
+    """Neither to bunq's own hosts nor to a public address, by whichever scheme."""
+    write(f"BUNQ_ENVIRONMENT=OFFLINE\nBUNQ_BASE_URL={scheme}://{host}/v1\nBUNQ_API_KEY={KEY}\n")
+    with pytest.raises(SettingsError, match=r"BUNQ_BASE_URL in .* is not on this machine"):
+        load_settings()
+
+
+@pytest.mark.parametrize("host", ["a\u3002bunq.com", "\uff41pi.bunq.com", "a b", "a_b\\c", "x\tx"])
+def test_hosts_are_written_in_plain_letters(host: str) -> None:
+    """Letters that other programs take for others are refused."""
+    write(f"BUNQ_ENVIRONMENT=OFFLINE\nBUNQ_BASE_URL='http://{host}/v1'\n")
+    with pytest.raises(SettingsError, match="BUNQ_BASE_URL"):
+        load_settings()
+
+
+def test_a_weaker_place_may_lower_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never above the default; the key's own place may say what it likes."""
+    monkeypatch.setenv("BUNQ_API_KEY", LIVE)
+    monkeypatch.setenv("BUNQ_ENVIRONMENT", "PRODUCTION")
+    write("BUNQ_TOTAL_CAP=25\n")
+    assert load_settings().total_cap == Decimal(25)
+    write("BUNQ_TOTAL_CAP=5000\n")
+    with pytest.raises(SettingsError, match="never raise it"):
+        load_settings()
+    monkeypatch.setenv("BUNQ_TOTAL_CAP", "6000")
+    assert load_settings().total_cap == Decimal(6000)
+
+
+def test_each_setting_is_known_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arguments, environment and file; what is not used is not among them."""
+    path = write(f"BUNQ_API_KEY={KEY}\nBUNQ_LANGUAGE=nl_NL\nBUNQ_LIMITS=off\n")
+    monkeypatch.setenv("BUNQ_LIMITS", "windows")
+    settings = load_settings(environment="SANDBOX")
+    assert settings.places == {
+        "BUNQ_ENVIRONMENT": "the argument of the call",
+        "BUNQ_API_KEY": str(path),
+        "BUNQ_LANGUAGE": str(path),
+        "BUNQ_LIMITS": "the environment",
+    }
+    assert f"BUNQ_API_KEY, BUNQ_LANGUAGE from {path}" in settings.describe_places()
+    assert "BUNQ_API_KEY" not in load_settings(environment="OFFLINE").places
+
+
+def test_a_profile_has_its_own_file_and_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By argument or BUNQ_PROFILE, found upward like the other; it is read in place of .env."""
+    write("BUNQ_LANGUAGE=nl_NL\n")
+    work = write(f"BUNQ_API_KEY={KEY}\nBUNQ_STATE_DIR=kept\n", ".env.work")
+    home = write("", ".env.home-2")
+    below = Path.cwd() / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    settings = load_settings(profile="work")
+    assert (settings.profile, settings.env_file) == ("work", work)
+    assert settings.language == "en_US"
+    assert settings.state_folder == work.parent / "kept" / "profiles" / "work"
+    assert settings.shared_folder == work.parent / "kept"
+    monkeypatch.setenv("BUNQ_PROFILE", "home-2")
+    settings = load_settings()
+    assert (settings.profile, settings.env_file) == ("home-2", home)
+    plain = load_settings(env_file=home)
+    assert (plain.profile, plain.env_file) == (None, home)
+    assert settings.state_folder == plain.state_folder / "profiles" / "home-2"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "work.old", "example", "ä", "a/b", "x\n"])
+def test_names_of_profiles_are_plain(name: str) -> None:
+    """Letters, digits, - and _; the template is nobody's."""
+    write(f"BUNQ_API_KEY={KEY}\n", ".env.example")
+    if name == "x\n":
+        name = "x\ny"
+    with pytest.raises(SettingsError, match="BUNQ_PROFILE in the argument of the call"):
+        load_settings(profile=name)
+
+
+def test_a_profile_that_is_not_there_is_said() -> None:
+    """With those that are; no other file is read in its place."""
+    write(f"BUNQ_API_KEY={KEY}\n")
+    write("", ".env.home")
+    with pytest.raises(SettingsError, match=r"no \.env\.work .*profiles found are: home"):
+        load_settings(profile="work")
+    with pytest.raises(SettingsError, match="Leave out one"):
+        load_settings(profile="home", env_file=".env")
+
+
+def test_a_file_chooses_no_profile() -> None:
+    """It would say which file is read instead of itself."""
+    write("BUNQ_PROFILE=work\n")
+    write("BUNQ_PROFILE=work\n", ".env.work")
+    with pytest.raises(SettingsError, match=r"BUNQ_PROFILE in .* has no effect"):
+        load_settings()
+    assert load_settings(profile="work").profile == "work"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+import bunqkit
+from bunqkit.course import copy_notebooks
 from bunqkit.errors import StateError
-from bunqkit.private_files import PrivacyWarning
+from bunqkit.private_files import PrivacyWarning, make_private_folder
 from bunqkit.redaction import Secret
 from bunqkit.signing import KeyPair
 from bunqkit.state import Device, Installation, Session, State, StateFile, StateWarning
@@ -87,6 +90,65 @@ def test_file_and_folder_are_private(tmp_path: Path, state: State) -> None:
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(Path(f"{file.path}.lock").stat().st_mode) & 0o077 == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
+def test_folders_above_are_private_too(tmp_path: Path) -> None:
+    """Each that is made on the way, whatever the umask and whoever makes it."""
+    old = os.umask(0)
+    try:
+        make_private_folder(tmp_path / "one" / "two" / "three")
+        copy_notebooks(tmp_path / "course" / "mine")
+        bunqkit.Ledger(tmp_path / "books" / "new" / "money.sqlite").close()
+    finally:
+        os.umask(old)
+    folders = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folders}
+    assert {"one", "two", "three", "course", "mine", "books", "new"} <= modes.keys()
+    del modes["place"]
+    assert set(modes.values()) == {0o700}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
+def test_a_folder_that_everybody_may_write_is_refused(tmp_path: Path, state: State) -> None:
+    """With the command that mends it; nothing is written there."""
+    folder = tmp_path / "of all"
+    folder.mkdir()
+    folder.chmod(0o777)
+    file = file_of(folder)
+    for use in (lambda: file.save(state), lambda: file.lock().__enter__()):
+        with pytest.raises(StateError, match=f"chmod 700 '{folder}'"):
+            use()
+    assert list(folder.iterdir()) == []
+    folder.chmod(0o700)
+    file.save(state)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
+def test_a_folder_that_a_group_may_write_is_warned_about(tmp_path: Path, state: State) -> None:
+    """With the command that mends it; it is used all the same."""
+    tmp_path.chmod(0o770)
+    with pytest.warns(PrivacyWarning, match="chmod 700"):
+        file_of(tmp_path).save(state)
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 54321, 54321)
+        with pytest.warns(PrivacyWarning, match="chown root"):
+            file_of(tmp_path).save(state)
+        os.chown(tmp_path, 0, 0)
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
+def test_a_state_that_somebody_else_wrote_is_not_used(tmp_path: Path, state: State) -> None:
+    """Everybody may write it, or it is a stranger's: it is neither used nor set aside."""
+    file = file_of(tmp_path)
+    file.save(state)
+    file.path.chmod(0o666)
+    with pytest.raises(StateError, match="chmod 600"):
+        file.load()
+    assert file.path.exists()
+    file.path.chmod(0o600)
+    assert file.load() is not None
 
 
 @pytest.mark.parametrize(
@@ -300,6 +362,40 @@ def test_a_state_that_others_can_read_is_warned_about(tmp_path: Path, state: Sta
         assert file.load() is not None
     file.save(state)
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+# Written by the first bunqkit that kept states: format 1, with keys and tokens that open nothing.
+KEPT = Path(__file__).parent / "data" / "state_format_1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "api_key", "passphrase"),
+    [("SANDBOX", "sandbox_" + "ab12" * 16, None), ("PRODUCTION", "cd34" * 16, PASSPHRASE)],
+    ids=["plain", "with a passphrase"],
+)
+def test_states_of_earlier_versions_still_open(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: str,
+    api_key: str,
+    passphrase: Secret | None,
+) -> None:
+    """``connect()`` finds them by their names, and takes their session up without a call."""
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    for path in KEPT.glob("*.json"):
+        shutil.copyfile(path, folder / path.name)
+    monkeypatch.setenv("BUNQ_STATE_DIR", str(folder))
+    if passphrase is not None:
+        monkeypatch.setenv("BUNQ_STATE_PASSPHRASE", passphrase.reveal())
+    bunq = bunqkit.connect(environment=environment, api_key=api_key)
+    assert (bunq.user_id, bunq.session.id) == (44, 33)
+    assert bunq.session.token.reveal() == "4567ef01" * 8
+    kept = bunq._sessions.state
+    assert kept is not None
+    assert (kept.installation.id, kept.device.id) == (11, 22)
+    assert kept.installation.key.public.verify(b"x", kept.installation.key.sign(b"x")) is None
+    assert len(bunq.exchanges) == 0
 
 
 KILLING = """

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from bunqkit.env_files import write_api_key
 from bunqkit.errors import FieldError, SettingsError
 from bunqkit.look import code_to_copy, fold, key_values, paragraph, section
 from bunqkit.redaction import Secret, shorten
-from bunqkit.settings import ENVIRONMENTS, load_settings, write_api_key
+from bunqkit.settings import ENVIRONMENTS, load_settings
 from bunqkit.steps import Steps
 from bunqkit.view import show
 from bunqkit.widgets.parts import Panel, status_html
@@ -45,6 +46,8 @@ class ConnectPanel(Panel):
     ----------
     env_file
         A ``.env`` to read and write in place of the one found upward from the working folder.
+    profile
+        ``work`` reads and writes ``.env.work`` in its place.
     strict
         Whether what a handler raises is raised again after it was shown; tests use it.
 
@@ -55,15 +58,20 @@ class ConnectPanel(Panel):
     """
 
     def __init__(
-        self, *, env_file: str | os.PathLike[str] | None = None, strict: bool = False
+        self,
+        *,
+        env_file: str | os.PathLike[str] | None = None,
+        profile: str | None = None,
+        strict: bool = False,
     ) -> None:
         super().__init__("Connect", "OFFLINE", strict=strict)
         self._env_file = env_file
+        self._profile = profile
         self.bunq: Context | None = None
         self._steps: Steps | None = None
         self._done = 0
         self.environment = ipywidgets.Dropdown(
-            description="bank", options=ENVIRONMENTS, value=_environment_of(env_file)
+            description="bank", options=ENVIRONMENTS, value=_environment_of(env_file, profile)
         )
         self.key = ipywidgets.Password(description="API key", placeholder="empty: the one in .env")
         self.new_user = ipywidgets.Checkbox(description="make me a sandbox user", indent=False)
@@ -150,6 +158,7 @@ class ConnectPanel(Panel):
             api_key=Secret(typed) if typed else None,
             is_new=self.new_user.value,
             env_file=self._env_file,
+            profile=self._profile,
         )
 
     def _install(self) -> None:
@@ -202,7 +211,10 @@ class ConnectPanel(Panel):
             return ""
         key = f"{shorten(steps.api_key.reveal())} {steps.source}"
         picture = steps.picture() if self.bunq is None else self.bunq.handshake
-        return key_values({"API key": key, "bank": steps.client.base_url}) + picture.svg()
+        told = {"API key": key, "bank": steps.client.base_url}
+        if places := steps.settings.describe_places():
+            told["settings"] = places
+        return key_values(told) + picture.svg()
 
     def _show_calls(self) -> None:
         calls = self._steps.client.exchanges if self._steps else []
@@ -252,10 +264,10 @@ class ConnectPanel(Panel):
         self._said.value = status_html(f"The key is in {path}, which only you can read.")
 
 
-def _environment_of(env_file: str | os.PathLike[str] | None) -> str:
+def _environment_of(env_file: str | os.PathLike[str] | None, profile: str | None) -> str:
     """Give the environment of the settings; what is wrong with them is said by the first step."""
     with contextlib.suppress(SettingsError):
-        return load_settings(env_file=env_file).environment
+        return load_settings(env_file=env_file, profile=profile).environment
     return "OFFLINE"
 
 
