@@ -22,6 +22,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from bunqkit.private_files import make_folder, why_open, why_untrusted
+
 PACKAGE = Path(__file__).parent.parent
 FORMED_BY = ("sandbox/**/*.py", "catalogue.py", "catalogue.json", "fields.py")
 """The files of the package whose content decides what an image holds."""
@@ -83,17 +85,12 @@ def image_folder() -> Path | None:
     """
     try:
         folder = user_cache_path("bunqkit", appauthor=False) / "offline-bank"
-        folder.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
-        facts = folder.lstat()
+        make_folder(folder)
+        status = folder.lstat()
     except (OSError, RuntimeError):
         return None
-    if os.name == "posix" and not (
-        stat.S_ISDIR(facts.st_mode)
-        and facts.st_uid == os.geteuid()
-        and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    ):
-        return None
-    return folder
+    is_open = why_untrusted(status) or why_open(status, reading=0)
+    return None if is_open or not stat.S_ISDIR(status.st_mode) else folder
 
 
 def _name_start(seed: int) -> str | None:
