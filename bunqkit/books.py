@@ -142,12 +142,14 @@ class Books(Overview):
             ``card_transactions``, ``events``; ``items``: every item of every list, ``raw`` as
             JSON; ``versions``: these and what was known before, ``seen`` from when ``until`` when.
             In DuckDB amounts are DECIMAL and stay exact; SQLite has none, so there they are
-            texts, and sums go by the columns of cents. Nothing that is written is kept.
+            texts, and sums go by the columns of cents. One statement, which reads these tables and
+            nothing else: no file, no setting, no other database.
 
         Raises
         ------
         FieldError
-            If the query can't be run.
+            If the query can't be run, asks for something else, takes longer than ten minutes, or
+            returns more than 2 GiB.
         """
         return run_query(
             query,
