@@ -165,7 +165,7 @@ class Books(Overview):
             },
         )
 
-    def export(self, path: str | os.PathLike[str], kind: str) -> Export:
+    def export(self, path: str | os.PathLike[str], kind: str, *, raw: bool = False) -> Export:
         """Write all payments and accounts for another program: Parquet, CSV or beancount.
 
         Parameters
@@ -174,6 +174,9 @@ class Books(Overview):
             A folder for Parquet and CSV, a file for beancount.
         kind
             ``parquet``, ``csv`` or ``beancount``; see ``bunqkit.exports``.
+        raw
+            Whether CSV leaves every text as it came. Without it a text that a spreadsheet would
+            take for a formula gets an apostrophe, as in ``'=1+1``. The other kinds always do.
 
         Returns
         -------
@@ -183,7 +186,7 @@ class Books(Overview):
         owner = (self._store.fact("owner") or "nobody").lower().replace(" ", "-")
         # Accounts first: a sync at the same time may only add payments to what they say.
         accounts = self.accounts()
-        return export_tables(self.payments(), accounts, path, kind, owner=owner)
+        return export_tables(self.payments(), accounts, path, kind, owner=owner, raw=raw)
 
     def _versions(self, *, is_all: bool) -> pd.DataFrame:
         """Give every item as it was at one time or another, or as it was known at the instant."""

@@ -77,7 +77,7 @@ def _sync(chosen: argparse.Namespace) -> tuple[str, bool]:
 
 def _export(chosen: argparse.Namespace) -> tuple[str, bool]:
     with _open(chosen.ledger) as ledger:
-        export = ledger.export(chosen.path, chosen.kind)
+        export = ledger.export(chosen.path, chosen.kind, raw=chosen.raw)
     return repr(export), export.complete
 
 

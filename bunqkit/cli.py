@@ -165,6 +165,10 @@ def _add_chores(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--as", dest="kind", metavar="KIND", default="parquet",
         help="parquet, csv or beancount (%(default)s)",
     )  # fmt: skip
+    export.add_argument(
+        "--raw", action="store_true",
+        help="leave texts in csv as they are, also those that a spreadsheet takes for formulas",
+    )  # fmt: skip
 
 
 def _add(

@@ -16,6 +16,23 @@ class PrivacyWarning(UserWarning):
     """Others on this machine can read a file that holds secrets."""
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner alone.
+
+    ``Path.mkdir`` gives its mode to the last folder only, and those above to everybody.
+
+    Raises
+    ------
+    OSError
+        If it can't be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "a file is in its place")
+
+
 def make_private_folder(folder: Path) -> None:
     """Make a folder for its owner alone, unless it is there.
 

@@ -10,47 +10,14 @@ import contextlib
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bunqkit import __version__
-from bunqkit.errors import StateError
+from bunqkit.store_file import describe, open_file
 
-# "bq", then the version: other programs' databases bear small numbers.
-_VERSION = 0x62710001
-_BUSY_S = 60.0
 _AT_ONCE = 10_000
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS followed (
-    operation TEXT NOT NULL, given TEXT NOT NULL, PRIMARY KEY (operation, given)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS listing (
-    number INTEGER PRIMARY KEY, operation TEXT NOT NULL, account_id INTEGER NOT NULL,
-    given TEXT NOT NULL, top INTEGER, walk_top INTEGER, walk_at INTEGER, walk_began TEXT,
-    turn INTEGER, complete_until TEXT, refused TEXT, suspect INTEGER,
-    changes INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (operation, account_id, given));
-CREATE TABLE IF NOT EXISTS item (
-    listing INTEGER NOT NULL REFERENCES listing, id INTEGER NOT NULL, type TEXT NOT NULL,
-    created TEXT, updated TEXT, object TEXT, open_until TEXT, seen TEXT NOT NULL,
-    raw TEXT NOT NULL, UNIQUE (listing, id));
-CREATE INDEX IF NOT EXISTS item_by_time ON item (listing, created);
-CREATE INDEX IF NOT EXISTS item_open ON item (listing, id, open_until) WHERE open_until IS NOT NULL;
-CREATE INDEX IF NOT EXISTS item_by_object ON item (object) WHERE object IS NOT NULL;
-CREATE TABLE IF NOT EXISTS earlier (
-    listing INTEGER NOT NULL REFERENCES listing, id INTEGER NOT NULL, type TEXT NOT NULL,
-    created TEXT, updated TEXT, seen TEXT NOT NULL, until TEXT NOT NULL, raw TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS earlier_by_id ON earlier (listing, id, seen);
-CREATE TABLE IF NOT EXISTS pass (
-    listing INTEGER NOT NULL REFERENCES listing, began TEXT NOT NULL, ended TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS pass_by_time ON pass (listing, ended);
-CREATE TABLE IF NOT EXISTS segment (
-    listing INTEGER NOT NULL REFERENCES listing, low INTEGER NOT NULL, high INTEGER NOT NULL,
-    bytes BLOB NOT NULL, PRIMARY KEY (listing, low));
-"""
 # Every version that was known at an instant: the present one, or one that was true until later.
 _THEN = """
 SELECT listing, id, type, created, updated, raw FROM item WHERE listing = :listing AND seen <= :at
@@ -173,7 +140,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._db = _open(path)
+        self._db = open_file(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -196,8 +163,8 @@ class Store:
 
     def rows(self, query: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """Read rows."""
-        with self._lock:
-            return self._run(query, values).fetchall()
+        with self._lock, describe(self.path):
+            return self._db.execute(query, values or {}).fetchall()
 
     def fact(self, name: str) -> str | None:
         """Read what the ledger knows of itself."""
@@ -508,14 +475,9 @@ class Store:
     def _change(self, statement: str, listing: Listing, **values: object) -> None:
         self._run(statement, {"listing": listing.number, **values})
 
-    def _run(self, query: str, values: Mapping[str, object] | None = None) -> sqlite3.Cursor:
-        try:
-            return self._db.execute(query, values or {})
-        except sqlite3.Error as error:
-            raise StateError(
-                f"{self.path} can't be read or written ({error}). Make room, or wait for what "
-                "else uses it; nothing that was kept is lost."
-            ) from error
+    def _run(self, query: str, values: Mapping[str, object] | None = None) -> None:
+        with describe(self.path):
+            self._db.execute(query, values or {})
 
 
 def _is_same(known: sqlite3.Row, item: Item, raw: str) -> bool:
@@ -526,54 +488,3 @@ def _is_same(known: sqlite3.Row, item: Item, raw: str) -> bool:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Before SQLite makes it, so that it is private from the first byte on. One that is there is
-        # not opened: closing it would let go of the locks that this process has on it.
-        if not path.exists():
-            path.touch(mode=0o600)
-        db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=_BUSY_S)
-    except (OSError, sqlite3.Error) as error:
-        raise StateError(
-            f"{path} can't be opened as a ledger ({error}). Name one that can be written."
-        ) from error
-    db.row_factory = sqlite3.Row
-    try:
-        problem = _prepare(db)
-        if problem is None:
-            path.chmod(0o600)
-    except (OSError, sqlite3.Error) as error:
-        db.close()
-        raise StateError(f"{path} can't be opened as a ledger: {error}. Name another.") from error
-    if problem is not None:
-        db.close()
-        raise StateError(f"{path} is {problem}. Name another file.")
-    return db
-
-
-def _prepare(db: sqlite3.Connection) -> str | None:
-    """Make the tables, or say what the file is instead."""
-    # In one look: another kernel may be making the tables.
-    version, holds_tables = db.execute(
-        "SELECT user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
-    ).fetchone()
-    if version != _VERSION and (version != 0 or holds_tables):
-        return "a database of something else, or a ledger of another version of bunqkit"
-    # A killed process loses nothing that was committed; a loss of power may take the last pages
-    # with their cursors, and they are read again.
-    for _ in range(200):
-        # For another kernel that opens it, SQLite waits everywhere but here.
-        with contextlib.suppress(sqlite3.OperationalError):
-            db.execute("PRAGMA journal_mode = WAL")
-            break
-        time.sleep(0.02)
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-    # Columns are as this version reads items; another may read them otherwise.
-    kept = "SELECT 1 FROM fact WHERE name = 'segments' AND text = ?"
-    db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({kept})", (__version__,))  # noqa: S608
-    db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (__version__,))
-    return None

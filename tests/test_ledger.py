@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sqlite3
 import stat
 import threading
@@ -31,9 +32,24 @@ def test_the_file_is_private(bunq: bunqkit.Context, tmp_path: Path) -> None:
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    path.chmod(0o644)
-    Ledger(path).close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for file in path.parent.iterdir():
+        file.chmod(0o644)
+    with Ledger(path) as ledger:
+        ledger.sync(bunq)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert {name: mode for name, mode in modes.items() if not name.endswith(".lock")} == {
+        "ledger.sqlite": 0o600, "ledger.sqlite-shm": 0o600, "ledger.sqlite-wal": 0o600,
+    }  # fmt: skip
+
+
+def test_folders_are_private_whatever_the_mask(tmp_path: Path) -> None:
+    """Every one that is made, not the last alone."""
+    before = os.umask(0)
+    try:
+        Ledger(tmp_path / "a" / "b" / "ledger.sqlite").close()
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE((tmp_path / each).stat().st_mode) for each in ("a", "a/b")} == {0o700}
 
 
 def test_it_is_there_again(bunq: bunqkit.Context, tmp_path: Path) -> None:
