@@ -275,14 +275,20 @@ class Books(Overview):
         told = frame.attrs[ATTRS]
         if not self._is_complete([self._store.listing(ACCOUNTS), *listings]):
             told |= {"complete": False, "cut_by": told["cut_by"] or "sync"}
-        known = [each.complete_until for each in listings if each.complete_until]
-        told["complete_until"] = self.at or min(known, default=None)
+        known = [until for each in listings if (until := self._complete_until(each))]
+        told["complete_until"] = min(known, default=None)
         return frame
 
     def _is_complete(self, listings: list[Listing]) -> bool:
         if self.at is None:
             return all(each.is_complete for each in listings)
-        return all(self._store.was_complete(each, self.at) for each in listings)
+        return all(self._complete_until(each) for each in listings)
+
+    def _complete_until(self, listing: Listing) -> str | None:
+        """Return up to when a list was complete, as it is known or was known at the instant."""
+        if self.at is None:
+            return listing.complete_until
+        return self._store.complete_at(listing, self.at)
 
 
 def _body(rows: Sequence[sqlite3.Row]) -> bytes:

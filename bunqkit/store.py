@@ -20,9 +20,9 @@ from bunqkit.store_file import describe, open_file
 _AT_ONCE = 10_000
 # Every version that was known at an instant: the present one, or one that was true until later.
 _THEN = """
-SELECT listing, id, type, created, updated, raw FROM item WHERE listing = :listing AND seen <= :at
-UNION ALL SELECT listing, id, type, created, updated, raw FROM earlier
-WHERE listing = :listing AND seen <= :at AND until > :at
+SELECT id, type, seen, raw FROM item WHERE listing = :listing AND seen <= :at
+UNION ALL SELECT id, type, seen, raw FROM earlier WHERE listing = :listing
+AND seen <= :at AND until > :at
 """
 
 
@@ -236,7 +236,8 @@ class Store:
         above, below
             These ids, neither of them included; ``None`` for no bound.
         seen
-            When the page was asked for.
+            When the page was asked for. If the clock was moved back since another page was kept,
+            the time of that one counts, so that what came later is never known earlier.
         cursor
             Columns of the list that change with it.
         ends_pass
@@ -245,6 +246,7 @@ class Store:
             The id below which the next page begins, to be looked at if this one corrects something.
         """
         with self.transaction():
+            seen = self._after_all(seen)
             bounds = {
                 "listing": listing.number,
                 "above": -(2**63) if above is None else above,
@@ -335,7 +337,7 @@ class Store:
         source = "item WHERE listing = :listing" if at is None else f"({_THEN}) WHERE TRUE"
         query = (
             f"SELECT id, type, raw FROM {source} AND id > :above "  # noqa: S608 (all of it is ours)
-            "AND id < :below ORDER BY id DESC LIMIT :limit"
+            f"AND id < :below ORDER BY id DESC{'' if at is None else ', seen DESC'} LIMIT :limit"
         )
         values = {"listing": listing.number, "at": at, "limit": _AT_ONCE}
         above = -1 if above is None else above
@@ -343,10 +345,13 @@ class Store:
         while True:
             # Some at a time, so that others may write between, and memory holds few.
             rows = self.rows(query, {**values, "above": above, "below": below})
-            yield from rows
+            for row in rows:
+                # Where an earlier version kept two, since the clock was moved back: the newer.
+                if row["id"] != below:
+                    yield row
+                below = row["id"]
             if len(rows) < _AT_ONCE:
                 return
-            below = rows[-1]["id"]
 
     def versions(self, *, at: str | None = None, is_all: bool) -> list[sqlite3.Row]:
         """Give what is known of every item of every list, or all that ever was.
@@ -398,16 +403,26 @@ class Store:
                 changes=listing.changes,
             )
 
-    def was_complete(self, listing: Listing, at: str) -> bool:
-        """Whether at an instant the list had been read to its end."""
+    def complete_at(self, listing: Listing, at: str) -> str | None:
+        """Return up to when the list was complete as it was known at an instant, or ``None``."""
         values = {"listing": listing.number, "at": at}
-        return bool(
-            self.rows("SELECT 1 FROM pass WHERE listing = :listing AND ended <= :at", values)
-            and not self.rows(
-                "SELECT 1 FROM pass WHERE listing = :listing AND began <= :at AND ended > :at",
-                values,
-            )
+        is_between = self.rows(
+            "SELECT 1 FROM pass WHERE listing = :listing AND began <= :at AND ended > :at", values
         )
+        passes = self.rows(
+            "SELECT MAX(began) AS began FROM pass WHERE listing = :listing AND ended <= :at", values
+        )
+        return None if is_between else passes[0]["began"]
+
+    def _after_all(self, time: str) -> str:
+        """Return a time, or that of the newest page if it is before it; note it as the newest."""
+        # Earlier versions noted none.
+        newest = (
+            self.fact("newest") or self.rows("SELECT MAX(ended) AS ended FROM pass")[0]["ended"]
+        )
+        time = max(time, newest or "")
+        self._run("INSERT OR REPLACE INTO fact VALUES ('newest', :time)", {"time": time})
+        return time
 
     def _find(self, operation: str, account_id: int, given: str) -> Listing | None:
         found = self.rows(

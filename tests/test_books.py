@@ -19,6 +19,7 @@ import bunqkit
 from bunqkit.errors import FieldError, UnknownNameError
 from bunqkit.ledger import Ledger
 from bunqkit.sandbox import Bank
+from bunqkit.store import Item
 
 
 @pytest.fixture(scope="module")
@@ -361,3 +362,52 @@ def test_sql_takes_every_text(ask: Callable[[str], pd.DataFrame]) -> None:
     """Whatever stands in a text, it is text."""
     told = ask("SELECT '; DROP TABLE payments; --' AS a, '/etc/passwd' AS b, 'x''y' AS c")
     assert told.iloc[0].tolist() == ["; DROP TABLE payments; --", "/etc/passwd", "x'y"]
+
+
+def test_the_clock_may_be_moved_back(bank: Bank, tmp_path: Path) -> None:
+    """Nothing is in the books twice, nothing is missing unsaid, nothing is known too early."""
+    bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
+    now = [datetime(2026, 4, 1, tzinfo=UTC)]
+    days = [5, 10, 3, 7, 1, 12, 20]
+    known: list[list[str]] = []
+    request = 0
+    with Ledger(tmp_path / "ledger.sqlite", clock=lambda: now[0]) as ledger:
+        for day in days:
+            now[0] = datetime(2026, 4, day, tzinfo=UTC)
+            if request:
+                bunq.call("request-inquiry.update", request, status="REVOKED")
+            request = int(bunq.request_money("1.00", "bravo@bunq.com", "tea")["id"])
+            ledger.sync(bunq, progress=False)
+            known.append(ledger.frame("request-inquiry.list")["status"].tolist())
+        # A sync counts from the latest day that one before it had.
+        counts_from = [max(days[: at + 1]) for at in range(len(days))]
+        for day in range(1, 25):
+            books = ledger.as_of(datetime(2026, 4, day, 12, tzinfo=UTC))
+            requests = books.frame("request-inquiry.list", account="all")
+            assert requests["id"].is_unique
+            told = requests.attrs["bunqkit"]
+            syncs = sum(each <= day for each in counts_from)
+            assert requests["status"].tolist() == (known[syncs - 1] if syncs else [])
+            assert told["complete"] or day < 12
+            assert (told["complete_until"] or "") <= f"2026-04-{day:02} 12"
+        assert ledger.as_of("2026-04-30").payments().attrs["bunqkit"]["complete_until"] == (
+            "2026-04-20 00:00:00.000000"
+        )
+
+
+def test_two_versions_of_one_instant_are_read_as_one(ledger: Ledger, tmp_path: Path) -> None:
+    """An earlier version kept such where the clock was moved back."""
+    with Ledger(tmp_path / "ledger.sqlite") as old:
+        store = old._store
+        listing = store.listing("card.list")
+        store.keep(
+            listing, [Item(7, "Card", {"id": 7, "name": "new"})],
+            above=None, below=None, seen="2026-04-03", cursor={"top": 7},
+        )  # fmt: skip
+        store._run(
+            "INSERT INTO earlier VALUES (:n, 7, 'Card', NULL, NULL, '2026-04-05', '2026-04-10', "
+            """'{"id": 7, "name": "old"}')""",
+            {"n": listing.number},
+        )
+        rows = list(store.items(listing, at="2026-04-07"))
+        assert [row["id"] for row in rows] == [7]
