@@ -198,8 +198,7 @@ class Books(Overview):
         return frame if is_all else frame.drop(columns="until")
 
     def _accounts(self) -> list[dict[str, Any]]:
-        accounts = self._store.items(self._store.listing(ACCOUNTS), at=self.at)
-        return [json.loads(row["raw"]) for row in accounts]
+        return self._store.objects(self._store.listing(ACCOUNTS), at=self.at)
 
     def _main_account(self) -> int:
         """Give the oldest open account. Source: as the SDK chooses."""

@@ -10,12 +10,12 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bunqkit.store_file import describe, open_file
+from bunqkit.store_file import damage, describe, open_file
 
 _AT_ONCE = 10_000
 # Every version that was known at an instant: the present one, or one that was true until later.
@@ -289,6 +289,13 @@ class Store:
                 )
         return tally
 
+    def put(self, table: str, rows: Iterable[Sequence[object]]) -> None:
+        """Write rows of ``item`` or ``earlier`` as they were in another file."""
+        columns = {"item": 9, "earlier": 8}[table]
+        marks = ", ".join("?" * columns)
+        with self.transaction(), describe(self.path):
+            self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)  # noqa: S608
+
     def refuse(self, listing: Listing, words: str) -> None:
         """Write that the bank does not give a list."""
         with self.transaction():
@@ -352,6 +359,10 @@ class Store:
                 below = row["id"]
             if len(rows) < _AT_ONCE:
                 return
+
+    def objects(self, listing: Listing, *, at: str | None = None) -> list[dict[str, Any]]:
+        """Return the items of a list, read, newest first."""
+        return [self._object(row["raw"]) for row in self.items(listing, at=at)]
 
     def versions(self, *, at: str | None = None, is_all: bool) -> list[sqlite3.Row]:
         """Give what is known of every item of every list, or all that ever was.
@@ -434,7 +445,12 @@ class Store:
 
     def _keep(self, listing: Listing, item: Item, known: sqlite3.Row | None, seen: str) -> Tally:
         raw = json.dumps(item.item, separators=(",", ":"))
-        if known is not None and _is_same(known, item, raw):
+        # A bank may write the same object in another order.
+        if (
+            known is not None
+            and known["type"] == item.type
+            and (known["raw"] == raw or self._object(known["raw"]) == json.loads(raw))
+        ):
             if known["open_until"] != item.open_until:
                 self._change(
                     "UPDATE item SET open_until = :open_until "
@@ -487,18 +503,21 @@ class Store:
             id=number,
         )
 
+    def _object(self, raw: str) -> dict[str, Any]:
+        try:
+            item = json.loads(raw)
+        except (ValueError, TypeError) as error:
+            raise damage(self.path, "an item is no JSON") from error
+        if not isinstance(item, dict):
+            raise damage(self.path, "an item is no object")
+        return item
+
     def _change(self, statement: str, listing: Listing, **values: object) -> None:
         self._run(statement, {"listing": listing.number, **values})
 
     def _run(self, query: str, values: Mapping[str, object] | None = None) -> None:
         with describe(self.path):
             self._db.execute(query, values or {})
-
-
-def _is_same(known: sqlite3.Row, item: Item, raw: str) -> bool:
-    """Whether nothing changed; a bank may write the same object in another order."""
-    is_equal = known["raw"] == raw or json.loads(known["raw"]) == json.loads(raw)
-    return bool(is_equal and known["type"] == item.type)
 
 
 def _text(value: object) -> str | None:

@@ -14,7 +14,7 @@ from bunqkit.errors import StateError
 from bunqkit.private_files import make_database_private, make_folder
 
 # "bq", then the version: other programs' databases bear small numbers.
-_VERSION = 0x62710001
+VERSION = 0x62710001
 _BUSY_S = 60.0
 # What a disk, a folder or another program does to a sound file. Source: sqlite.org, "Result Codes".
 _OUTSIDE = {
@@ -126,7 +126,7 @@ def _prepare(db: sqlite3.Connection) -> str | None:
     version, holds_tables = db.execute(
         "SELECT user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
     ).fetchone()
-    if version != _VERSION and (version != 0 or holds_tables):
+    if version != VERSION and (version != 0 or holds_tables):
         return "a database of something else, or a ledger of another version of bunqkit"
     # A killed process loses nothing that was committed; a loss of power may take the last pages
     # with their cursors, and they are read again.
@@ -139,7 +139,7 @@ def _prepare(db: sqlite3.Connection) -> str | None:
     db.execute("PRAGMA synchronous = NORMAL")
     # The file may be a stranger's: its own triggers and views get no function that does anything.
     db.execute("PRAGMA trusted_schema = OFF")
-    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
     # Columns are as this version reads items; another may read them otherwise.
     kept = "SELECT 1 FROM fact WHERE name = 'segments' AND text = ?"
     db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({kept})", (__version__,))  # noqa: S608
