@@ -448,7 +448,7 @@ class Store:
         # A bank may write the same object in another order.
         if (
             known is not None
-            and known["type"] == item.type
+            and known["type"] == _text(item.type)
             and (known["raw"] == raw or self._object(known["raw"]) == json.loads(raw))
         ):
             if known["open_until"] != item.open_until:
@@ -466,7 +466,7 @@ class Store:
             self._change(
                 "UPDATE item SET open_until = '9' WHERE object = :object",
                 listing,
-                object=f"{item.type}/{item.id}",
+                object=_text(f"{item.type}/{item.id}"),
             )
         else:
             self._forget_segment(listing, item.id)
@@ -475,10 +475,10 @@ class Store:
             ":object, :open_until, :seen, :raw)",
             listing,
             id=item.id,
-            type=item.type,
+            type=_text(item.type),
             created=_text(item.item.get("created")),
             updated=_text(item.item.get("updated")),
-            object=item.object,
+            object=_text(item.object),
             open_until=item.open_until,
             seen=seen,
             raw=raw,
@@ -521,4 +521,5 @@ class Store:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """Return a text as SQLite can hold it; half a surrogate pair becomes a question mark."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
