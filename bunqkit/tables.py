@@ -292,11 +292,6 @@ def _whole(value: object) -> int | None:
     return _in_64_bits(value) if isinstance(value, int) and value is not bool(value) else None
 
 
-def _text(value: object) -> str:
-    """Return a text that the column can hold: half of a surrogate pair can't be."""
-    return str(value).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
 def _truth(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
