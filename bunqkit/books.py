@@ -142,12 +142,14 @@ class Books(Overview):
             ``card_transactions``, ``events``; ``items``: every item of every list, ``raw`` as
             JSON; ``versions``: these and what was known before, ``seen`` from when ``until`` when.
             In DuckDB amounts are DECIMAL and stay exact; SQLite has none, so there they are
-            texts, and sums go by the columns of cents. Nothing that is written is kept.
+            texts, and sums go by the columns of cents. One statement, which reads these tables and
+            nothing else: no file, no setting, no other database.
 
         Raises
         ------
         FieldError
-            If the query can't be run.
+            If the query can't be run, asks for something else, takes longer than ten minutes, or
+            returns more than 2 GiB.
         """
         return run_query(
             query,
@@ -163,7 +165,7 @@ class Books(Overview):
             },
         )
 
-    def export(self, path: str | os.PathLike[str], kind: str) -> Export:
+    def export(self, path: str | os.PathLike[str], kind: str, *, raw: bool = False) -> Export:
         """Write all payments and accounts for another program: Parquet, CSV or beancount.
 
         Parameters
@@ -172,6 +174,9 @@ class Books(Overview):
             A folder for Parquet and CSV, a file for beancount.
         kind
             ``parquet``, ``csv`` or ``beancount``; see ``bunqkit.exports``.
+        raw
+            Whether CSV leaves every text as it came. Without it a text that a spreadsheet would
+            take for a formula gets an apostrophe, as in ``'=1+1``. The other kinds always do.
 
         Returns
         -------
@@ -181,7 +186,7 @@ class Books(Overview):
         owner = (self._store.fact("owner") or "nobody").lower().replace(" ", "-")
         # Accounts first: a sync at the same time may only add payments to what they say.
         accounts = self.accounts()
-        return export_tables(self.payments(), accounts, path, kind, owner=owner)
+        return export_tables(self.payments(), accounts, path, kind, owner=owner, raw=raw)
 
     def _versions(self, *, is_all: bool) -> pd.DataFrame:
         """Give every item as it was at one time or another, or as it was known at the instant."""
@@ -193,8 +198,7 @@ class Books(Overview):
         return frame if is_all else frame.drop(columns="until")
 
     def _accounts(self) -> list[dict[str, Any]]:
-        accounts = self._store.items(self._store.listing(ACCOUNTS), at=self.at)
-        return [json.loads(row["raw"]) for row in accounts]
+        return self._store.objects(self._store.listing(ACCOUNTS), at=self.at)
 
     def _main_account(self) -> int:
         """Give the oldest open account. Source: as the SDK chooses."""
@@ -270,14 +274,20 @@ class Books(Overview):
         told = frame.attrs[ATTRS]
         if not self._is_complete([self._store.listing(ACCOUNTS), *listings]):
             told |= {"complete": False, "cut_by": told["cut_by"] or "sync"}
-        known = [each.complete_until for each in listings if each.complete_until]
-        told["complete_until"] = self.at or min(known, default=None)
+        known = [until for each in listings if (until := self._complete_until(each))]
+        told["complete_until"] = min(known, default=None)
         return frame
 
     def _is_complete(self, listings: list[Listing]) -> bool:
         if self.at is None:
             return all(each.is_complete for each in listings)
-        return all(self._store.was_complete(each, self.at) for each in listings)
+        return all(self._complete_until(each) for each in listings)
+
+    def _complete_until(self, listing: Listing) -> str | None:
+        """Return up to when a list was complete, as it is known or was known at the instant."""
+        if self.at is None:
+            return listing.complete_until
+        return self._store.complete_at(listing, self.at)
 
 
 def _body(rows: Sequence[sqlite3.Row]) -> bytes:

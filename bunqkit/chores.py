@@ -1,6 +1,7 @@
-"""``bunqkit sync``, ``export`` and ``reconcile``: the ledger's chores, fit for cron.
+"""``bunqkit sync``, ``export``, ``reconcile``, ``repair``: the ledger's chores, fit for cron.
 
-Exit status: 0 if all is well, 1 if it failed, 3 if something is not complete or does not add up, 75
+Exit status: 0 if all is well, 1 if it failed, 3 if something is not complete, damaged or does not
+add up, 75
 (as ``sysexits.h`` has it, try again) if another sync is at it. With ``--quiet`` only what needs
 somebody is said, on the error stream.
 """
@@ -28,7 +29,7 @@ _INTERRUPTED = 130
 
 
 def run_chore(chosen: argparse.Namespace) -> int:
-    """Do one of the three; give the exit status.
+    """Do one of the four; give the exit status.
 
     Parameters
     ----------
@@ -37,7 +38,8 @@ def run_chore(chosen: argparse.Namespace) -> int:
     """
     # First, so that nothing is done of which no line can be kept.
     log = _open_log(Path(chosen.log)) if chosen.log else None
-    chore = {"sync": _sync, "export": _export, "reconcile": _reconcile}[chosen.command]
+    chores = {"sync": _sync, "export": _export, "reconcile": _reconcile, "repair": _repair}
+    chore = chores[chosen.command]
     try:
         said, is_well = chore(chosen)
     except BusyError as error:
@@ -79,7 +81,7 @@ def _sync(chosen: argparse.Namespace) -> tuple[str, bool]:
 
 def _export(chosen: argparse.Namespace) -> tuple[str, bool]:
     with _open(chosen.ledger) as ledger:
-        export = ledger.export(chosen.path, chosen.kind)
+        export = ledger.export(chosen.path, chosen.kind, raw=chosen.raw)
     return repr(export), export.complete
 
 
@@ -89,11 +91,21 @@ def _reconcile(chosen: argparse.Namespace) -> tuple[str, bool]:
     return repr(found), found.holds
 
 
+def _repair(chosen: argparse.Namespace) -> tuple[str, bool]:
+    _check_is_there(chosen.ledger)
+    repair = Ledger.repair(chosen.ledger)
+    return repr(repair), repair.is_whole
+
+
 def _open(path: str) -> Ledger:
     """Open a ledger that is there: an empty one would prove nothing."""
+    _check_is_there(path)
+    return Ledger(path)
+
+
+def _check_is_there(path: str) -> None:
     if not Path(path).expanduser().is_file():
         raise StateError(f"There is no ledger at {path}. Make one by: bunqkit sync {path}")
-    return Ledger(path)
 
 
 def _open_log(path: Path) -> int:

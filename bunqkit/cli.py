@@ -155,7 +155,12 @@ def _add_chores(
         commands, "reconcile", "prove that a ledger's payments add up",
         "Exit status: 0 if they do, 1 if it failed, 3 if they don't.",
     )  # fmt: skip
-    for parser in (sync, export, prove):
+    repair = _add(
+        commands, "repair", "save what can be read of a damaged ledger",
+        "The old file stays; the new one is beside it, and sync --deep fetches what it lacks. Exit "
+        "status: 0 if the ledger is whole, 1 if it failed, 3 if it was damaged.",
+    )  # fmt: skip
+    for parser in (sync, export, prove, repair):
         parser.add_argument("ledger", metavar="LEDGER", help="the ledger's file")
         parser.add_argument("--quiet", action="store_true", help="say nothing if all is well")
         parser.add_argument("--log", metavar="FILE", help="add a line to this file")
@@ -173,6 +178,10 @@ def _add_chores(
     export.add_argument(
         "--as", dest="kind", metavar="KIND", default="parquet",
         help="parquet, csv or beancount (%(default)s)",
+    )  # fmt: skip
+    export.add_argument(
+        "--raw", action="store_true",
+        help="leave texts in csv as they are, also those that a spreadsheet takes for formulas",
     )  # fmt: skip
     return sync
 

@@ -34,7 +34,9 @@ With Dask, on the machines of its cluster::
         find_gaps, meta={"account_id": "int64", "id": "int64"}
     ).compute()
 
-Another program's format is made from the CSV, such as the one that YNAB reads::
+CSV is opened in spreadsheets, so there a text that a spreadsheet would take for a formula gets an
+apostrophe; with ``raw=True`` every text is as it came, for programs. It is quoted by RFC 4180.
+Another program's format is made from the raw CSV, such as the one that YNAB reads::
 
     payments = pandas.read_csv(f"{folder}/payments.csv", dtype="str", keep_default_na=False)
     ynab = pandas.DataFrame({
@@ -48,6 +50,7 @@ Another program's format is made from the CSV, such as the one that YNAB reads::
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -64,7 +67,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bunqkit.errors import FieldError, StateError
+from bunqkit.errors import FieldError, FrameError, StateError
 from bunqkit.frames import ATTRS
 from bunqkit.headings import CENTS, TABLES
 from bunqkit.money import minor_units, to_cents
@@ -75,6 +78,11 @@ KINDS = ("parquet", "csv", "beancount")
 # bunq's days are Dutch days.
 _ZONE = "Europe/Amsterdam"
 _MONTH = "%Y-%m"
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,22}")
+# What a spreadsheet takes for a formula, at the beginning of a text, or where one that splits lines
+# at semicolons or tabs begins a cell. Source: OWASP, "CSV Injection". Wide signs count in Japan.
+_BLANK = "[ \\xa0\\u2000-\\u200f\\u3000\\ufeff\"'\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]*"
+_FORMULA = re.compile(rf"^(?=[\t\r\n])|(?:^|(?<=[;\t\r\n]))(?={_BLANK}[-=+@＝＋－＠])")
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,7 @@ def export_tables(
     kind: str,
     *,
     owner: str = "bunqkit",
+    raw: bool = False,
 ) -> Export:
     """Write payments and their accounts for other programs, readable by their owner alone.
 
@@ -128,11 +137,16 @@ def export_tables(
         one file with every payment, the balance of each month, and comments that say the same.
     owner
         Whose they are; so many users' files can stand in one folder.
+    raw
+        Whether CSV leaves every text as it came, also one that a spreadsheet would take for a
+        formula. The other kinds always do.
 
     Raises
     ------
     FieldError
         If there is no such kind.
+    FrameError
+        If a payment or account lacks what the kind needs.
     StateError
         If it can't be written.
     """
@@ -140,7 +154,10 @@ def export_tables(
         raise FieldError(f"{kind!r} is no kind of export. Make it one of {', '.join(KINDS)}.")
     place = Path(path).expanduser().absolute()
     told = payments.attrs.get(ATTRS, {})
-    write = {"parquet": _write_parquet, "csv": _write_csv, "beancount": _write_beancount}[kind]
+    writers = {"parquet": _write_parquet, "csv": _write_csv, "beancount": _write_beancount}
+    write = partial(_write_csv, raw=raw) if kind == "csv" else writers[kind]
+    # It is part of a file's name, and must not lead out of the folder.
+    owner = re.sub(r"[^\w-]+", "-", owner)
     export = Export(
         path=place,
         payments=len(payments),
@@ -151,8 +168,10 @@ def export_tables(
     )
     try:
         files = write(payments, accounts, export, owner)
-    except OSError as error:
-        raise StateError(f"{place} can't be written ({error.strerror}). Name another.") from error
+    except (OSError, ValueError) as error:
+        # Python refuses a path with a NUL by a ValueError.
+        reason = getattr(error, "strerror", None) or error
+        raise StateError(f"{str(place)!r} can't be written ({reason}). Name another.") from error
     return Export(**{**vars(export), "files": files})
 
 
@@ -163,7 +182,8 @@ def _write_parquet(
     body = to_exact(_with_cents(payments).drop(columns="account_id"), "payments")
     months = payments["created"].dt.tz_convert(_ZONE).dt.strftime(_MONTH)
     place: Any
-    places = payments.groupby([payments["account_id"], months], sort=False).indices
+    places = payments.groupby([payments["account_id"], months], sort=False, dropna=False).indices
+    _say_unfinished(export, owner)
     for place, rows in places.items():
         folder = export.path / "payments" / f"account_id={place[0]}" / f"month={place[1]}"
         part = body.take(pa.array(rows)).sort_by([("id", "ascending")])
@@ -174,12 +194,36 @@ def _write_parquet(
     return len(places) + 2
 
 
-def _write_csv(payments: pd.DataFrame, accounts: pd.DataFrame, export: Export, owner: str) -> int:
-    payments = to_texts(_with_cents(payments), "payments")
-    for name, frame in (("payments", payments), ("accounts", to_texts(accounts, "accounts"))):
-        _publish_text(export.path / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    _publish_text(export.path / f"{owner}.json", _manifest(export, list(payments.columns)))
+def _write_csv(
+    payments: pd.DataFrame, accounts: pd.DataFrame, export: Export, owner: str, *, raw: bool = False
+) -> int:
+    tables = {"payments": _with_cents(payments), "accounts": accounts}
+    _say_unfinished(export, owner)
+    for name, frame in tables.items():
+        _publish_text(export.path / f"{name}.csv", _to_csv(frame, name, raw=raw))
+    _publish_text(
+        export.path / f"{owner}.json", _manifest(export, tables["payments"].columns.tolist())
+    )
     return 3
+
+
+def _to_csv(frame: pd.DataFrame, table: str, *, raw: bool) -> str:
+    """Return a table as CSV by RFC 4180: texts in quotes, numbers bare, lines that end in CRLF."""
+    texts = to_texts(frame, table)
+    for name in frame.columns:
+        if frame[name].dtype == "float64":
+            # As a Decimal it is a number, which stands without quotes, and still exact.
+            texts[name] = texts[name].map(Decimal, na_action="ignore").astype("object")
+        elif frame[name].dtype == "str" and not raw:
+            texts[name] = texts[name].str.replace(_FORMULA, "'", regex=True)
+    made: str = texts.to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
+    return made
+
+
+def _say_unfinished(export: Export, owner: str) -> None:
+    """Say that what follows is not complete, until the end says otherwise."""
+    unfinished = Export(**{**vars(export), "complete": False, "cut_by": "export"})
+    _publish_text(export.path / f"{owner}.json", _manifest(unfinished, []))
 
 
 def _with_cents(payments: pd.DataFrame) -> pd.DataFrame:
@@ -214,6 +258,7 @@ def _tell_beancount(
     payments: pd.DataFrame, accounts: pd.DataFrame, export: Export
 ) -> Iterator[str]:
     """Give the file's lines. Accounts are named by their ids, since descriptions change."""
+    _check_for_beancount(payments, accounts)
     yield "; -*- mode: beancount -*-\n"
     yield f"; {len(payments)} payments, "
     until = f" up to {export.complete_until} UTC" if export.complete_until else ""
@@ -238,6 +283,18 @@ def _tell_beancount(
         for account in accounts.to_dict("records"):
             told = account["balance_cents"]
             yield _balance(last + timedelta(days=1), account["id"], told, account["currency"])
+
+
+def _check_for_beancount(payments: pd.DataFrame, accounts: pd.DataFrame) -> None:
+    """Check that what stands outside of quotes there can: days, ids, amounts, currencies."""
+    needed = ["id", "account_id", "created", "amount_cents", "balance_after", "currency"]
+    for frame, names in ((payments, needed), (accounts, ["id", "balance_cents", "currency"])):
+        for name in names:
+            if frame[name].isna().any():
+                raise FrameError(f"A row has no {name}, so it can't be told in beancount.")
+        for currency in frame["currency"].unique():
+            if not _CURRENCY.fullmatch(currency):
+                raise FrameError(f"{currency!r} is no currency, so it can't be told in beancount.")
 
 
 def _tell_account(account_id: int, part: pd.DataFrame) -> Iterator[str]:

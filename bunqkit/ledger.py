@@ -24,6 +24,7 @@ from bunqkit.books import Books
 from bunqkit.catalogue import Operation
 from bunqkit.catalogue import operation as operation_named
 from bunqkit.errors import BusyError, FieldError, Interrupted, StateError
+from bunqkit.repairing import Repair, repair_file
 from bunqkit.shorthand import write_instant
 from bunqkit.store import Store, Tally
 from bunqkit.syncing import EVENTS, Progress, Sync, write_time
@@ -235,6 +236,30 @@ class Ledger(Books):
                 "refused": pd.Series([each.refused for each in listings], dtype="str"),
             }
         )
+
+    @staticmethod
+    def repair(path: str | os.PathLike[str]) -> Repair:
+        """Check a ledger, and save what can be read of a damaged one into a new file beside it.
+
+        Parameters
+        ----------
+        path
+            The ledger. It stays as it is, also if it is damaged.
+
+        Returns
+        -------
+        Repair
+            Says what was saved, where, and what is known to be lost. A sync of the new ledger
+            with ``deep=True`` fetches the rest.
+
+        Raises
+        ------
+        BusyError
+            If a sync is at it.
+        StateError
+            If it can't be read, is no ledger, or nothing can be saved.
+        """
+        return repair_file(Path(path).expanduser().absolute())
 
     def close(self) -> None:
         """Close the file."""

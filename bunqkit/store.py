@@ -10,53 +10,19 @@ import contextlib
 import json
 import sqlite3
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bunqkit import __version__
-from bunqkit.errors import StateError
-from bunqkit.private_files import make_folder
+from bunqkit.store_file import damage, describe, open_file
 
-# "bq", then the version: other programs' databases bear small numbers.
-_VERSION = 0x62710001
-_BUSY_S = 60.0
 _AT_ONCE = 10_000
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS followed (
-    operation TEXT NOT NULL, given TEXT NOT NULL, PRIMARY KEY (operation, given)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS listing (
-    number INTEGER PRIMARY KEY, operation TEXT NOT NULL, account_id INTEGER NOT NULL,
-    given TEXT NOT NULL, top INTEGER, walk_top INTEGER, walk_at INTEGER, walk_began TEXT,
-    turn INTEGER, complete_until TEXT, refused TEXT, suspect INTEGER,
-    changes INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (operation, account_id, given));
-CREATE TABLE IF NOT EXISTS item (
-    listing INTEGER NOT NULL REFERENCES listing, id INTEGER NOT NULL, type TEXT NOT NULL,
-    created TEXT, updated TEXT, object TEXT, open_until TEXT, seen TEXT NOT NULL,
-    raw TEXT NOT NULL, UNIQUE (listing, id));
-CREATE INDEX IF NOT EXISTS item_by_time ON item (listing, created);
-CREATE INDEX IF NOT EXISTS item_open ON item (listing, id, open_until) WHERE open_until IS NOT NULL;
-CREATE INDEX IF NOT EXISTS item_by_object ON item (object) WHERE object IS NOT NULL;
-CREATE TABLE IF NOT EXISTS earlier (
-    listing INTEGER NOT NULL REFERENCES listing, id INTEGER NOT NULL, type TEXT NOT NULL,
-    created TEXT, updated TEXT, seen TEXT NOT NULL, until TEXT NOT NULL, raw TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS earlier_by_id ON earlier (listing, id, seen);
-CREATE TABLE IF NOT EXISTS pass (
-    listing INTEGER NOT NULL REFERENCES listing, began TEXT NOT NULL, ended TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS pass_by_time ON pass (listing, ended);
-CREATE TABLE IF NOT EXISTS segment (
-    listing INTEGER NOT NULL REFERENCES listing, low INTEGER NOT NULL, high INTEGER NOT NULL,
-    bytes BLOB NOT NULL, PRIMARY KEY (listing, low));
-"""
 # Every version that was known at an instant: the present one, or one that was true until later.
 _THEN = """
-SELECT listing, id, type, created, updated, raw FROM item WHERE listing = :listing AND seen <= :at
-UNION ALL SELECT listing, id, type, created, updated, raw FROM earlier
-WHERE listing = :listing AND seen <= :at AND until > :at
+SELECT id, type, seen, raw FROM item WHERE listing = :listing AND seen <= :at
+UNION ALL SELECT id, type, seen, raw FROM earlier WHERE listing = :listing
+AND seen <= :at AND until > :at
 """
 
 
@@ -174,7 +140,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._db = _open(path)
+        self._db = open_file(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -197,8 +163,8 @@ class Store:
 
     def rows(self, query: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """Read rows."""
-        with self._lock:
-            return self._run(query, values).fetchall()
+        with self._lock, describe(self.path):
+            return self._db.execute(query, values or {}).fetchall()
 
     def fact(self, name: str) -> str | None:
         """Read what the ledger knows of itself."""
@@ -270,7 +236,8 @@ class Store:
         above, below
             These ids, neither of them included; ``None`` for no bound.
         seen
-            When the page was asked for.
+            When the page was asked for. If the clock was moved back since another page was kept,
+            the time of that one counts, so that what came later is never known earlier.
         cursor
             Columns of the list that change with it.
         ends_pass
@@ -279,6 +246,7 @@ class Store:
             The id below which the next page begins, to be looked at if this one corrects something.
         """
         with self.transaction():
+            seen = self._after_all(seen)
             bounds = {
                 "listing": listing.number,
                 "above": -(2**63) if above is None else above,
@@ -320,6 +288,13 @@ class Store:
                     ended=seen,
                 )
         return tally
+
+    def put(self, table: str, rows: Iterable[Sequence[object]]) -> None:
+        """Write rows of ``item`` or ``earlier`` as they were in another file."""
+        columns = {"item": 9, "earlier": 8}[table]
+        marks = ", ".join("?" * columns)
+        with self.transaction(), describe(self.path):
+            self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)  # noqa: S608
 
     def refuse(self, listing: Listing, words: str) -> None:
         """Write that the bank does not give a list."""
@@ -369,7 +344,7 @@ class Store:
         source = "item WHERE listing = :listing" if at is None else f"({_THEN}) WHERE TRUE"
         query = (
             f"SELECT id, type, raw FROM {source} AND id > :above "  # noqa: S608 (all of it is ours)
-            "AND id < :below ORDER BY id DESC LIMIT :limit"
+            f"AND id < :below ORDER BY id DESC{'' if at is None else ', seen DESC'} LIMIT :limit"
         )
         values = {"listing": listing.number, "at": at, "limit": _AT_ONCE}
         above = -1 if above is None else above
@@ -377,10 +352,17 @@ class Store:
         while True:
             # Some at a time, so that others may write between, and memory holds few.
             rows = self.rows(query, {**values, "above": above, "below": below})
-            yield from rows
+            for row in rows:
+                # Where an earlier version kept two, since the clock was moved back: the newer.
+                if row["id"] != below:
+                    yield row
+                below = row["id"]
             if len(rows) < _AT_ONCE:
                 return
-            below = rows[-1]["id"]
+
+    def objects(self, listing: Listing, *, at: str | None = None) -> list[dict[str, Any]]:
+        """Return the items of a list, read, newest first."""
+        return [self._object(row["raw"]) for row in self.items(listing, at=at)]
 
     def versions(self, *, at: str | None = None, is_all: bool) -> list[sqlite3.Row]:
         """Give what is known of every item of every list, or all that ever was.
@@ -430,16 +412,26 @@ class Store:
                 changes=listing.changes,
             )
 
-    def was_complete(self, listing: Listing, at: str) -> bool:
-        """Whether at an instant the list had been read to its end."""
+    def complete_at(self, listing: Listing, at: str) -> str | None:
+        """Return up to when the list was complete as it was known at an instant, or ``None``."""
         values = {"listing": listing.number, "at": at}
-        return bool(
-            self.rows("SELECT 1 FROM pass WHERE listing = :listing AND ended <= :at", values)
-            and not self.rows(
-                "SELECT 1 FROM pass WHERE listing = :listing AND began <= :at AND ended > :at",
-                values,
-            )
+        is_between = self.rows(
+            "SELECT 1 FROM pass WHERE listing = :listing AND began <= :at AND ended > :at", values
         )
+        passes = self.rows(
+            "SELECT MAX(began) AS began FROM pass WHERE listing = :listing AND ended <= :at", values
+        )
+        return None if is_between else passes[0]["began"]
+
+    def _after_all(self, time: str) -> str:
+        """Return a time, or that of the newest page if it is before it; note it as the newest."""
+        # Earlier versions noted none.
+        newest = (
+            self.fact("newest") or self.rows("SELECT MAX(ended) AS ended FROM pass")[0]["ended"]
+        )
+        time = max(time, newest or "")
+        self._run("INSERT OR REPLACE INTO fact VALUES ('newest', :time)", {"time": time})
+        return time
 
     def _find(self, operation: str, account_id: int, given: str) -> Listing | None:
         found = self.rows(
@@ -451,7 +443,12 @@ class Store:
 
     def _keep(self, listing: Listing, item: Item, known: sqlite3.Row | None, seen: str) -> Tally:
         raw = json.dumps(item.item, separators=(",", ":"))
-        if known is not None and _is_same(known, item, raw):
+        # A bank may write the same object in another order.
+        if (
+            known is not None
+            and known["type"] == _text(item.type)
+            and (known["raw"] == raw or self._object(known["raw"]) == json.loads(raw))
+        ):
             if known["open_until"] != item.open_until:
                 self._change(
                     "UPDATE item SET open_until = :open_until "
@@ -467,7 +464,7 @@ class Store:
             self._change(
                 "UPDATE item SET open_until = '9' WHERE object = :object",
                 listing,
-                object=f"{item.type}/{item.id}",
+                object=_text(f"{item.type}/{item.id}"),
             )
         else:
             self._forget_segment(listing, item.id)
@@ -476,10 +473,10 @@ class Store:
             ":object, :open_until, :seen, :raw)",
             listing,
             id=item.id,
-            type=item.type,
+            type=_text(item.type),
             created=_text(item.item.get("created")),
             updated=_text(item.item.get("updated")),
-            object=item.object,
+            object=_text(item.object),
             open_until=item.open_until,
             seen=seen,
             raw=raw,
@@ -504,75 +501,23 @@ class Store:
             id=number,
         )
 
+    def _object(self, raw: str) -> dict[str, Any]:
+        try:
+            item = json.loads(raw)
+        except (ValueError, TypeError) as error:
+            raise damage(self.path, "an item is no JSON") from error
+        if not isinstance(item, dict):
+            raise damage(self.path, "an item is no object")
+        return item
+
     def _change(self, statement: str, listing: Listing, **values: object) -> None:
         self._run(statement, {"listing": listing.number, **values})
 
-    def _run(self, query: str, values: Mapping[str, object] | None = None) -> sqlite3.Cursor:
-        try:
-            return self._db.execute(query, values or {})
-        except sqlite3.Error as error:
-            raise StateError(
-                f"{self.path} can't be read or written ({error}). Make room, or wait for what "
-                "else uses it; nothing that was kept is lost."
-            ) from error
-
-
-def _is_same(known: sqlite3.Row, item: Item, raw: str) -> bool:
-    """Whether nothing changed; a bank may write the same object in another order."""
-    is_equal = known["raw"] == raw or json.loads(known["raw"]) == json.loads(raw)
-    return bool(is_equal and known["type"] == item.type)
+    def _run(self, query: str, values: Mapping[str, object] | None = None) -> None:
+        with describe(self.path):
+            self._db.execute(query, values or {})
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        make_folder(path.parent)
-        # Before SQLite makes it, so that it is private from the first byte on. One that is there is
-        # not opened: closing it would let go of the locks that this process has on it.
-        if not path.exists():
-            path.touch(mode=0o600)
-        db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=_BUSY_S)
-    except (OSError, sqlite3.Error) as error:
-        raise StateError(
-            f"{path} can't be opened as a ledger ({error}). Name one that can be written."
-        ) from error
-    db.row_factory = sqlite3.Row
-    try:
-        problem = _prepare(db)
-        if problem is None:
-            path.chmod(0o600)
-    except (OSError, sqlite3.Error) as error:
-        db.close()
-        raise StateError(f"{path} can't be opened as a ledger: {error}. Name another.") from error
-    if problem is not None:
-        db.close()
-        raise StateError(f"{path} is {problem}. Name another file.")
-    return db
-
-
-def _prepare(db: sqlite3.Connection) -> str | None:
-    """Make the tables, or say what the file is instead."""
-    # In one look: another kernel may be making the tables.
-    version, holds_tables = db.execute(
-        "SELECT user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
-    ).fetchone()
-    if version != _VERSION and (version != 0 or holds_tables):
-        return "a database of something else, or a ledger of another version of bunqkit"
-    # A killed process loses nothing that was committed; a loss of power may take the last pages
-    # with their cursors, and they are read again.
-    for _ in range(200):
-        # For another kernel that opens it, SQLite waits everywhere but here.
-        with contextlib.suppress(sqlite3.OperationalError):
-            db.execute("PRAGMA journal_mode = WAL")
-            break
-        time.sleep(0.02)
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-    # Columns are as this version reads items; another may read them otherwise.
-    kept = "SELECT 1 FROM fact WHERE name = 'segments' AND text = ?"
-    db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({kept})", (__version__,))  # noqa: S608
-    db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (__version__,))
-    return None
+    """Return a text as SQLite can hold it; half a surrogate pair becomes a question mark."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None

@@ -8,7 +8,6 @@ too, if need be by the next sync. What a sync costs does not depend on how much 
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -134,10 +133,10 @@ class Sync:
         return tally
 
     def _accounts(self) -> list[int]:
-        known = list(self._store.items(self._store.listing(ACCOUNTS)))
-        made = [json.loads(row["raw"]).get("created") for row in known]
+        known = self._store.objects(self._store.listing(ACCOUNTS))
+        made = [account.get("created") for account in known]
         self._opened = min((each for each in made if isinstance(each, str)), default=None)
-        return [row["id"] for row in known]
+        return [account["id"] for account in known]
 
     def _read_all(self, listings: list[Listing], problems: list[BunqkitError]) -> Tally:
         tally = Tally()

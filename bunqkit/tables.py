@@ -240,7 +240,8 @@ def _read(table: str, gathered: Gathered, accounts: Accounts = ()) -> pd.DataFra
     )
     if "account_id" in headings:
         names = {account["id"]: account.get("description") for account in accounts}
-        frame["account"] = frame["account_id"].map(names).astype("str")
+        plain_names = {number: name and _text(name) for number, name in names.items()}
+        frame["account"] = frame["account_id"].map(plain_names).astype("str")
     frame.attrs["bunqkit"] = {"table": table}
     return frame
 
@@ -291,13 +292,13 @@ def _whole(value: object) -> int | None:
     return _in_64_bits(value) if isinstance(value, int) and value is not bool(value) else None
 
 
-def _text(value: object) -> str:
-    """Return a text that the column can hold: half of a surrogate pair can't be."""
-    return str(value).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
 def _truth(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
+
+
+def _text(value: object) -> str:
+    """Read a text; half a surrogate pair, which JSON can hold and no text, becomes U+FFFD."""
+    return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _in_64_bits(number: int | None) -> int | None:

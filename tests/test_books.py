@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +19,7 @@ import bunqkit
 from bunqkit.errors import FieldError, UnknownNameError
 from bunqkit.ledger import Ledger
 from bunqkit.sandbox import Bank
+from bunqkit.store import Item
 
 
 @pytest.fixture(scope="module")
@@ -269,3 +273,141 @@ def test_a_query_that_makes_no_sense(ask: Callable[[str], pd.DataFrame]) -> None
         ask("SELECT amounts FROM payments")
     with pytest.raises(FieldError, match="The tables are accounts"):
         ask("SELECT * FROM payment")
+
+
+CLOSED = {
+    "duckdb": [
+        "SELECT * FROM read_text('{file}')", "FROM '{file}'", "SELECT * FROM read_csv('{file}')",
+        "SELECT * FROM read_blob('{file}')", "SELECT * FROM glob('{folder}/*')",
+        "SELECT * FROM sniff_csv('{file}')", "SELECT * FROM parquet_metadata('{file}')",
+        "SELECT * FROM query_table('{file}')", "SELECT * FROM query('FROM ''{file}''')",
+        "PIVOT '{file}' ON column0 USING count(*)", "SUMMARIZE '{file}'",
+        "EXPLAIN ANALYZE SELECT * FROM read_text('{file}')", "COPY payments TO '{folder}/new'",
+        "COPY (SELECT 1) TO '{folder}/new'", "EXPORT DATABASE '{folder}/new'",
+        "IMPORT DATABASE '{folder}'", "ATTACH '{folder}/new'", "ATTACH ':memory:' AS other",
+        "INSTALL httpfs", "LOAD httpfs", "LOAD '{file}'", "CREATE SECRET s (TYPE S3)",
+        "SET profiling_output = '{folder}/new'", "PRAGMA enable_profiling = 'json'",
+        "SET enable_external_access = true", "RESET lock_configuration", "PRAGMA database_size",
+        "CALL enable_logging('QueryLog', storage = 'file', storage_path = '{folder}/new')",
+        "SELECT 1; COPY payments TO '{folder}/new'", "CREATE TABLE kept AS SELECT 1", "CHECKPOINT",
+        "SELECT * FROM query", "SELECT * FROM tables",
+    ],
+    "sqlite": [
+        "ATTACH '{folder}/new' AS other", "VACUUM INTO '{folder}/new'", "PRAGMA database_list",
+        "PRAGMA temp_store_directory = '{folder}'", "SELECT load_extension('{file}')",
+        "SELECT * FROM pragma_database_list", "SELECT readfile('{file}')", "DETACH main",
+        "SELECT writefile('{folder}/new', 'x')", "CREATE TABLE kept AS SELECT 1", "REINDEX",
+        "CREATE VIRTUAL TABLE kept USING fts5(x)", "DELETE FROM payments", "BEGIN", "ANALYZE",
+        "SELECT 1; SELECT 2",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", CLOSED)
+def test_sql_reads_its_tables_and_nothing_else(
+    ledger: Ledger, tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No query reads or writes a file, changes a setting, or opens another database."""
+    if engine == "sqlite":
+        monkeypatch.setitem(sys.modules, "duckdb", None)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    file = folder / "diary.csv"
+    file.write_text("a,b\nmine,mine\n")
+    for query in CLOSED[engine]:
+        with pytest.raises(FieldError, match="reads these tables and nothing else") as refusal:
+            ledger.sql(query.format(file=file, folder=folder))
+        assert "mine,mine" not in str(refusal.value), query
+    assert [each.name for each in folder.iterdir()] == ["diary.csv"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT '\ud800'", "SELECT 1 \x00 FROM", "", "-- nothing", "(" * 50_000, b"SELECT 1", None],
+    ids=range(7),
+)
+def test_sql_refuses_what_is_no_query(ask: Callable[[str], pd.DataFrame], query: str) -> None:
+    """The error is the kit's, whatever is given."""
+    with pytest.raises(FieldError):
+        ask(query)
+
+
+def test_sql_has_an_end(
+    ask: Callable[[str], pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query that would run for ever, or whose answer fits into no memory, is stopped."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {} FROM n"
+    with monkeypatch.context() as patch:
+        patch.setattr("bunqkit.queries._MOST_S", 0.2)
+        with pytest.raises(FieldError, match="took longer than"):
+            ask(endless.format("COUNT(*)"))
+    monkeypatch.setattr("bunqkit.queries._MOST_BYTES", 1_000_000)
+    with pytest.raises(FieldError, match="more than 1,000,000 bytes"):
+        ask("SELECT a.raw FROM items a, items b")
+
+
+def test_sql_can_be_interrupted(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C stops SQLite at once, which by itself would not hear it."""
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    monkeypatch.setattr("bunqkit.queries._MOST_S", 30.0)
+    press = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    press.start()
+    with pytest.raises(KeyboardInterrupt):
+        ledger.sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) FROM n"
+        )
+
+
+def test_sql_takes_every_text(ask: Callable[[str], pd.DataFrame]) -> None:
+    """Whatever stands in a text, it is text."""
+    told = ask("SELECT '; DROP TABLE payments; --' AS a, '/etc/passwd' AS b, 'x''y' AS c")
+    assert told.iloc[0].tolist() == ["; DROP TABLE payments; --", "/etc/passwd", "x'y"]
+
+
+def test_the_clock_may_be_moved_back(bank: Bank, tmp_path: Path) -> None:
+    """Nothing is in the books twice, nothing is missing unsaid, nothing is known too early."""
+    bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
+    now = [datetime(2026, 4, 1, tzinfo=UTC)]
+    days = [5, 10, 3, 7, 1, 12, 20]
+    known: list[list[str]] = []
+    request = 0
+    with Ledger(tmp_path / "ledger.sqlite", clock=lambda: now[0]) as ledger:
+        for day in days:
+            now[0] = datetime(2026, 4, day, tzinfo=UTC)
+            if request:
+                bunq.call("request-inquiry.update", request, status="REVOKED")
+            request = int(bunq.request_money("1.00", "bravo@bunq.com", "tea")["id"])
+            ledger.sync(bunq, progress=False)
+            known.append(ledger.frame("request-inquiry.list")["status"].tolist())
+        # A sync counts from the latest day that one before it had.
+        counts_from = [max(days[: at + 1]) for at in range(len(days))]
+        for day in range(1, 25):
+            books = ledger.as_of(datetime(2026, 4, day, 12, tzinfo=UTC))
+            requests = books.frame("request-inquiry.list", account="all")
+            assert requests["id"].is_unique
+            told = requests.attrs["bunqkit"]
+            syncs = sum(each <= day for each in counts_from)
+            assert requests["status"].tolist() == (known[syncs - 1] if syncs else [])
+            assert told["complete"] or day < 12
+            assert (told["complete_until"] or "") <= f"2026-04-{day:02} 12"
+        assert ledger.as_of("2026-04-30").payments().attrs["bunqkit"]["complete_until"] == (
+            "2026-04-20 00:00:00.000000"
+        )
+
+
+def test_two_versions_of_one_instant_are_read_as_one(ledger: Ledger, tmp_path: Path) -> None:
+    """An earlier version kept such where the clock was moved back."""
+    with Ledger(tmp_path / "ledger.sqlite") as old:
+        store = old._store
+        listing = store.listing("card.list")
+        store.keep(
+            listing, [Item(7, "Card", {"id": 7, "name": "new"})],
+            above=None, below=None, seen="2026-04-03", cursor={"top": 7},
+        )  # fmt: skip
+        store._run(
+            "INSERT INTO earlier VALUES (:n, 7, 'Card', NULL, NULL, '2026-04-05', '2026-04-10', "
+            """'{"id": 7, "name": "old"}')""",
+            {"n": listing.number},
+        )
+        rows = list(store.items(listing, at="2026-04-07"))
+        assert [row["id"] for row in rows] == [7]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import re
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +20,7 @@ import pytest
 
 import bunqkit
 from bunqkit import exports
-from bunqkit.errors import FieldError, StateError
+from bunqkit.errors import FieldError, FrameError, StateError
 from bunqkit.exports import export_tables
 from bunqkit.ledger import Ledger
 from bunqkit.sandbox import Bank
@@ -282,9 +285,173 @@ def test_dask_computes_over_many_users(organisation: tuple[Path, pd.DataFrame]) 
 
 def test_another_format_is_made_from_the_csv(ledger: Ledger, tmp_path: Path) -> None:
     """The lines in the documentation make a file that YNAB reads."""
-    ledger.export(tmp_path, "csv")
+    ledger.export(tmp_path, "csv", raw=True)
     exec(example("ynab"), {"pandas": pd, "folder": tmp_path})
     made = pd.read_csv(tmp_path / "ynab.csv")
     assert made.columns.tolist() == ["Date", "Payee", "Memo", "Amount"]
     assert made["Amount"].sum() == pytest.approx(ledger.payments()["amount"].sum())
     assert made["Memo"].str.contains(r"bunq:\d+$").all()
+
+
+# What a program reads as it was written, and what a spreadsheet must not take for a formula.
+PLAIN = [
+    "tea\rcoffee", "two\r\nlines", 'say "tea"', '"', '""', "a,b", "back\\slash", '\\"',
+    "a\x00b", "\ufeffmark", "line\u2028end", "\u202egnirts\u202c", " lead ", "\x1a", "é漢字🙂",
+    "NULL", "5 - 3 = 2", "a-b", "x@y.nl", "1;2", "",
+]  # fmt: skip
+FORMULAS = [
+    "=1+1", "+31 6", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", ' "=1', "x;=1+1;y", "x\r\n-1", "＝1",
+    "\u200b=1", "\ttab", "a;;=b", "\r", "\n", "=cmd|' /C calc'!A0", "'=1",
+]  # fmt: skip
+
+
+def with_texts(ledger: Ledger, texts: list[str]) -> pd.DataFrame:
+    """Give 850 payments whose descriptions and payees are these, again and again."""
+    payments = ledger.payments().head(848)
+    told = pd.Series([texts[row % len(texts)] for row in range(len(payments))], dtype="str")
+    hostile = payments.assign(description=told, counterparty=told)
+    hostile.attrs = payments.attrs
+    return hostile
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "for spreadsheets"])
+def test_three_readers_read_the_same_rows_from_csv(
+    ledger: Ledger, tmp_path: Path, *, raw: bool
+) -> None:
+    """Whatever stands in a text: one row a payment, and the text again, a CR and a NUL too."""
+    duckdb = pytest.importorskip("duckdb")
+    payments = with_texts(ledger, PLAIN + FORMULAS if raw else PLAIN)
+    export_tables(payments, ledger.accounts(), tmp_path, "csv", raw=raw)
+    file = tmp_path / "payments.csv"
+    texts = payments["description"].tolist()
+    assert pd.read_csv(file, keep_default_na=False)["description"].tolist() == texts
+    with file.open(newline="", encoding="utf-8") as opened:
+        assert [row["description"] for row in csv.DictReader(opened)] == texts
+    rows = duckdb.sql(f"SELECT COALESCE(description, '') FROM read_csv('{file}')").fetchall()
+    assert [row[0] for row in rows] == texts
+    assert pd.read_csv(file)["amount"].dtype == "float64"
+    total = duckdb.sql(f"SELECT SUM(amount) FROM '{file}'").fetchall()[0][0]
+    assert total == pytest.approx(payments["amount"].sum())
+
+
+def spreadsheet_cells(text: str, separator: str) -> list[str]:
+    """Give the cells that a spreadsheet makes of a file: quotes count only where a cell begins."""
+    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
+    return [cell for row in csv.reader(lines, delimiter=separator) for cell in row]
+
+
+def test_no_cell_of_csv_is_a_formula(ledger: Ledger, tmp_path: Path) -> None:
+    """Neither at commas nor at semicolons, where Dutch spreadsheets split; numbers stay numbers."""
+    payments = with_texts(ledger, FORMULAS)
+    export_tables(payments, ledger.accounts(), tmp_path, "csv")
+    text = (tmp_path / "payments.csv").read_bytes().decode()
+    for separator in ",;\t":
+        for cell in spreadsheet_cells(text, separator):
+            inside = cell.lstrip(' "\u200b')
+            is_number = re.fullmatch(r"-?\d+(\.\d+)?", cell)
+            assert is_number or inside[:1] not in ("=", "+", "-", "@", "\t", "\r", "＝"), cell
+    read = pd.read_csv(tmp_path / "payments.csv", dtype="str", keep_default_na=False)
+    assert read["description"].iloc[0] == "'=1+1"
+    assert read["description"].iloc[8] == "x;'=1+1;y"
+    assert read["amount"].str.startswith("-").any()
+    assert "counterparty_iban" in read.columns
+
+
+def test_disarming_texts_takes_no_time(ledger: Ledger, tmp_path: Path) -> None:
+    """A long text of signs is no trap."""
+    payments = with_texts(ledger, ["\t" * 100_000, " " * 100_000, '"' * 100_000]).head(30)
+    started = time.monotonic()
+    export_tables(payments, ledger.accounts(), tmp_path, "csv")
+    assert time.monotonic() - started < 20
+
+
+def test_raw_is_for_csv_alone(ledger: Ledger, tmp_path: Path) -> None:
+    """The formats of programs leave every text as it is, with it and without it."""
+    loader = pytest.importorskip("beancount.loader")
+    payments = with_texts(ledger, FORMULAS)
+    by_id = dict(zip(payments["id"].tolist(), payments["description"].tolist(), strict=True))
+    export_tables(payments, ledger.accounts(), tmp_path / "all", "parquet")
+    read = pd.read_parquet(tmp_path / "all" / "payments")
+    assert dict(zip(read["id"].tolist(), read["description"].tolist(), strict=True)) == by_id
+    export_tables(payments, ledger.accounts(), tmp_path / "b.beancount", "beancount")
+    entries, _, _ = loader.load_file(str(tmp_path / "b.beancount"))
+    for entry in entries:
+        if "bunq-id" in entry.meta:
+            text = by_id[int(entry.meta["bunq-id"])]
+            assert entry.narration == re.sub(r"[\x00-\x1f]+", " ", text)
+
+
+def test_beancount_refuses_what_would_be_more_than_a_text(ledger: Ledger, tmp_path: Path) -> None:
+    """A currency stands outside of quotes, and so it must be one."""
+    payments, accounts = ledger.payments(), ledger.accounts()
+    injected = "EUR\n2020-01-01 open Assets:Mine"
+    for hostile in (
+        accounts.assign(currency=injected),
+        accounts.assign(currency=None),
+        accounts.assign(balance_cents=pd.Series([None] * len(accounts), dtype="Int64")),
+    ):
+        with pytest.raises(FrameError, match="beancount"):
+            export_tables(payments, hostile, tmp_path / "b.beancount", "beancount")
+    hostile = payments.assign(currency=injected)
+    hostile.attrs = payments.attrs
+    with pytest.raises(FrameError, match="no currency"):
+        export_tables(hostile, accounts, tmp_path / "b.beancount", "beancount")
+    assert not (tmp_path / "b.beancount").exists()
+
+
+@pytest.mark.parametrize("owner", ["../../out", "/tmp/out", "..", "a\x00b", "a\\..\\b", "x/../y"])
+def test_no_name_leads_out_of_the_folder(ledger: Ledger, tmp_path: Path, owner: str) -> None:
+    """Whatever the owner is called, files stand in the folder."""
+    folder = tmp_path / "deep" / "down"
+    payments = ledger.payments(max_rows=5)
+    for kind in ("parquet", "csv"):
+        export_tables(payments, ledger.accounts(), folder, kind, owner=owner)
+    files = {file for file in tmp_path.rglob("*") if file.is_file()}
+    assert {file for file in files if not file.is_relative_to(folder)} == set()
+    assert not Path("/tmp/out.json").exists()
+
+
+def test_folders_of_an_export_are_private(ledger: Ledger, tmp_path: Path) -> None:
+    """Every folder that is made, whatever the process's mask allows."""
+    before = os.umask(0)
+    try:
+        for kind in ("parquet", "csv", "beancount"):
+            ledger.export(tmp_path / "new" / kind / "out", kind)
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "new").rglob("*")}
+    assert modes == {0o700, 0o600}
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_an_export_that_is_cut_short_says_so(
+    ledger: Ledger, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are whole, and the one that says whether all are there says no."""
+    ledger.export(tmp_path / "out", kind)
+    monkeypatch.setattr("bunqkit.exports.to_texts", stop_at("accounts", exports.to_texts))
+    monkeypatch.setattr("bunqkit.exports.to_exact", stop_at("accounts", exports.to_exact))
+    with pytest.raises(KeyboardInterrupt):
+        ledger.export(tmp_path / "out", kind)
+    manifest = json.loads(next((tmp_path / "out").glob("*.json")).read_text())
+    assert (manifest["complete"], manifest["cut_by"]) == (False, "export")
+    assert not list(tmp_path.rglob(".new-*"))
+    assert stat.S_IMODE(next((tmp_path / "out").glob("*.json")).stat().st_mode) == 0o600
+
+
+def stop_at(table: str, convert: Any) -> Any:
+    """Stop an export, as Ctrl-C does, when it comes to a table."""
+
+    def stop(frame: pd.DataFrame, name: str) -> Any:
+        if name == table:
+            raise KeyboardInterrupt
+        return convert(frame, name)
+
+    return stop
+
+
+def test_a_place_that_is_none_is_said(ledger: Ledger) -> None:
+    """A path with a NUL is no path."""
+    with pytest.raises(StateError, match="can't be written"):
+        ledger.export("a\x00b", "csv")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import sqlite3
 import stat
 import threading
@@ -30,9 +32,24 @@ def test_the_file_is_private(bunq: bunqkit.Context, tmp_path: Path) -> None:
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    path.chmod(0o644)
-    Ledger(path).close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for file in path.parent.iterdir():
+        file.chmod(0o644)
+    with Ledger(path) as ledger:
+        ledger.sync(bunq)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert {name: mode for name, mode in modes.items() if not name.endswith(".lock")} == {
+        "ledger.sqlite": 0o600, "ledger.sqlite-shm": 0o600, "ledger.sqlite-wal": 0o600,
+    }  # fmt: skip
+
+
+def test_folders_are_private_whatever_the_mask(tmp_path: Path) -> None:
+    """Every one that is made, not the last alone."""
+    before = os.umask(0)
+    try:
+        Ledger(tmp_path / "a" / "b" / "ledger.sqlite").close()
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE((tmp_path / each).stat().st_mode) for each in ("a", "a/b")} == {0o700}
 
 
 def test_it_is_there_again(bunq: bunqkit.Context, tmp_path: Path) -> None:
@@ -160,3 +177,36 @@ def test_two_may_make_a_ledger_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert len(opened) == 2
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """Give a ledger that version 0.1.0 made: two syncs, a day apart, with a correction."""
+    path = tmp_path / "earlier.sqlite"
+    packed = Path(__file__).parent / "data" / "ledger-0.1.0.sqlite.gz"
+    path.write_bytes(gzip.decompress(packed.read_bytes()))
+    return path
+
+
+def test_a_ledger_of_an_earlier_version_opens(earlier: Path, tmp_path: Path) -> None:
+    """All of it is read: its tables, its history, what it follows."""
+    with Ledger(earlier) as ledger:
+        payments = ledger.payments()
+        assert len(payments) == 47
+        assert payments.attrs["bunqkit"]["complete"]
+        assert payments["description"].iloc[0] == 'a "quoted",\r=1+1 text é漢字🙂'
+        assert ledger.balances()["balance_cents"].tolist() == [744827]
+        holds = bunqkit.reconcile(payments, ledger.accounts())
+        assert holds.holds
+        assert ledger.status()["complete"].all()
+        assert ledger.status()["items"].sum() == 103
+        assert len(ledger.frame("user.invoice.list")) == 0
+        then = ledger.as_of("2026-04-01")
+        assert then.balances()["balance_cents"].tolist() == [744927]
+        assert then.money_requests()["status"].iloc[0] == "PENDING"
+        assert ledger.money_requests()["status"].iloc[0] == "REVOKED"
+        assert ledger.sql("SELECT COUNT(*) AS n FROM versions")["n"].tolist() == [107]
+        assert ledger.export(tmp_path / "out", "csv").complete
+    with sqlite3.connect(earlier) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()

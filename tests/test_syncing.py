@@ -600,3 +600,36 @@ def test_a_sync_that_is_killed_leaves_no_gap(bank: Bank, tmp_path: Path) -> None
     assert set(bank.ledger.imbalance().values()) == {0}
     server.close()
     thread.join(10)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800 half", "../../x\x00\r\n'; DROP TABLE x; \"\\ \u202ebidi"], ids=range(2)
+)
+def test_a_ledger_takes_every_text(bank: Bank, ledger: Ledger, tmp_path: Path, text: str) -> None:
+    """Wherever the bank writes it: it is kept, shown, asked for and exported."""
+    between = Between(bank)
+    bunq = bunqkit.connect(bank=between, api_key=bank.demo_key)  # type: ignore[arg-type]
+
+    def bend(
+        status: int, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        told = json.loads(body)
+        for entry in told.get("Response", []):
+            for kind in [each for each in entry if each in ("Payment", "MonetaryAccountBank")]:
+                entry[kind] |= {"description": text, "updated": text}
+            if "MasterCardAction" in entry:
+                entry[text] = {**entry.pop("MasterCardAction"), "created": text}
+        body = json.dumps(told).encode()
+        return status, headers | {"X-Bunq-Server-Signature": bank.key.sign(body)}, body
+
+    between.wire.bend = bend
+    assert ledger.sync(bunq).complete
+    payments = ledger.payments()
+    shown = text.replace("\ud800", "\ufffd")
+    assert set(payments["description"]) == {shown}
+    told = ledger.sql("SELECT description, COUNT(*) AS n FROM payments GROUP BY 1")
+    assert told.to_numpy().tolist() == [[shown, len(payments)]]
+    for kind in ("csv", "parquet", "beancount"):
+        assert ledger.export(tmp_path / "out" / kind, kind).payments == len(payments)
+    files = {each for each in tmp_path.rglob("*") if each.suffix in (".csv", ".json", ".parquet")}
+    assert all(each.is_relative_to(tmp_path / "out") for each in files)
