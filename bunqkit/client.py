@@ -80,6 +80,8 @@ class Client(Private):
     ----------
     exchanges
         The last calls, those that failed and were refused too.
+    retries
+        How often what may be is sent again, and with what pauses.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class Client(Private):
         self.timeout_s = timeout_s
         self.limiter = limiter or Limiter()
         self.exchanges = Exchanges()
-        self._retries = retries or Retries(attempts=1)
+        self.retries = retries or Retries(attempts=1)
         self._may_reveal = may_reveal
         self._secrets: frozenset[Secret] = frozenset()
         self._transport = transport
@@ -171,7 +173,8 @@ class Client(Private):
         SignatureError
             If the answer's signature is wrong, or a success has none.
         ApiError
-            If the bank refused.
+            If the bank refused. One with ``signed=False`` may be a gateway's: to a write it proves
+            nothing, and the write is not sent a second time.
         BadAnswerError
             If the answer is not one of the API's.
 
@@ -214,10 +217,11 @@ class Client(Private):
             return exchange
 
         try:
-            exchange = (retries or self._retries).run(
+            exchange = (retries or self.retries).run(
                 send_once,
                 is_read=method == "GET",
                 learn=partial(self.limiter.learn, method, below),
+                is_believed=self.bank_key is None or _FREE.fullmatch(below) is not None,
                 note=pauses_s.append,
             )
         except KeyboardInterrupt as interrupt:
