@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bunqkit.differences import drift as drift
     from bunqkit.errors import ApiError as ApiError
     from bunqkit.errors import BadAnswerError as BadAnswerError
+    from bunqkit.errors import BankBusyError as BankBusyError
     from bunqkit.errors import BunqkitError as BunqkitError
     from bunqkit.errors import BusyError as BusyError
     from bunqkit.errors import CallError as CallError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from bunqkit.errors import SignatureError as SignatureError
     from bunqkit.errors import StateError as StateError
     from bunqkit.errors import UnknownNameError as UnknownNameError
+    from bunqkit.errors import UnsettledError as UnsettledError
     from bunqkit.frames import to_frame as to_frame
     from bunqkit.frames import to_items as to_items
     from bunqkit.handshake import create_installation as create_installation
@@ -68,6 +70,7 @@ _HOMES = {
     "errors": (
         "ApiError",
         "BadAnswerError",
+        "BankBusyError",
         "BunqkitError",
         "BusyError",
         "CallError",
@@ -85,6 +88,7 @@ _HOMES = {
         "SignatureError",
         "StateError",
         "UnknownNameError",
+        "UnsettledError",
     ),
     "frames": ("to_frame", "to_items"),
     "handshake": (

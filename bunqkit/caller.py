@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from functools import cached_property
@@ -31,11 +31,13 @@ from bunqkit.errors import (
 )
 from bunqkit.exchange import Exchange, Exchanges
 from bunqkit.guard import Guard, Permit
-from bunqkit.outcome import Books, Write, add_reference
+from bunqkit.journal import Unsettled
+from bunqkit.outcome import Books, References, Write
 from bunqkit.redaction import Private, conceal
 from bunqkit.reference import Found
 from bunqkit.sessions import Sessions, session_ended
 from bunqkit.settings import DEFAULT_CAP
+from bunqkit.settling import Settlement, settle
 from bunqkit.shorthand import check_max_rows, choose_account, read_upload
 from bunqkit.state import Session, State
 
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PAGE = 200
-# What a lost write has made is among the newest: little is fetched to find it.
-_LOOK = 50
+# What a lost write has made is looked for in pages of so many.
+_LOOK = 200
 
 
 class Caller(Private):
@@ -83,6 +85,8 @@ class Caller(Private):
         self._main: Mapping[str, Any] | None = None
         self._known_accounts: list[dict[str, Any]] = []
         self._books = Books()
+        self._references = References()
+        self._journal = sessions.open_journal()
 
     @property
     def session(self) -> Session:
@@ -113,6 +117,29 @@ class Caller(Private):
         """The last calls, oldest first: also those that failed, and those that were refused."""
         return self._client.exchanges
 
+    @property
+    def unsettled(self) -> Unsettled:
+        """The writes whose outcome is not known, oldest first; asks nobody.
+
+        Their answers were lost, or the process ended before they came, here or in another kernel.
+        """
+        return self._journal.unsettled()
+
+    def settle(self, *, forget: str | Iterable[str] = ()) -> Settlement:
+        """Look up what became of the writes in ``unsettled``, and return it.
+
+        What was not made can be said as soon as it can't be under way any more: half a minute after
+        its answer was lost, for which this waits. What bears no reference, and is not there as it
+        was sent, needs a person's look; it stays unsettled, and the text says what to compare.
+
+        Parameters
+        ----------
+        forget
+            Ids of writes that you have looked up in the app: they are unsettled no more.
+        """
+        ids = [forget] if isinstance(forget, str) else forget
+        return settle(self._journal, self._books, _find_known, self._read_list, forget=ids)
+
     @cached_property
     def api(self) -> Resource:
         """Every operation as a method: ``bunq.api.payment.list(count=50)``, with Tab completion."""
@@ -132,6 +159,7 @@ class Caller(Private):
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str | int] | None = None,
         check: bool = True,
+        even_if_unsettled: bool = False,
         **given: Any,
     ) -> Answer:
         """Call any operation, and give its answer, verified.
@@ -144,12 +172,16 @@ class Caller(Private):
         own_id
             The id of the item itself, the last in the path.
         body
-            The whole body, sent as it is, in place of its fields.
+            The whole body, in place of its fields. It is sent as it is, but for a reference by
+            which it can be found again, where it has a field for one that is not filled in.
         params
             Further query parameters.
         check
             Whether fields are checked before anything is sent. The API may know more than the
             catalogue does.
+        even_if_unsettled
+            Whether to send it though the outcome of a write like it is not known: that may do the
+            same thing twice.
         given
             Ids (``payment_id``), ``account`` (id, IBAN or description; the main one without it),
             the query (``count``), and fields of the body: ``amount="10.00"``, ``to`` an e-mail
@@ -161,6 +193,11 @@ class Caller(Private):
             If no operation is called so; the message has the nearest names.
         FieldError
             If an id or a field is missing, superfluous or ill-typed; nothing was sent.
+        UnsettledError
+            If the outcome of a write like it (operation, account, payee, amount, description) is
+            not known; nothing was sent.
+        OutcomeUnknownError
+            If its answer was lost, and nobody can say yet whether it was carried out.
         ApiError, NoAnswerError, SignatureError, BadAnswerError
             As the client says.
         """
@@ -172,11 +209,21 @@ class Caller(Private):
             try:
                 known = catalogue_operation(f"{method} {path}")
             except UnknownNameError:
-                return self._call_unknown(method.upper(), path, body, params, given)
+                return self._call_unknown(
+                    method.upper(), path, body, params, given, even_if_unsettled=even_if_unsettled
+                )
             given = {**known.read_ids(path), **given}
         else:
             known = catalogue_operation(operation.strip())
-        return self._call_operation(known, *own_id, body=body, params=params, check=check, **given)
+        return self._call_operation(
+            known,
+            *own_id,
+            body=body,
+            params=params,
+            check=check,
+            even_if_unsettled=even_if_unsettled,
+            **given,
+        )
 
     def preview(
         self,
@@ -187,7 +234,9 @@ class Caller(Private):
         headers: Mapping[str, str] | None = None,
         **given: Any,
     ) -> Exchange:
-        """Give what ``call`` would send with the same arguments, byte for byte, and send nothing.
+        """Give what the next ``call`` with the same arguments sends, and send nothing.
+
+        It is the same byte for byte, the reference of its own included.
 
         Parameters
         ----------
@@ -203,11 +252,11 @@ class Caller(Private):
         Exchange
             With neither an answer nor a time of sending: look at ``xray()``, ``as_curl()``.
         """
-        given, body = conceal(given), conceal(body)
-        known = catalogue_operation(operation)
+        given, body, known = conceal(given), conceal(body), catalogue_operation(operation)
         fields = None if isinstance(body, bytes) else body
         arranged = self._arrange(known, own_id, given, fields)
-        sent = body if isinstance(body, bytes) else arranged.body
+        named = arranged.body and self._references.show(known, arranged.body)
+        sent = body if isinstance(body, bytes) else named
         if check and sent is not None:
             known.check(sent)
         return self._client.preview(
@@ -350,7 +399,9 @@ class Caller(Private):
         """
         known = catalogue_operation(operation)
         arranged = self._arrange(known, (), given, None)
-        return self._request("POST", arranged.path, content, known, headers=headers)
+        return self._write(
+            "POST", arranged.path, content, known, headers=headers, even_if_unsettled=True
+        )
 
     def replay(self, exchange: Exchange, body: bytes) -> Exchange:
         """Send a captured call once more with another body under the old signature, to be refused.
@@ -407,6 +458,7 @@ class Caller(Private):
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str | int] | None = None,
         check: bool = True,
+        even_if_unsettled: bool = False,
         **given: Any,
     ) -> Answer:
         if operation.sends_bytes:
@@ -418,13 +470,15 @@ class Caller(Private):
             operation.check(arranged.body)
         query = {**arranged.params, **(params or {})}
         if operation.method != "GET":
-            # A body that was given whole is sent as it is; a reference goes beside fields only.
-            sent = (
-                arranged.body
-                if body is not None or not arranged.body
-                else add_reference(operation, arranged.body)
+            sent = arranged.body and self._references.add(operation, arranged.body)
+            return self._write(
+                operation.method,
+                arranged.path,
+                sent,
+                operation,
+                params=query,
+                even_if_unsettled=even_if_unsettled,
             )
-            return self._write(operation, arranged.path, sent, query)
         answer = self._request("GET", arranged.path, params=query)
         if operation.is_paged:
             self._books.note(arranged.path, answer)
@@ -432,23 +486,38 @@ class Caller(Private):
 
     def _write(
         self,
-        operation: Operation,
+        method: str,
         path: str,
-        body: Mapping[str, Any] | None,
-        query: Mapping[str, str | int],
+        body: Mapping[str, Any] | bytes | None,
+        operation: Operation | None,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        even_if_unsettled: bool,
     ) -> Answer:
         """Send a write once; if its answer is lost, find out what became of it."""
-        write = Write(
-            operation,
+        entry = self._journal.describe(
+            operation.name if operation else f"{method} {path}",
+            method,
             path,
-            body or {},
-            self._books,
-            lambda below: self._request("GET", below, params={"count": _LOOK}),
-            self._books.newest.get(path),
+            body,
+            newest_before=self._books.newest.get(path),
         )
-        return write.carry_out(
-            lambda: self._request(operation.method, path, body, operation, params=query)
-        )
+        if not even_if_unsettled:
+            self._journal.check(entry)
+        self._guard.check(method, path, operation, body)
+
+        def send(session: Session, *earlier: Exchange) -> Answer:
+            return self._send(
+                session, method, path, body, params=params, headers=headers, earlier=earlier
+            )
+
+        write = Write(entry, operation, self._journal, self._books, self._read_list)
+        told = body if isinstance(body, Mapping) else {}
+        return write.carry_out(self._sessions, send, retries=self._client.retries, body=told)
+
+    def _read_list(self, path: str) -> Answer:
+        return self._request("GET", path, params={} if "?" in path else {"count": _LOOK})
 
     def _arrange(
         self,
@@ -473,6 +542,8 @@ class Caller(Private):
         body: Mapping[str, Any] | None,
         params: Mapping[str, str | int],
         given: Mapping[str, Any],
+        *,
+        even_if_unsettled: bool,
     ) -> Answer:
         """Call what the catalogue does not know: the API changes without notice."""
         if method not in ("GET", "POST", "PUT", "DELETE") or not path.startswith("/"):
@@ -490,49 +561,58 @@ class Caller(Private):
                 f"The catalogue does not know {method} {path}, so {', '.join(left)} can't be "
                 "placed. Write ids into the path, and fields into body=."
             )
-        return self._request(method, path, body, params=params)
+        if method == "GET":
+            return self._request(method, path, body, params=params)
+        return self._write(
+            method, path, body, None, params=params, even_if_unsettled=even_if_unsettled
+        )
 
     def _request(
         self,
         method: str,
         path: str,
         body: Mapping[str, Any] | bytes | None = None,
-        operation: Operation | None = None,
         *,
         params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
         is_read: bool = True,
     ) -> Answer:
-        def send(session: Session, *earlier: Exchange) -> Answer:
+        """Read: a read may be sent again whatever became of it."""
+        session = self.session
+        try:
+            return self._send(session, method, path, body, params=params, is_enveloped=is_read)
+        except ApiError as error:
+            if not session_ended(error):
+                raise
+            refused = error.exchange
+        session = self._sessions.current(but_not=session)
+        return self._send(
+            session, method, path, body, params=params, is_enveloped=is_read, earlier=(refused,)
+        )
+
+    def _send(
+        self,
+        session: Session,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None,
+        **how: Any,
+    ) -> Answer:
+        try:
             answer = self._client.request(
                 method,
                 path,
                 body,
                 token=session.token,
-                params=params,
-                headers=headers,
                 follow=lambda url: self._request("GET", url),
-                is_enveloped=is_read,
                 is_unlocked=True,
-                earlier=earlier,
+                **how,
             )
-            if self.drift.is_on and answer.is_json:
-                self.drift.add(answer)
-            return answer
-
-        self._guard.check(method, path, operation, body)
-        session = self.session
-        try:
-            return send(session)
-        except ApiError as error:
-            if not session_ended(error):
-                raise
-            refused = error.exchange
         except SignatureError as error:
             self._sessions.ask_if_wiped(error, session)
             raise
-        # Refused, so not carried out: with the next session it is sent again, once.
-        return send(self._sessions.current(but_not=session), refused)
+        if self.drift.is_on and answer.is_json:
+            self.drift.add(answer)
+        return answer
 
     def _pages(
         self, operation: str, *own_id: object, is_read: bool, **given: Any

@@ -1,4 +1,4 @@
-"""The commands: ``tour``, ``doctor``, ``scrub``, ``notebooks``, ``lab``, ``sandbox``, a ledger's.
+"""The commands: ``tour``, ``doctor``, ``logout``, ``scrub``, the course's, the bank's, a ledger's.
 
 Each loads what it needs, and no other's.
 """
@@ -83,6 +83,22 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     doctor.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
     doctor.set_defaults(run=_examine)
+    logout = _add(
+        commands, "logout", "end the session, and delete what this machine keeps of a key",
+        "Writes whose outcome is not known are looked up first. It says what stays: the device and "
+        "the key, which you revoke in the app.",
+    )  # fmt: skip
+    logout.add_argument(
+        "--environment", type=str.upper, choices=_ENVIRONMENTS, help="in place of BUNQ_ENVIRONMENT"
+    )
+    logout.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
+    logout.add_argument(
+        "--forget-unsettled", action="store_true", help="leave though an outcome is not known"
+    )
+    logout.add_argument(
+        "--ledger", action="append", default=[], metavar="FILE", help="delete this ledger too"
+    )
+    logout.set_defaults(run=_log_out)
     scrub = _add(
         commands, "scrub", "show the secrets in notebooks and recorded answers, or take them out",
         "Without --write it shows what would change. Exit status: 0 if no file holds a secret any "
@@ -243,6 +259,19 @@ def _examine(chosen: argparse.Namespace) -> int:
     )
     sys.stdout.write(f"{checkup!r}\n")
     return 0 if checkup.is_well else 1
+
+
+def _log_out(chosen: argparse.Namespace) -> int:
+    from bunqkit.context import find_kept  # noqa: PLC0415 (each command loads its own)
+    from bunqkit.settings import load_settings  # noqa: PLC0415 (each command loads its own)
+
+    settings = load_settings(environment=chosen.environment, env_file=chosen.env_file)
+    bunq = find_kept(settings)
+    if bunq is None:
+        sys.stdout.write(f"Nothing is kept on this machine for {settings.environment}.\n")
+        return 0
+    bunq.logout(forget_unsettled=chosen.forget_unsettled, ledgers=chosen.ledger)
+    return 0
 
 
 def _scrub(chosen: argparse.Namespace) -> int:

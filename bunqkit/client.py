@@ -87,6 +87,8 @@ class Client(Private):
         Whether the host is bunq's production one, whatever anybody calls it.
     exchanges
         The last calls, those that failed and were refused too.
+    retries
+        How often what may be is sent again, and with what pauses.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class Client(Private):
         self.timeout_s = timeout_s
         self.limiter = limiter or Limiter()
         self.exchanges = Exchanges()
-        self._retries = retries or Retries(attempts=1)
+        self.retries = retries or Retries(attempts=1)
         parts = urlsplit(self.base_url)
         host = (parts.hostname or "").rstrip(".")
         self.is_production = host == _PRODUCTION_HOST
@@ -186,7 +188,8 @@ class Client(Private):
         SignatureError
             If the answer's signature is wrong, or a success has none.
         ApiError
-            If the bank refused.
+            If the bank refused. One with ``signed=False`` may be a gateway's: to a write it proves
+            nothing, and the write is not sent a second time.
         BadAnswerError
             If the answer is not one of the API's.
 
@@ -229,10 +232,11 @@ class Client(Private):
             return exchange
 
         try:
-            exchange = (retries or self._retries).run(
+            exchange = (retries or self.retries).run(
                 send_once,
                 is_read=method == "GET",
                 learn=partial(self.limiter.learn, method, below),
+                is_believed=self.bank_key is None or _FREE.fullmatch(below) is not None,
                 note=pauses_s.append,
             )
         except KeyboardInterrupt as interrupt:

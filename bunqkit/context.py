@@ -5,19 +5,22 @@ A ``Context`` is one key at one bank: it calls any operation, and has tables and
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit import handshake
 from bunqkit.caller import Caller
 from bunqkit.client import Client
 from bunqkit.env_files import write_api_key
-from bunqkit.errors import SettingsError, StateError
+from bunqkit.errors import SettingsError, StateError, UnsettledError
+from bunqkit.journal import Entry
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
 from bunqkit.nearby import look_up
@@ -167,19 +170,45 @@ def make_context(
     assert settings.api_key is not None
     file = None
     if bank is None:
-        file = StateFile(
-            settings.state_folder,
-            environment=settings.environment,
-            base_url=client.base_url,
-            api_key=settings.api_key,
-            passphrase=settings.state_passphrase,
-        )
+        file = _state_file(settings, client)
         if state is not None:
             file.save(state)
     clock = bank.clock.now if bank is not None else lambda: datetime.now(UTC)
     sessions = Sessions(settings, client, file, clock=clock, state=state, new_key=new_key)
     sessions.current()
-    return Context(settings, client, sessions, bank=bank)
+    bunq = Context(settings, client, sessions, bank=bank)
+    if bunq.unsettled:
+        print(f"{_count(bunq.unsettled)}: bunq.settle() looks up what became of them.")  # noqa: T201
+    return bunq
+
+
+def find_kept(settings: Settings) -> Context | None:
+    """Return a context of what is kept on this machine, and ask nobody; ``None`` if nothing is.
+
+    Parameters
+    ----------
+    settings
+        Say whose key at which bank.
+    """
+    if settings.api_key is None or settings.base_url is None:
+        return None
+    client = make_client(settings)
+    file = _state_file(settings, client)
+    sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
+    kept = sessions.take_up()
+    bunq = Context(settings, client, sessions)
+    return bunq if kept is not None or bunq.unsettled else None
+
+
+def _state_file(settings: Settings, client: Client) -> StateFile:
+    assert settings.api_key is not None
+    return StateFile(
+        settings.state_folder,
+        environment=settings.environment,
+        base_url=client.base_url,
+        api_key=settings.api_key,
+        passphrase=settings.state_passphrase,
+    )
 
 
 def make_limiter(settings: Settings) -> Limiter:
@@ -249,6 +278,8 @@ class Context(Caller, Overview):
         super().__init__(client, sessions, environment=settings.environment, cap=settings.total_cap)
         self.settings = settings
         self.bank = bank
+        if bank is not None:
+            self._books.grace_s = 0.0
 
     @property
     def handshake(self) -> HandshakePicture:
@@ -283,6 +314,7 @@ class Context(Caller, Overview):
         *,
         account: int | str | None = None,
         name: str | None = None,
+        even_if_unsettled: bool = False,
     ) -> dict[str, Any]:
         """Pay, and give the payment that was made.
 
@@ -298,16 +330,28 @@ class Context(Caller, Overview):
             Id, IBAN or description of the account that pays; the main one by default.
         name
             The payee's name.
+        even_if_unsettled
+            Whether to pay though the outcome of a payment like it is not known; see ``call``.
 
         Raises
         ------
         FieldError
             If amount or payee can't be written as bunq wants them; nothing was sent.
+        UnsettledError
+            If the outcome of a payment like it is not known; nothing was sent.
+        OutcomeUnknownError
+            If the answer was lost, and nobody can say yet whether the payment was made.
         ApiError, NoAnswerError, SignatureError
-            As the client says. After ``NoAnswerError`` the payment may have been made.
+            As the client says.
         """
         return self._create(
-            "payment", amount=amount, to=to, name=name, description=description, account=account
+            "payment",
+            amount=amount,
+            to=to,
+            name=name,
+            description=description,
+            account=account,
+            even_if_unsettled=even_if_unsettled,
         )
 
     def request_money(
@@ -318,12 +362,13 @@ class Context(Caller, Overview):
         *,
         account: int | str | None = None,
         name: str | None = None,
+        even_if_unsettled: bool = False,
     ) -> dict[str, Any]:
         """Ask somebody for money, and give the request that was made.
 
         Parameters
         ----------
-        amount, to, description, account, name
+        amount, to, description, account, name, even_if_unsettled
             As for ``pay``; ``account`` is the one that gets the money.
         """
         return self._create(
@@ -334,6 +379,7 @@ class Context(Caller, Overview):
             description=description,
             account=account,
             allow_bunqme=False,
+            even_if_unsettled=even_if_unsettled,
         )
 
     def top_up(self, amount: str | Decimal | int = "500.00") -> dict[str, Any]:
@@ -354,13 +400,74 @@ class Context(Caller, Overview):
         return self.request_money(amount, _SUGAR_DADDY, "Top up", name="Sugar Daddy")
 
     def close(self) -> None:
-        """Log out: the session ends at the bank and is forgotten on disk. Harmless twice.
+        """End the session, at the bank and on disk; all else stays. Harmless twice.
 
         A script may as well leave it open: the next start then needs no call. Another kernel that
         shares the session opens a new one at its next call. A call after ``close()`` does, too.
         """
         self._sessions.close()
         self._client.close()
+
+    def logout(
+        self, *, forget_unsettled: bool = False, ledgers: Iterable[str | os.PathLike[str]] = ()
+    ) -> None:
+        """Leave this machine: end the session, delete what is kept here, and say what stays.
+
+        Unsettled writes are settled first. State, journal and keys of this installation are then
+        deleted. The device and the API key stay at the bank: they are revoked in its app. No call
+        can be made after it.
+
+        Parameters
+        ----------
+        forget_unsettled
+            Whether to leave though the outcome of a write is not known.
+        ledgers
+            Files of ledgers to delete too. Others stay.
+
+        Raises
+        ------
+        UnsettledError
+            If the outcome of a write is not known; the message lists them. Nothing was deleted.
+        StateError
+            If a ledger to delete is none, or something can't be deleted.
+        """
+        paths = [Path(each).expanduser() for each in ledgers]
+        for path in paths:
+            _insist_on_ledger(path)
+        settlement = self.settle()
+        if settlement.unknown and not forget_unsettled:
+            listed = "\n".join(str(each) for each in settlement if each.outcome == "unknown")
+            raise UnsettledError(
+                f"You are still logged in, since {_count(settlement.unknown)}:\n{listed}\nIf you "
+                "want to leave all the same: forget_unsettled=True (--forget-unsettled).",
+                settlement.unknown,
+            )
+        state, kept_in = self._sessions.state, self._sessions.kept_in
+        has_ended = self._sessions.leave()
+        self._journal.delete()
+        for path in paths:
+            for beside in ("", "-wal", "-shm", "-journal", ".lock"):
+                Path(f"{path}{beside}").unlink(missing_ok=True)
+        self._client.close()
+        print(self._farewell(state, kept_in, paths, has_ended=has_ended))  # noqa: T201
+
+    def _farewell(
+        self, state: State | None, kept_in: Path | None, ledgers: list[Path], *, has_ended: bool
+    ) -> str:
+        """Tell what was deleted, and what stays."""
+        ended = "The session has ended."
+        if not has_ended:
+            ended = "The bank did not confirm the end of the session: it ends by itself."
+        if kept_in is None:
+            return f"Logged out. {ended} Nothing was kept on disk."
+        gone = ", ".join(map(str, (kept_in, self._journal.folder, *ledgers)))
+        device = f"the device {state.device.description!r} (id {state.device.id})" if state else ""
+        place = f" (also in {self.settings.env_file})" if self.settings.env_file else ""
+        return (
+            f"Logged out. {ended} Deleted, as far as it was there: {gone}.\n"
+            f"What stays: {device or 'the device'} at the bank, and the API key{place}. Revoke "
+            "them in the bunq app, where your API keys are. Ledgers that you did not name stay too."
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -392,6 +499,9 @@ class Context(Caller, Overview):
             told["writes"] = writes
         if places := self.settings.describe_places():
             told["settings"] = places
+        with contextlib.suppress(StateError):
+            if unsettled := self.unsettled:
+                told["journal"] = f"{_count(unsettled)}: bunq.settle()"
         return {name: printable(text) for name, text in told.items()}
 
     def __repr__(self) -> str:
@@ -405,6 +515,20 @@ class Context(Caller, Overview):
             key_values(self._told()),
             is_production=self.client.is_production or environment == "PRODUCTION",
         )
+
+
+def _count(entries: Sequence[Entry]) -> str:
+    writes = "1 write is" if len(entries) == 1 else f"{len(entries)} writes are"
+    return f"{writes} unsettled"
+
+
+def _insist_on_ledger(path: Path) -> None:
+    """Return if there is a ledger: nothing else is deleted."""
+    from bunqkit.ledger import Ledger  # noqa: PLC0415 (who deletes one)
+
+    if not path.is_file():
+        raise StateError(f"There is no ledger at {path}.")
+    Ledger(path).close()
 
 
 def _name_of(user: dict[str, Any]) -> str:

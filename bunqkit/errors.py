@@ -3,7 +3,8 @@
 BunqkitError
  +-- SettingsError          a setting is missing or wrong
  +-- StateError             what is kept on disk can't be read or written
- |    +-- BusyError         another process is at it, and did not end in time
+ +-- BusyError              another process, or the bank, is busy: try again later
+ +-- UnsettledError         the outcome of an earlier write has to be known first
  +-- KeyFormatError         a text is no RSA key that bunq accepts
  +-- SignatureError         bytes and their signature don't belong together
  +-- CatalogueError         a description of the API can't be read
@@ -19,6 +20,7 @@ BunqkitError
       +-- NoAnswerError     no answer came: connection, TLS, time-out
       +-- BadAnswerError    an answer came that isn't one of the API's
       +-- ApiError          the bank refused
+           +-- BankBusyError     for the moment: it is a BusyError too
 
 No message holds an API key, a token, a private key or a signature.
 """
@@ -74,8 +76,26 @@ class StateError(BunqkitError):
     """What is kept on disk can't be read or written."""
 
 
-class BusyError(StateError):
-    """Another process holds what is kept on disk, and did not let go of it in time."""
+class BusyError(BunqkitError):
+    """Another process or the bank is busy: try again later.
+
+    Another process holds a file and did not let go of it in time; or the bank takes no more calls
+    for the moment (then it is an ``ApiError`` too).
+    """
+
+
+class UnsettledError(BunqkitError):
+    """Nothing was done, since the outcome of an earlier write has to be known first.
+
+    Attributes
+    ----------
+    entries
+        The earlier writes, as ``bunq.unsettled`` lists them.
+    """
+
+    def __init__(self, message: str, entries: tuple[Any, ...]) -> None:
+        super().__init__(message)
+        self.entries = entries
 
 
 class KeyFormatError(BunqkitError):
@@ -312,6 +332,14 @@ class ApiError(CallError):
             },
             response_id=self.response_id,
         )
+
+
+class BankBusyError(ApiError, BusyError):
+    """The bank takes no more calls for the moment, or is under maintenance.
+
+    The write was refused and is not sent a second time. bunq sends this refusal unsigned, so nobody
+    vouches for it, and the kit could not look up whether it is true.
+    """
 
 
 def _fill(name: str, words: str) -> str:

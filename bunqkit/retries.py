@@ -1,5 +1,8 @@
 """When a call is sent again: a read after what networks do, a write only if it was not done.
 
+A write was not done if nothing of it left, or if the bank refused it and signed the refusal. What
+nobody signed may come from a gateway that stands behind a bank that has done its work.
+
 Source: bunq has no idempotency key: a payment that is sent twice is made twice.
 """
 
@@ -7,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -15,10 +18,13 @@ from bunqkit.errors import ApiError, NoAnswerError
 
 Result = TypeVar("Result")
 
-# Refused, and so not carried out: too many calls, maintenance.
-_NOT_CARRIED_OUT = (429, 491)
+# Too many calls, maintenance. Source: bunq docs, "Errors"; clients that verify signatures skip
+# these two and server errors, so bunq sends them unsigned (the Ruby client, bunqJSClient#61).
+BUSY = (429, 491)
+"""Statuses of refusals that hold for the moment only."""
 # A gateway's words: nobody knows what stands behind it, so only reads are sent again.
 _GATEWAY = (502, 503, 504)
+_TOO_MANY = 429
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Retries:
         *,
         is_read: bool,
         learn: Callable[[str], object],
+        is_believed: bool = False,
         note: Callable[[float], object] | None = None,
     ) -> Result:
         """Send until an answer comes, or it must not or need not be sent again.
@@ -57,27 +64,37 @@ class Retries:
             Whether doing it twice does no harm.
         learn
             Is told the bank's words of a 429.
+        is_believed
+            Whether a refusal counts though it is not signed: before the bank's key is known, and in
+            the three steps, which move no money.
         note
             Is told each pause, in seconds, before it begins.
         """
-        pause_s = self.first_pause_s
-        for left in reversed(range(self.attempts)):
+        pauses = self.pauses()
+        while True:
             try:
                 return send()
             except (ApiError, NoAnswerError) as error:
-                if isinstance(error, ApiError) and error.status == _NOT_CARRIED_OUT[0]:
+                if isinstance(error, ApiError) and error.status == _TOO_MANY:
                     learn(" ".join(error.messages))
-                if not left or not _may_repeat(error, is_read=is_read):
+                pause_s = next(pauses, None)
+                if pause_s is None or not _may_repeat(error, is_read, is_believed):
                     raise
-            varied_s = pause_s * self.chance.uniform(0.5, 1.5)
             if note is not None:
-                note(varied_s)
-            self.sleep(varied_s)
+                note(pause_s)
+            self.sleep(pause_s)
+
+    def pauses(self) -> Iterator[float]:
+        """Return the pauses between the attempts at one call, in seconds, as they are due."""
+        pause_s = self.first_pause_s
+        for _ in range(self.attempts - 1):
+            yield pause_s * self.chance.uniform(0.5, 1.5)
             pause_s *= 2
-        raise AssertionError("an attempt ends in an answer or an error")
 
 
-def _may_repeat(error: ApiError | NoAnswerError, *, is_read: bool) -> bool:
+def _may_repeat(error: ApiError | NoAnswerError, is_read: bool, is_believed: bool) -> bool:  # noqa: FBT001
     if isinstance(error, NoAnswerError):
         return is_read or not error.was_sent
-    return error.status in _NOT_CARRIED_OUT or (is_read and error.status in _GATEWAY)
+    if is_read:
+        return error.status in BUSY + _GATEWAY
+    return error.status in BUSY and (error.signed or is_believed)

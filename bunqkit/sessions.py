@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bunqkit import handshake
 from bunqkit.client import Client
-from bunqkit.errors import ApiError, CallError, SignatureError
+from bunqkit.errors import ApiError, CallError, SignatureError, StateError
+from bunqkit.journal import Journal
 from bunqkit.redaction import Private
 from bunqkit.settings import Settings
 from bunqkit.signing import KeyPair
@@ -80,11 +81,16 @@ class Sessions(Private):
         self._lock = threading.RLock()
         self._state = state
         self._new_key = new_key
+        self._has_left = False
 
     @property
     def state(self) -> State | None:
         """What has been reached; asks nobody."""
         return self._state
+
+    def open_journal(self) -> Journal:
+        """Return the journal of writes, beside the state: on disk, or in memory."""
+        return Journal(self._file, self._settings.api_key)
 
     @property
     def kept_in(self) -> Path | None:
@@ -102,7 +108,14 @@ class Sessions(Private):
         ----------
         but_not
             A session that the bank has refused.
+
+        Raises
+        ------
+        StateError
+            If the machine has logged out.
         """
+        if self._has_left:
+            raise StateError("This context has logged out. Open another: bunqkit.connect().")
         session = self._living(self._state, but_not)
         if session is not None:
             return session
@@ -122,25 +135,52 @@ class Sessions(Private):
         if _is_refusal(error) and self._settings.environment != "PRODUCTION":
             self.current(but_not=session)
 
-    def close(self) -> None:
+    def take_up(self) -> State | None:
+        """Return what is kept, and use it from now on; asks nobody."""
+        with self._lock, self._alone():
+            kept = self._file.load() if self._file else self._state
+            if kept is not None:
+                self._use(kept)
+            return kept
+
+    def close(self) -> bool:
         """Log out: forget the session here and on disk, and end it at the bank if that answers.
 
         Whoever shares the session, such as a second kernel, finds its next call refused, opens a
         session of its own by the same installation, and sends the call again: that costs it one
         call. A session that others keep alive would be no log-out.
+
+        Returns
+        -------
+        bool
+            Whether the bank has said that it ended, or there was none.
         """
         with self._lock:
             state = self._state
             if state is None or state.session is None:
-                return
+                return True
             session, self._state = state.session, replace(state, session=None)
             with self._alone():
                 kept = self._file.load() if self._file else None
                 if self._file and kept and kept.session and kept.session.token == session.token:
                     self._file.save(replace(kept, session=None))
         # Without an answer it ends by itself when its time is over.
-        with contextlib.suppress(CallError, SignatureError):
+        try:
             handshake.close_session(self._client, session)
+        except ApiError as error:
+            return error.signed and session_ended(error)
+        except (CallError, SignatureError):
+            return False
+        return True
+
+    def leave(self) -> bool:
+        """Do as ``close()``, and delete what is kept on disk; nothing can be called then."""
+        has_ended = self.close()
+        with self._lock:
+            self._has_left, self._state = True, None
+            if self._file is not None:
+                self._file.delete()
+        return has_ended
 
     def _living(self, state: State | None, but_not: Session | None) -> Session | None:
         session = state.session if state else None

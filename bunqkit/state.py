@@ -152,6 +152,20 @@ class StateFile(Private):
         self._passphrase = passphrase
         self._seal: Seal | None = None
 
+    def seal(self, salt: bytes | None = None) -> Seal | None:
+        """Return what seals this file and what is kept beside it; ``None`` without a passphrase.
+
+        Parameters
+        ----------
+        salt
+            Of the text that is to be opened; without it, that of this file.
+        """
+        if self._passphrase is None:
+            return None
+        if self._seal is None:
+            self._seal = Seal(self._passphrase, salt)
+        return self._seal if salt in (None, self._seal.salt) else Seal(self._passphrase, salt)
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other threads and processes from the file until the block ends.
@@ -253,6 +267,28 @@ class StateFile(Private):
                 f"{self.path} can't be written ({error.strerror}). Make room or make the folder "
                 "writable, or name another in BUNQ_STATE_DIR."
             ) from error
+
+    def delete(self) -> None:
+        """Delete what is kept of this key at this bank, what was set aside included.
+
+        Raises
+        ------
+        StateError
+            If something can't be deleted.
+        """
+        with self.lock():
+            remove_halves(self.path)
+            aside = self.path.parent.glob(f"{self.path.stem}.aside-*")
+            for path in (self.path, *aside):
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise StateError(
+                        f"{path} can't be deleted ({error.strerror}). Delete it by hand: it holds "
+                        "keys."
+                    ) from error
+        with contextlib.suppress(OSError):
+            Path(f"{self.path}.lock").unlink()
 
     def _write(self, state: State) -> str:
         bound = {"format": _FORMAT, "fingerprint": self._fingerprint}

@@ -57,7 +57,7 @@ def test_all_operations_can_be_called(caller: Caller, recorder: Recorder, known:
         body = example_body(known)
         answer = caller.call(known.name, body=body, **ids)
         assert answer.wrapped == example_answer(known) or known.name == "monetary-account.list"
-        assert recorder.last[3] == body
+        assert without_own(recorder.last[3]) == body
     method, path = recorder.seen[-1][:2]
     filled = path.removeprefix("/v1")
     assert method == known.method
@@ -152,6 +152,19 @@ def test_accounts_are_looked_up_once(caller: Caller, recorder: Recorder) -> None
     assert len(lists) == 1 + 3
 
 
+def without_own(value: Any) -> Any:
+    """Give a body without the references of the kit, at any depth."""
+    if isinstance(value, list):
+        return [without_own(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: without_own(inner)
+        for name, inner in value.items()
+        if name != "merchant_reference" or not str(inner).startswith("bunqkit-")
+    }
+
+
 def without_reference(body: dict[str, Any]) -> dict[str, Any]:
     """Give a body without the reference that the kit puts there to find a lost payment by."""
     assert re.fullmatch(r"bunqkit-[0-9a-f]{16}", body.pop("merchant_reference"))
@@ -215,7 +228,7 @@ def test_dictionaries_are_sent_as_they_are(caller: Caller, recorder: Recorder) -
     caller.call("payment.create", **given, merchant_reference="mine")
     assert recorder.last[3] == given | {"merchant_reference": "mine"}
     caller.call("payment.create", body=given)
-    assert recorder.last[3] == given
+    assert without_reference(recorder.last[3]) == given
 
 
 def test_the_query_is_written(caller: Caller, recorder: Recorder) -> None:
@@ -300,7 +313,7 @@ def test_the_check_can_be_switched_off(caller: Caller, recorder: Recorder) -> No
     with pytest.raises(FieldError):
         caller.call("payment.create", body=body)
     caller.call("payment.create", body=body, check=False)
-    assert recorder.last[3] == body
+    assert without_reference(recorder.last[3]) == body
 
 
 def test_an_unknown_value_is_a_warning(caller: Caller) -> None:

@@ -16,11 +16,11 @@ from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair
 
 
-def trouble(status: int = 0, *, was_sent: bool = True) -> BunqkitError:
+def trouble(status: int = 0, *, was_sent: bool = True, signed: bool = False) -> BunqkitError:
     """Give an error as a client raises it; status 0 is no answer at all."""
     if status:
         return ApiError(
-            ("words",), status=status, method="GET", path="/", response_id=None, signed=False
+            ("words",), status=status, method="GET", path="/", response_id=None, signed=signed
         )
     return NoAnswerError("gone", method="GET", path="/", was_sent=was_sent)
 
@@ -57,8 +57,8 @@ AGAIN = [
     ("read 503", trouble(503), True),
     ("read 504", trouble(504), True),
     ("write not sent", trouble(was_sent=False), False),
-    ("write 429", trouble(429), False),
-    ("write 491", trouble(491), False),
+    ("write 429, signed", trouble(429, signed=True), False),
+    ("write 491, signed", trouble(491, signed=True), False),
 ]
 NOT_AGAIN = [
     ("write cut", trouble(), False),
@@ -66,6 +66,8 @@ NOT_AGAIN = [
     ("write 503", trouble(503), False),
     ("write 504", trouble(504), False),
     ("write 500", trouble(500), False),
+    ("write 429, unsigned", trouble(429), False),
+    ("write 491, unsigned", trouble(491), False),
     ("read 400", trouble(400), True),
     ("read 403", trouble(403), True),
     ("read 404", trouble(404), True),
