@@ -11,8 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import Visitor, payment
 from nbclient import NotebookClient
+from visitors import Visitor, payment
 
 from bunqkit import sandbox
 from bunqkit.advice import advise, look_up

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Door, Visitor, payment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from visitors import Door, Visitor, payment
 
 from bunqkit.client import Client
 from bunqkit.errors import (

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import requests
-from conftest import Door, Frozen
+from visitors import Door, Frozen
 
 import bunqkit
 from bunqkit.context import Context

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Visitor, payment
+from visitors import Door, Frozen, Visitor, payment
 
 import bunqkit
 from bunqkit.context import Context

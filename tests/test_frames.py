@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import ANSWERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from items import hostile_lists, items_of, quick_frame
+from visitors import ANSWERS
 
 from bunqkit import catalogue
 from bunqkit.columns import pruned

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Visitor, Wire
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from visitors import Door, Frozen, Visitor, Wire
 
 from bunqkit.limits import PROFILES, Limiter
 from bunqkit.sandbox import Bank, Clock, doors

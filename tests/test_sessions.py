@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Door, Wire
+from visitors import Door, Wire
 
 import bunqkit
 from bunqkit import handshake

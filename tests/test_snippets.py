@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import payment
+from visitors import payment
 
 import bunqkit
 from bunqkit.context import Context
