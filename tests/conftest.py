@@ -19,17 +19,33 @@ from bunqkit.sandbox import Bank, Clock, doors
 from bunqkit.sightings import find_secrets
 from bunqkit.signing import KeyPair
 
-# Examples are drawn anew each time on a person's machine, and are the same each time in CI.
-settings.register_profile("ci", derandomize=True, deadline=None)
-settings.register_profile("person", deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "person")
-
 # What these log is searched for secrets after each test.
 for _logger in ("bunqkit", "requests", "urllib3"):
     logging.getLogger(_logger).setLevel(logging.DEBUG)
 
 # Enough that nothing in a test has a key twice by chance.
 _KEYS = 16
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples Hypothesis draws for a test.
+
+    Few in the default run, all in a run that selects slow tests. They are drawn anew each time on
+    a person's machine, and are the same each time in CI.
+    """
+    is_default = "not slow" in config.option.markexpr
+    for name, count in (("few", 10), ("all", 100)):
+        settings.register_profile(
+            name, max_examples=count, derandomize="CI" in os.environ, deadline=None
+        )
+    settings.load_profile("few" if is_default else "all")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let a run that selects slow tests run those of Hypothesis again, with all examples."""
+    is_default = "not slow" in item.config.option.markexpr
+    if not is_default and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        item.add_marker("slow")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -433,7 +433,7 @@ ANSWERS = st.tuples(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answer=ANSWERS)
 def test_whatever_comes_only_our_errors_come_out(
     bank: Bank, key: KeyPair, answer: tuple[int, bytes, str, bool]
