@@ -517,12 +517,13 @@ def test_reading_in_production_needs_no_unlock(bunq: Context) -> None:
     explorer.close()
 
 
-def test_a_hundred_explorers_leave_nothing(bunq: Context) -> None:
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_many_explorers_leave_nothing(bunq: Context, count: int) -> None:
     """Widgets, threads, memory: closing frees all, the connection goes on."""
     gc.collect()
     before = len(_instances)
     alive = []
-    for _ in range(100):
+    for _ in range(count):
         explorer = Explorer(bunq, strict=True)
         explorer.choose("payment.create")
         explorer.form.open_all()
