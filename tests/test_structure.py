@@ -191,7 +191,7 @@ def test_modules_can_be_imported_alone() -> None:
 
 
 def test_fixtures_are_found_and_not_imported() -> None:
-    """No module imports from a ``conftest.py`` or from another test: pytest finds the fixtures."""
+    """No module imports from a ``conftest.py``, or is excused for importing a fixture by name."""
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        for name, _ in imports(path):
-            assert not re.match(r"conftest\b|test_", name), f"{path.name} imports {name}"
+        assert "conftest" not in {name for name, _ in imports(path)}, path.name
+        assert not re.search(r"# noqa:.*\bF811\b", path.read_text()), path.name
