@@ -90,7 +90,7 @@ def test_a_person_refuses(browser: Any, served: Bank) -> None:
     page.close()
 
 
-def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: Office) -> None:  # noqa: F811
+def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: Office) -> None:
     """The token leaves the address, no script can read it, and the page opens from then on."""
     url = base_url()
     page = open_page(browser, url.removesuffix("v1"))
@@ -110,7 +110,7 @@ def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: O
 
 
 def test_a_page_of_another_port_cannot_use_the_desk(
-    browser: Any,  # noqa: F811
+    browser: Any,
     served: Bank,
     office: Office,
 ) -> None:
