@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 from adversary.look_ups import LookUps
-from conftest import Door, Visitor, Wire
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from visitors import Door, Visitor, Wire
 
 import bunqkit
 from bunqkit.checkup import Checkup

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import Frozen
+from visitors import Frozen
 
 from bunqkit.errors import BunqkitError
 from bunqkit.private_files import PrivacyWarning

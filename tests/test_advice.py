@@ -11,8 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import Visitor, payment
 from nbclient import NotebookClient
+from visitors import Visitor, payment
 
 from bunqkit import sandbox
 from bunqkit.advice import advise, look_up
@@ -149,26 +149,21 @@ def _own_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
 
 
-@pytest.mark.parametrize(
-    ("call", "name", "on_the_card", "below"),
-    [
+def test_an_error_that_nobody_catches_brings_its_card() -> None:
+    """In a notebook: the card, once, and below it the traceback as ever."""
+    cases = [
         ("call('GET /nothing')", "ApiError", "Why, most likely", "Route not found."),
         ("pay(12.5, 'bravo@bunq.com', 'tea')", "FieldError", "The amount is 12.5.", "a Decimal"),
-    ],
-    ids=["the bank's", "the kit's"],
-)
-def test_an_error_that_nobody_catches_brings_its_card(
-    call: str, name: str, on_the_card: str, below: str
-) -> None:
-    """In a notebook: the card, once, and below it the traceback as ever."""
-    cell = nbformat.v4.new_code_cell(f"import bunqkit\nbunqkit.connect().{call}")
-    notebook = nbformat.v4.new_notebook(cells=[cell])
+    ]
+    cells = [f"import bunqkit\nbunqkit.connect().{call}" for call, *_ in cases]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
     NotebookClient(notebook, allow_errors=True, timeout=60).execute()
-    card, error = notebook.cells[0].outputs
-    assert on_the_card in card["data"]["text/html"]
-    assert error["output_type"] == "error"
-    assert error["ename"] == name
-    assert below in "\n".join(error["traceback"])
+    for cell, (_, name, on_the_card, below) in zip(notebook.cells, cases, strict=True):
+        card, error = cell.outputs
+        assert on_the_card in card["data"]["text/html"]
+        assert error["output_type"] == "error"
+        assert error["ename"] == name
+        assert below in "\n".join(error["traceback"])
 
 
 def test_a_terminal_brings_no_html() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Door, Visitor, payment
+from visitors import Door, Frozen, Visitor, Wire, payment
 
 from bunqkit import handshake
 from bunqkit.errors import ApiError
 from bunqkit.redaction import Secret
-from bunqkit.sandbox import Bank, Clock, Habits
+from bunqkit.sandbox import Bank, Clock, Habits, doors
 from bunqkit.signing import KeyPair, PublicKey
 
 USERS = "/user"
@@ -395,10 +395,6 @@ def test_a_client_of_another_making_is_believed(door: Door) -> None:
 @pytest.mark.parametrize("profile", ["classic", "windows"])
 def test_limits_refuse_in_bunqs_words(key: KeyPair, profile: str) -> None:
     """With a profile the call too many is a 429 that names the limit."""
-    from conftest import Frozen, Wire  # noqa: PLC0415
-
-    from bunqkit.sandbox import doors  # noqa: PLC0415
-
     tick = Frozen()
     bank = Bank(clock=Clock(tick=tick), limits=profile)
     visitor = Visitor(Door(Wire(bank), doors.BASE_URL, doors.InProcess(bank)), key)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import Visitor, refusal
 from hypothesis import given
 from hypothesis import strategies as st
+from visitors import Visitor, refusal
 
 from bunqkit.sandbox import Bank
 from bunqkit.sandbox.resources.rates import CURRENCIES, bought, cost, rate_of

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from conftest import Door, Frozen, Hook, Visitor, Wire, certificate, payment, refusal, watch
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from visitors import Door, Frozen, Hook, Visitor, Wire, certificate, payment, refusal, watch
 
 from bunqkit.sandbox import Bank, Office, courier, doors
 from bunqkit.sandbox.callbacks import CATEGORIES

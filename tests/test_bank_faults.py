@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Door, Frozen, Hook, Visitor, Wire, payment
+from visitors import Door, Frozen, Hook, Visitor, Wire, payment
 
 from bunqkit.errors import ApiError, BunqkitError, NoAnswerError, SignatureError
 from bunqkit.sandbox import Bank, Clock, Fault, doors

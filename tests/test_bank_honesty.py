@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Door, Frozen, Visitor, Wire, payment, request
+from visitors import Door, Frozen, Visitor, Wire, payment, request
 
 import bunqkit.sandbox
 from bunqkit import handshake

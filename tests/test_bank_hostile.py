@@ -17,7 +17,7 @@ from bunqkit.sandbox import Bank
 from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.signing import KeyPair
 
-EXAMPLES = int(os.environ.get("BUNQKIT_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("BUNQKIT_EXAMPLES", settings.default.max_examples * 4))
 OPERATIONS = [
     each
     for each in catalogue.operations()
@@ -182,7 +182,7 @@ def test_no_call_breaks_the_bank(data: st.DataObject) -> None:
     assert not any(bank.bank.ledger.imbalance().values())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(OPERATIONS), st.binary(max_size=60) | ANYTHING.map(json.dumps).map(str.encode)
 )

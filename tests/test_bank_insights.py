@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import Door, Visitor, payment, refusal, request
+from visitors import Door, Visitor, payment, refusal, request
 
 from bunqkit.sandbox import Bank, CardUse
 from bunqkit.sandbox.refusal import Refusal

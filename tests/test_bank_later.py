@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Hook, Visitor, Wire, payment, refusal
 from hypothesis import given
 from hypothesis import strategies as st
+from visitors import Door, Frozen, Hook, Visitor, Wire, payment, refusal
 
 from bunqkit import handshake
 from bunqkit.errors import ApiError

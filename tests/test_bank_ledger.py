@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Visitor, Wire, payment, request
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,6 +24,7 @@ from hypothesis.stateful import (
     invariant,
     rule,
 )
+from visitors import Door, Frozen, Visitor, Wire, payment, request
 
 from bunqkit import handshake
 from bunqkit.client import Client
@@ -303,7 +303,7 @@ class Books(RuleBasedStateMachine):
 
 KEY = KeyPair.generate()
 Books.TestCase.settings = settings(
-    max_examples=int(os.environ.get("BUNQKIT_EXAMPLES", "10")),
+    max_examples=int(os.environ.get("BUNQKIT_EXAMPLES", settings.default.max_examples // 10)),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen
+from visitors import Door, Frozen
 
 import bunqkit
 from bunqkit import handshake

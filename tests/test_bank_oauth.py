@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 import requests
-from conftest import Door, Frozen, Hook, Visitor, certificate, payment, refusal, request, watch
+from visitors import Door, Frozen, Hook, Visitor, certificate, payment, refusal, request, watch
 
 from bunqkit import handshake
 from bunqkit.client import Client

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Door, Visitor, Wire
+from visitors import Door, Visitor, Wire
 
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, Office, doors

@@ -11,8 +11,8 @@ from typing import Any
 import mt940
 import pandas as pd
 import pytest
-from conftest import Frozen, Visitor, payment, refusal
 from pypdf import PdfReader
+from visitors import Frozen, Visitor, payment, refusal
 
 import bunqkit
 from bunqkit.sandbox import Bank, CardUse, Clock

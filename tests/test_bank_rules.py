@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Hook, Visitor, certificate, payment, refusal, request, watch
+from visitors import Door, Frozen, Hook, Visitor, certificate, payment, refusal, request, watch
 
 from bunqkit import handshake
 from bunqkit.redaction import Secret

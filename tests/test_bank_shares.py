@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Hook, Visitor, payment, refusal
+from visitors import Hook, Visitor, payment, refusal
 
 from bunqkit.sandbox import Bank
 

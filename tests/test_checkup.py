@@ -19,10 +19,10 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
 from adversary.look_ups import LookUps
-from conftest import Frozen, Wire
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from visitors import Frozen, Wire
 
 import bunqkit
 from bunqkit import private_files

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Door, Visitor, payment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from visitors import Door, Visitor, payment
 
 from bunqkit.client import Client
 from bunqkit.errors import (
@@ -433,7 +433,7 @@ ANSWERS = st.tuples(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answer=ANSWERS)
 def test_whatever_comes_only_our_errors_come_out(
     bank: Bank, key: KeyPair, answer: tuple[int, bytes, str, bool]

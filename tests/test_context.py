@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import requests
-from conftest import Door, Frozen
+from visitors import Door, Frozen
 
 import bunqkit
 from bunqkit.context import Context
@@ -349,6 +349,9 @@ def test_a_crash_deep_in_the_transport_shows_no_secret(bunq: Context, error: Bas
     assert state.installation.token.reveal() not in told
 
 
+@pytest.mark.parametrize(
+    "door", [pytest.param("in process", marks=pytest.mark.slow), "loopback"], indirect=True
+)
 def test_no_secret_is_printed_logged_raised_or_shown(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, door: Door
 ) -> None:

@@ -53,7 +53,11 @@ def test_the_command_copies(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert f"The course is in {tmp_path}: nothing to copy." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["mine", "--version"]], ids=["none", "mine"])
+@pytest.mark.parametrize(
+    "arguments",
+    [pytest.param(["--version"], marks=pytest.mark.slow), ["mine", "--version"]],
+    ids=["none", "mine"],
+)
 def test_lab_passes_options_on(
     arguments: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

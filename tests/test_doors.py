@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from conftest import payment
+from visitors import payment
 
 from bunqkit import handshake
 from bunqkit.client import Client

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Visitor, payment
+from visitors import Door, Frozen, Visitor, payment
 
 import bunqkit
 from bunqkit.context import Context
@@ -118,12 +118,13 @@ def test_no_more_than_so_many_are_kept() -> None:
     assert [each.path for each in kept] == ["/v1/7"]
 
 
-def test_threads_share_them() -> None:
+@pytest.mark.parametrize("times", [50, pytest.param(500, marks=pytest.mark.slow)])
+def test_threads_share_them(times: int) -> None:
     """Nothing is lost or counted twice, while others read."""
     kept = Exchanges(most=10_000, most_bytes=10_000)
 
     def add() -> None:
-        for number in range(500):
+        for number in range(times):
             kept.add(exchange(number, size=1))
             assert repr(kept[-1])
             assert len(list(kept)) > 0
@@ -133,7 +134,7 @@ def test_threads_share_them() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(kept) == 2000
+    assert len(kept) == 4 * times
 
 
 def secrets_of(bunq: Context) -> list[str]:

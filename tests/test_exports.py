@@ -258,6 +258,7 @@ def test_duckdb_computes_over_many_users(organisation: tuple[Path, pd.DataFrame]
     assert len(told["gaps"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # Dask's own use of pandas
 def test_dask_computes_over_many_users(organisation: tuple[Path, pd.DataFrame]) -> None:
     """The same on a local cluster; and both find the payment that somebody lost."""

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import ANSWERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from items import hostile_lists, items_of, quick_frame
+from visitors import ANSWERS
 
 from bunqkit import catalogue
 from bunqkit.columns import pruned
@@ -51,8 +51,15 @@ def test_odd_answers_come_back(items: list[dict[str, Any]], money: Any) -> None:
     assert to_items(to_frame(items, money=money)) == pruned(items)
 
 
-@pytest.mark.parametrize("type_name", TYPES)
-@pytest.mark.parametrize("money", FORMS)
+# By default each type in one form of money, the next type in the next form.
+EXAMPLES = [
+    pytest.param(type_name, money, marks=[] if (at + form) % len(FORMS) == 0 else pytest.mark.slow)
+    for at, type_name in enumerate(TYPES)
+    for form, money in enumerate(FORMS)
+]
+
+
+@pytest.mark.parametrize(("type_name", "money"), EXAMPLES)
 def test_examples_of_every_type_come_back(type_name: str, money: Any) -> None:
     """The example of each type goes there and back, and holds what the catalogue expects."""
     items = [{type_name: catalogue.example_item(type_name)}] * 2
@@ -71,7 +78,7 @@ def check_laws(type_name: str, data: st.DataObject) -> None:
     same(quick_frame(items, money=money)[0], frame)
 
 
-@settings(lenient, max_examples=60)
+@lenient
 @given(st.sampled_from(TYPES), st.data())
 def test_items_of_any_type_keep_the_laws(type_name: str, data: st.DataObject) -> None:
     """Whatever the catalogue knows goes there and back, by both ways."""
@@ -87,14 +94,14 @@ def test_items_of_every_type_keep_the_laws(type_name: str, data: st.DataObject) 
     check_laws(type_name, data)
 
 
-@settings(lenient, max_examples=100)
+@lenient
 @given(hostile_lists, st.sampled_from(FORMS))
 def test_hostile_items_come_back(items: list[dict[str, Any]], money: Any) -> None:
     """Keys with dots, empty objects, numbers past 64 bits, names that collide: nothing is lost."""
     assert to_items(to_frame(items, money=money)) == pruned(items)
 
 
-@settings(lenient, max_examples=100)
+@lenient
 @given(hostile_lists)
 def test_both_ways_agree_on_hostile_items(items: list[dict[str, Any]]) -> None:
     """What Arrow refuses or would change goes the general way, with the same result."""
@@ -198,7 +205,7 @@ def test_empty_and_full_have_the_same_columns_and_dtypes(type_name: str, money: 
     assert full.attrs["bunqkit"]["wire"] == empty.attrs["bunqkit"]["wire"]
 
 
-@settings(lenient, max_examples=20)
+@lenient
 @given(
     st.lists(items_of("RequestInquiry"), min_size=2, max_size=5),
     st.sampled_from(["float", "decimal"]),
@@ -328,7 +335,7 @@ def test_lists_are_arrow_where_their_items_have_one_kind() -> None:
     assert to_items(frame) == items
 
 
-@settings(lenient, max_examples=50)
+@lenient
 @given(st.lists(st.text(), min_size=1, max_size=4))
 def test_names_of_columns_lead_back_to_their_keys(keys: list[str]) -> None:
     """However odd the keys, no two paths have one name."""

@@ -107,7 +107,7 @@ def look(bunq: Context) -> list[Callable[[], object]]:
     ]
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     status=STATUSES,
     body=ENVELOPES.map(lambda told: json.dumps(told).encode())
@@ -127,7 +127,9 @@ def test_only_our_errors_come_out(
             way()
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=settings.default.max_examples * 3 // 2, suppress_health_check=list(HealthCheck)
+)
 @given(told=ENVELOPES, way=st.integers(0, 9))
 def test_what_the_bank_signs_may_be_nonsense_too(
     bunq: Context, told: dict[str, Any], way: int
@@ -139,7 +141,7 @@ def test_what_the_bank_signs_may_be_nonsense_too(
         look(bunq)[way]()
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(body=ENVELOPES, status=STATUSES)
 def test_the_handshake_takes_no_nonsense(
     bank: Bank, key: KeyPair, body: dict[str, Any], status: int
@@ -215,7 +217,6 @@ RAW = st.binary(max_size=60) | st.builds(
 )
 
 
-@settings(max_examples=100)
 @given(answer=RAW)
 def test_bytes_that_are_hardly_http_end_in_time(
     raw: tuple[str, Callable[[bytes], None]], answer: bytes

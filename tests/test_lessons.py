@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,15 @@ def test_right_stays_right(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [None, 5, "x", [], {}, object(), pd.DataFrame(), pd.Series([1, 2]), float("nan"), b"", {"a"}],
+    [
+        None,
+        "x",
+        pd.DataFrame(),
+        *(
+            pytest.param(answer, marks=pytest.mark.slow)
+            for answer in (5, [], {}, object(), pd.Series([1, 2]), float("nan"), b"", {"a"})
+        ),
+    ],
     ids=lambda answer: type(answer).__name__,
 )
 def test_no_answer_raises(desk: Desk, answer: object) -> None:
@@ -88,13 +97,25 @@ def test_no_answer_raises(desk: Desk, answer: object) -> None:
         assert "Not yet: " in text
 
 
-def test_a_large_answer_is_not_quoted_whole(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda bunq: bunq.payments(),
+        pytest.param(lambda bunq: bunq.api.card.list, marks=pytest.mark.slow),
+        pytest.param(lambda bunq: bunq, marks=pytest.mark.slow),
+        pytest.param(lambda _bunq: "x" * 3000, marks=pytest.mark.slow),
+    ],
+    ids=["table", "operation", "context", "text"],
+)
+def test_a_large_answer_is_not_quoted_whole(
+    desk: Desk, make: Callable[[bunqkit.Context], object]
+) -> None:
     """A problem may quote the answer, which may be a table or the page of an operation."""
-    for answer in (desk.bunq.payments(), desk.bunq.api.card.list, desk.bunq, "x" * 3000):
-        for exercise in list_exercises():
-            verdict, text = desk.check(exercise.id, answer)
-            assert verdict is False
-            assert len(text.partition("Hint:")[0]) < 500
+    answer = make(desk.bunq)
+    for exercise in list_exercises():
+        verdict, text = desk.check(exercise.id, answer)
+        assert verdict is False
+        assert len(text.partition("Hint:")[0]) < 500
 
 
 def test_an_answer_of_another_kind_is_told_the_kind(desk: Desk) -> None:

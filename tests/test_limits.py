@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Visitor, Wire
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from visitors import Door, Frozen, Visitor, Wire
 
 from bunqkit.limits import PROFILES, Limiter
 from bunqkit.sandbox import Bank, Clock, doors
@@ -34,7 +34,6 @@ def limiter(time: Time, profile: str = "classic", **how: Any) -> Limiter:
     return Limiter(profile, clock=time, sleep=time.sleep, say=lambda _words: None, **how)
 
 
-@settings(max_examples=50)
 @given(
     gaps=st.lists(st.floats(0, 4), min_size=5, max_size=40),
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),

@@ -1,8 +1,9 @@
-"""The lessons run from top to bottom in a fresh kernel: as shipped, solved, answered wrongly."""
+"""The lessons run from top to bottom: as shipped, solved, answered wrongly."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -41,37 +42,86 @@ def exercises_of(path: Path) -> list[Exercise]:
     return [EXERCISES[found[1]] for found in checked if found]
 
 
-def run(path: Path, answers: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    """Run a notebook in a kernel of its own, the dots replaced by answers; give its cells."""
-    nbclient = pytest.importorskip("nbclient", reason="nbclient runs the notebooks")
+def read(path: Path) -> Any:
+    """Return a notebook as nbformat reads it."""
     nbformat = pytest.importorskip("nbformat", reason="nbformat reads the notebooks")
+    return nbformat.read(path, as_version=4)
+
+
+def notebook_of(*cells: str) -> Any:
+    """Return a notebook of code cells."""
+    nbformat = pytest.importorskip("nbformat", reason="nbformat reads the notebooks")
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
+
+
+def exercises_in(notebook: Any) -> list[tuple[int, Exercise]]:
+    """Return the exercises of a notebook, each with the index of the cell that checks it."""
+    checks = [CHECK.search(cell.source) for cell in notebook.cells]
+    pairs = [(at, EXERCISES[check[1]]) for at, check in enumerate(checks) if check]
+    assert all(notebook.cells[at - 1].source == "answer = ..." for at, _ in pairs)
+    return pairs
+
+
+def answer(notebook: Any, how: str) -> None:
+    """Replace the dots of every exercise by its solution, or by its wrong answer."""
+    for at, exercise in exercises_in(notebook):
+        notebook.cells[at - 1].source = getattr(exercise, how)
+
+
+def answer_again(notebook: Any) -> None:
+    """Check every exercise two times more: after the dots a wrong answer, then the solution."""
+    for at, exercise in reversed(exercises_in(notebook)):
+        check = notebook.cells[at].source
+        more = notebook_of(exercise.wrong, check, exercise.solution, check).cells
+        notebook.cells[at + 1 : at + 1] = more
+
+
+def make_client(notebook: Any) -> Any:
+    """Return what runs a notebook in a kernel of its own."""
+    nbclient = pytest.importorskip("nbclient", reason="nbclient runs the notebooks")
     pytest.importorskip("ipykernel", reason="a kernel runs the notebooks (extra: lab)")
-    notebook = nbformat.read(path, as_version=4)
-    for cell, check in zip(notebook.cells, notebook.cells[1:], strict=False):
-        found = CHECK.search(check.source)
-        if found and answers is not None:
-            assert cell.source == "answer = ..."
-            cell.source = answers[found[1]]
-    nbclient.NotebookClient(
-        notebook, timeout=120, resources={"metadata": {"path": str(Path.cwd())}}
-    ).execute()
+    resources = {"metadata": {"path": str(Path.cwd())}}
+    return nbclient.NotebookClient(notebook, timeout=120, resources=resources)
+
+
+def run(notebook: Any, client: Any = None) -> None:
+    """Run a notebook in a fresh kernel, or in that of a client; look through the saved file."""
+    if client is None:
+        make_client(notebook).execute()
+    else:
+        client.nb = notebook
+        client.execute(cleanup_kc=False)
+    assert not [out for out in outputs(notebook) if out.output_type == "error"]
     # The whole file, as it would be saved: nothing of whoever runs it is in it.
     saved = Path("as_run.ipynb")
+    nbformat = pytest.importorskip("nbformat", reason="nbformat reads the notebooks")
     nbformat.write(notebook, saved)
     assert PLANTED not in saved.read_text()
     assert not scrub_file(saved).findings
-    ran: list[dict[str, Any]] = notebook.cells
-    return ran
 
 
-def results(ran: list[dict[str, Any]]) -> list[str]:
-    """Give what each check cell returned, as text; a check of dots returns nothing."""
-    found = []
-    for cell in ran:
-        if cell["cell_type"] == "code" and CHECK.search(cell["source"]):
-            results = [out for out in cell["outputs"] if out["output_type"] == "execute_result"]
-            found.append(results[0]["data"]["text/plain"] if results else "None")
-    return found
+def results(notebook: Any) -> list[str]:
+    """Return what each check cell returned, as text; a check of dots returns nothing."""
+    texts = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and CHECK.search(cell.source):
+            results = [out for out in cell.outputs if out.output_type == "execute_result"]
+            texts.append(results[0].data["text/plain"] if results else "None")
+    return texts
+
+
+def outputs(notebook: Any) -> list[Any]:
+    """Return all outputs of a notebook."""
+    return [out for cell in notebook.cells for out in cell.get("outputs", [])]
+
+
+def warnings(notebook: Any) -> list[str]:
+    """Return what the kernel wrote to its error stream, which a reader would see.
+
+    That the kit waits for the bank's limits is no warning.
+    """
+    texts = [out.text for out in outputs(notebook) if out.get("name") == "stderr"]
+    return [text for text in texts if not text.startswith("Waiting ")]
 
 
 @pytest.fixture(autouse=True)
@@ -83,32 +133,61 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BUNQ_STATE_PASSPHRASE", PLANTED)
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a kernel that runs one notebook after the other; return its client."""
+    client = make_client(notebook_of())
+    folder = str(tmp_path_factory.mktemp("kernel"))
+    with client.setup_kernel(env=os.environ | {"IPYTHONDIR": folder}, cwd=folder):
+        yield client
+
+
+@pytest.fixture
+def emptied_kernel(kernel: Any) -> Any:
+    """Return the client of a kernel that has no variables, and the settings of this test."""
+    settings = {name: text for name, text in os.environ.items() if name.startswith("BUNQ_")}
+    move = f"import os\nos.chdir({str(Path.cwd())!r})\nos.environ.update({settings})"
+    kernel.nb = notebook_of(move, "%reset -f")
+    kernel.execute(cleanup_kc=False)
+    return kernel
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_and_its_exercises_are_judged(path: Path, emptied_kernel: Any) -> None:
+    """Every cell runs; dots are no answer, a wrong answer does not pass, a solution does.
+
+    All in one kernel, as starting one costs more than most notebooks.
+    """
+    notebook = read(path)
+    answer_again(notebook)
+    run(notebook, emptied_kernel)
+    assert outputs(notebook)
+    assert warnings(notebook) == []
+    assert results(notebook) == ["None", "False", "True"] * len(exercises_of(path))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_as_shipped(path: Path) -> None:
     """No key, no settings, a folder of its own: every cell runs, no exercise is answered."""
-    ran = run(path)
-    outputs = [out for cell in ran for out in cell.get("outputs", [])]
-    assert outputs
-    assert not [out for out in outputs if out["output_type"] == "error"]
-    # What a kernel writes to its error stream is a warning that a reader would see; that the kit
-    # waits for the bank's limits is none.
-    said = [out["text"] for out in outputs if out.get("name") == "stderr"]
-    assert [text for text in said if not text.startswith("Waiting ")] == []
-    assert results(ran) == ["None"] * len(exercises_of(path))
+    notebook = read(path)
+    run(notebook)
+    assert outputs(notebook)
+    assert warnings(notebook) == []
+    assert results(notebook) == ["None"] * len(exercises_of(path))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "result"), [("solution", "True"), ("wrong", "False")], ids=["solved", "wrong"]
+)
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_its_solutions_are_right(path: Path) -> None:
-    """The solutions that a learner is shown pass the checks."""
-    answers = {each.id: each.solution for each in exercises_of(path)}
-    assert results(run(path, answers)) == ["True"] * len(answers)
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_wrong_answers_are_wrong(path: Path) -> None:
-    """A wrong answer does not pass."""
-    answers = {each.id: each.wrong for each in exercises_of(path)}
-    assert results(run(path, answers)) == ["False"] * len(answers)
+def test_its_exercises_are_judged(path: Path, how: str, result: str) -> None:
+    """The solutions that a learner is shown pass the checks, and wrong answers do not."""
+    notebook = read(path)
+    answer(notebook, how)
+    run(notebook)
+    assert results(notebook) == [result] * len(exercises_of(path))
 
 
 @pytest.fixture
@@ -130,8 +209,9 @@ def new_person(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_elsewhere(path: Path, new_person: None) -> None:
     """With a new person's account at a bank behind an address it runs without an edit."""
-    outputs = [out for cell in run(path) for out in cell.get("outputs", [])]
-    assert not [out for out in outputs if out["output_type"] == "error"]
+    notebook = read(path)
+    run(notebook)
+    assert outputs(notebook)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

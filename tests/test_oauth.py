@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import Frozen
+from visitors import Frozen
 
 import bunqkit
 from bunqkit.errors import ApiError, FieldError, NoAnswerError

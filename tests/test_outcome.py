@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Wire
+from visitors import Wire
 
 import bunqkit
 from bunqkit import outcome

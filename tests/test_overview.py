@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import Wire
+from visitors import Wire
 
 import bunqkit
 from bunqkit.context import Context

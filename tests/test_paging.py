@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import Visitor, payment
 from items import page_of
+from visitors import Visitor, payment
 
 from bunqkit.errors import BadAnswerError, FrameError, Interrupted
 from bunqkit.frames import to_items

@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
-from conftest import Door
+from visitors import Door
 
 import bunqkit
 from bunqkit.redaction import shorten

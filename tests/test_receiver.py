@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from conftest import Frozen
+from visitors import Frozen
 
 import bunqkit
 from bunqkit.errors import BunqkitError, NoAnswerError

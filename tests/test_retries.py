@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Door, Visitor, payment
+from visitors import Door, Visitor, payment
 
 from bunqkit.client import Client
 from bunqkit.errors import ApiError, BunqkitError, NoAnswerError

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import ANSWERS
 from hypothesis import given
 from hypothesis import strategies as st
+from visitors import ANSWERS
 
 from bunqkit.envelopes import EnvelopeReader, Rows
 from bunqkit.frames import Gathered

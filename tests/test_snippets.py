@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import payment
+from sampling import one_in
+from visitors import payment
 
 import bunqkit
 from bunqkit.context import Context
@@ -122,7 +123,7 @@ def essence(content: bytes) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["curl", "python"])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", one_in(2, CALLS))
 def test_a_snippet_gets_the_same_answer(
     served: tuple[Bank, str], bunq: Context, tmp_path: Path, call: str, kind: str
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Door
+from visitors import Door
 
 import bunqkit
 from bunqkit import FieldError

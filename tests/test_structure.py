@@ -188,3 +188,10 @@ def test_modules_can_be_imported_alone() -> None:
         if path.stem not in FREE:
             name = ".".join(("bunqkit", *path.relative_to(PACKAGE).with_suffix("").parts))
             importlib.import_module(name.removesuffix(".__init__"))
+
+
+def test_fixtures_are_found_and_not_imported() -> None:
+    """No module imports from a ``conftest.py``, or is excused for importing a fixture by name."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        assert "conftest" not in {name for name, _ in imports(path)}, path.name
+        assert not re.search(r"# noqa:.*\bF811\b", path.read_text()), path.name

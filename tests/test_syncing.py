@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Wire
+from visitors import Wire
 
 import bunqkit
 from bunqkit.catalogue import operation as operation_named

@@ -14,7 +14,7 @@ import ipywidgets
 import pytest
 from adversary.hostile_names import HTML as HOSTILE
 from ipywidgets.widgets.widget import _instances
-from test_bank_operations import ELSEWHERE, EVERY, REFUSED, World, prepare, world  # noqa: F401
+from world import ELSEWHERE, EVERY, REFUSED, World, prepare
 
 import bunqkit
 from bunqkit.catalogue import Operation, example_body
@@ -517,12 +517,13 @@ def test_reading_in_production_needs_no_unlock(bunq: Context) -> None:
     explorer.close()
 
 
-def test_a_hundred_explorers_leave_nothing(bunq: Context) -> None:
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_many_explorers_leave_nothing(bunq: Context, count: int) -> None:
     """Widgets, threads, memory: closing frees all, the connection goes on."""
     gc.collect()
     before = len(_instances)
     alive = []
-    for _ in range(100):
+    for _ in range(count):
         explorer = Explorer(bunq, strict=True)
         explorer.choose("payment.create")
         explorer.form.open_all()
@@ -538,7 +539,7 @@ def test_a_hundred_explorers_leave_nothing(bunq: Context) -> None:
 
 
 @pytest.fixture(scope="module")
-def visitors(world: World) -> Iterator[dict[str, Explorer]]:  # noqa: F811
+def visitors(world: World) -> Iterator[dict[str, Explorer]]:
     """Give an explorer each for the person and the company of a world that has everything."""
     explorers = {
         who: Explorer(
@@ -556,7 +557,7 @@ def visitors(world: World) -> Iterator[dict[str, Explorer]]:  # noqa: F811
     "operation", [o for o in EVERY if o.name not in ELSEWHERE], ids=lambda o: o.name
 )
 def test_the_bank_accepts_what_the_form_sends(
-    world: World,  # noqa: F811
+    world: World,
     visitors: dict[str, Explorer],
     operation: Operation,
 ) -> None:

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Door, Frozen, Visitor, payment
+from visitors import Door, Frozen, Visitor, payment
 
 import bunqkit
 from bunqkit.client import Client

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import Door, Visitor, Wire, refusal
+from visitors import Door, Visitor, Wire, refusal
 
 from bunqkit.client import Client
 from bunqkit.errors import ApiError

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Wire
+from visitors import Wire
 
 import bunqkit
 from bunqkit.client import Client

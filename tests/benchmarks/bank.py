@@ -30,7 +30,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conftest import Door, Visitor, Wire, payment
+from visitors import Door, Visitor, Wire, payment
 
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, doors

@@ -8,17 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import (  # noqa: F401 (fixtures)
-    HOSTILE,
-    Notebook,
-    axe,
-    browser,
-    lab,
-    open_notebook,
-    press,
-    see,
-    state,
-)
+from lab import HOSTILE, Notebook, press, see, state
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +22,7 @@ SHOW = "explorer = Explorer(bunq)\nexplorer"
 Open = Callable[..., Notebook]
 
 
-def start(open_notebook: Open, name: str, before: str = "", **how: Any) -> Notebook:  # noqa: F811
+def start(open_notebook: Open, name: str, before: str = "", **how: Any) -> Notebook:
     """Open a notebook with an explorer, and wait until it is shown."""
     notebook = open_notebook(f"{name}.ipynb", [CONNECT + before, SHOW], **how)
     search(notebook).wait_for()
@@ -80,7 +70,7 @@ def open_tab(notebook: Notebook, title: str) -> Any:
 
 
 def test_a_payment_from_the_keyboard_alone(
-    open_notebook: Open,  # noqa: F811
+    open_notebook: Open,
     tmp_path: Path,
 ) -> None:
     """Find, fill, correct a wrong amount, preview, send, and go on in the next cell."""
@@ -113,7 +103,7 @@ def test_a_payment_from_the_keyboard_alone(
     assert notebook.errors == []
 
 
-def test_pages_history_and_every_page(open_notebook: Open, tmp_path: Path) -> None:  # noqa: F811
+def test_pages_history_and_every_page(open_notebook: Open, tmp_path: Path) -> None:
     """A list, its next page, all of it, sorted; then the history of it as a script."""
     notebook = start(open_notebook, "pages")
     page = notebook.page
@@ -141,7 +131,7 @@ def test_pages_history_and_every_page(open_notebook: Open, tmp_path: Path) -> No
     assert notebook.errors == []
 
 
-def test_what_goes_wrong_is_a_card(open_notebook: Open, tmp_path: Path) -> None:  # noqa: F811
+def test_what_goes_wrong_is_a_card(open_notebook: Open, tmp_path: Path) -> None:
     """A refused payment, and a connection that is cut: what, why, what to do."""
     notebook = start(open_notebook, "wrong")
     fill_payment(notebook, amount="900000.00")
@@ -159,7 +149,7 @@ def test_what_goes_wrong_is_a_card(open_notebook: Open, tmp_path: Path) -> None:
     assert notebook.errors == []
 
 
-def test_a_long_fetch_is_cancelled(open_notebook: Open, tmp_path: Path) -> None:  # noqa: F811
+def test_a_long_fetch_is_cancelled(open_notebook: Open, tmp_path: Path) -> None:
     """The kernel is free meanwhile; what has come is shown, and said to be a part."""
     notebook = start(
         open_notebook,
@@ -179,7 +169,7 @@ def test_a_long_fetch_is_cancelled(open_notebook: Open, tmp_path: Path) -> None:
     assert notebook.errors == []
 
 
-def test_one_reloads_the_page_and_goes_on(open_notebook: Open) -> None:  # noqa: F811
+def test_one_reloads_the_page_and_goes_on(open_notebook: Open) -> None:
     """The kernel keeps the explorer; the page shows it again as it was."""
     notebook = start(open_notebook, "reload")
     fill_payment(notebook)
@@ -192,7 +182,7 @@ def test_one_reloads_the_page_and_goes_on(open_notebook: Open) -> None:  # noqa:
     state(notebook, "200, verified")
 
 
-def test_hostile_names_are_shown_and_not_run(open_notebook: Open) -> None:  # noqa: F811
+def test_hostile_names_are_shown_and_not_run(open_notebook: Open) -> None:
     """Script, style and event handlers in every text that the bank gives back."""
     notebook = start(
         open_notebook,
@@ -219,7 +209,7 @@ def test_hostile_names_are_shown_and_not_run(open_notebook: Open) -> None:  # no
     assert notebook.page.locator(".bunqkit img[src=x], .bunqkit script").count() == 0
 
 
-def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:  # noqa: F811
+def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:
     """Not in outputs, and not in the state of widgets, which is saved with it."""
     notebook = start(open_notebook, "secrets")
     notebook.keep_widgets()
@@ -247,8 +237,8 @@ def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:  # noq
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_an_accessibility_checker_is_content(
-    open_notebook: Open,  # noqa: F811
-    axe: str,  # noqa: F811
+    open_notebook: Open,
+    axe: str,
     tmp_path: Path,
     dark: bool,  # noqa: FBT001
 ) -> None:
@@ -278,7 +268,7 @@ def test_an_accessibility_checker_is_content(
     assert wide <= 0
 
 
-def test_it_is_quick(open_notebook: Open) -> None:  # noqa: F811
+def test_it_is_quick(open_notebook: Open) -> None:
     """Shown in a second, a keystroke answered in 100 ms, 5,000 payments shown in a second."""
     notebook = start(
         open_notebook,

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import browser, lab, open_notebook  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.slow
 
 
 def test_the_first_lesson_shows_what_it_promises(
-    open_notebook: Callable[..., Any],  # noqa: F811
+    open_notebook: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
     """The badge, the card of the context, tables and the answer at the end are on the page."""
@@ -29,7 +28,7 @@ def test_the_first_lesson_shows_what_it_promises(
     page.screenshot(path=str(tmp_path / "lesson.png"), full_page=True)
 
 
-def test_tables_are_readable(open_notebook: Callable[..., Any]) -> None:  # noqa: F811
+def test_tables_are_readable(open_notebook: Callable[..., Any]) -> None:
     """JupyterLab's own rules lay no column over the next; a statement fits a narrow window."""
     columns = ["created", "account", "amount", "currency", "counterparty", "description"]
     cells = [

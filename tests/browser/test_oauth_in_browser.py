@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_notebooks_in_lab import browser  # noqa: F401 (a fixture)
 
 import bunqkit
 from bunqkit.sandbox import Bank, Office, doors
@@ -42,7 +41,7 @@ def served(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
     thread.join(10)
 
 
-def open_page(browser: Any, address: str) -> Any:  # noqa: F811 (what the fixture gives)
+def open_page(browser: Any, address: str) -> Any:
     """Open an address in a window of its own; nothing beyond this machine is asked for."""
     page = browser.new_context(viewport={"width": 900, "height": 900}).new_page()
     page.set_default_timeout(20_000)
@@ -50,7 +49,7 @@ def open_page(browser: Any, address: str) -> Any:  # noqa: F811 (what the fixtur
     return page
 
 
-def test_a_person_lets_an_app_in(browser: Any, served: Bank, tmp_path: Path) -> None:  # noqa: F811
+def test_a_person_lets_an_app_in(browser: Any, served: Bank, tmp_path: Path) -> None:
     """Key, accounts, allow, back at the app; the token sees the chosen account and no other."""
     owner = bunqkit.connect(api_key=bunqkit.create_sandbox_user(bunqkit.Client(base_url())))
     demo = bunqkit.connect(api_key=served.demo_key)
@@ -77,7 +76,7 @@ def test_a_person_lets_an_app_in(browser: Any, served: Bank, tmp_path: Path) -> 
     page.close()
 
 
-def test_a_person_refuses(browser: Any, served: Bank) -> None:  # noqa: F811
+def test_a_person_refuses(browser: Any, served: Bank) -> None:
     """As the demo person by one button, then no: the app hears of it and gets nothing."""
     owner = bunqkit.connect(api_key=bunqkit.create_sandbox_user(bunqkit.Client(base_url())))
     with bunqkit.Receiver(owner) as there:
@@ -91,7 +90,7 @@ def test_a_person_refuses(browser: Any, served: Bank) -> None:  # noqa: F811
     page.close()
 
 
-def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: Office) -> None:  # noqa: F811
+def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: Office) -> None:
     """The token leaves the address, no script can read it, and the page opens from then on."""
     url = base_url()
     page = open_page(browser, url.removesuffix("v1"))
@@ -111,7 +110,7 @@ def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: O
 
 
 def test_a_page_of_another_port_cannot_use_the_desk(
-    browser: Any,  # noqa: F811
+    browser: Any,
     served: Bank,
     office: Office,
 ) -> None:

@@ -9,17 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import (  # noqa: F401 (fixtures)
-    HOSTILE,
-    Notebook,
-    axe,
-    browser,
-    lab,
-    open_notebook,
-    press,
-    see,
-    state,
-)
+from lab import HOSTILE, Notebook, press, see, state
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +24,7 @@ Open = Callable[..., Notebook]
 
 
 def show_payments(
-    open_notebook: Open,  # noqa: F811
+    open_notebook: Open,
     name: str,
     before: str = "",
     **how: Any,
@@ -64,7 +54,7 @@ def balance_after(notebook: Notebook, payments: str) -> str:
 
 
 def test_from_nothing_to_a_first_payment(
-    open_notebook: Open,  # noqa: F811
+    open_notebook: Open,
     tmp_path: Path,
 ) -> None:
     """The stepper, the panel in the next cell, a payment, and the balance after it."""
@@ -100,7 +90,7 @@ def test_from_nothing_to_a_first_payment(
     assert notebook.errors == []
 
 
-def test_filter_plots_and_one_payment(open_notebook: Open, tmp_path: Path) -> None:  # noqa: F811
+def test_filter_plots_and_one_payment(open_notebook: Open, tmp_path: Path) -> None:
     """The table and the plots follow the filter; a payment opens whole."""
     notebook = show_payments(open_notebook, "filter")
     page = notebook.page
@@ -124,7 +114,7 @@ def test_filter_plots_and_one_payment(open_notebook: Open, tmp_path: Path) -> No
     assert notebook.errors == []
 
 
-def test_what_goes_wrong_is_a_card(open_notebook: Open, tmp_path: Path) -> None:  # noqa: F811
+def test_what_goes_wrong_is_a_card(open_notebook: Open, tmp_path: Path) -> None:
     """A payment beyond the balance, and a connection that is cut."""
     notebook = show_payments(open_notebook, "wrong_payment")
     fill_transfer(notebook, "900000.00", "bravo@bunq.com")
@@ -140,7 +130,7 @@ def test_what_goes_wrong_is_a_card(open_notebook: Open, tmp_path: Path) -> None:
     assert notebook.errors == []
 
 
-def test_a_long_fetch_is_cancelled(open_notebook: Open, tmp_path: Path) -> None:  # noqa: F811
+def test_a_long_fetch_is_cancelled(open_notebook: Open, tmp_path: Path) -> None:
     """The kernel is free meanwhile; what has come is shown, and said to be a part."""
     slow = "bunq.bank.faults.add(Fault('delay', 'payment.list', times=None, seconds=2))\n"
     notebook = open_notebook(
@@ -156,7 +146,7 @@ def test_a_long_fetch_is_cancelled(open_notebook: Open, tmp_path: Path) -> None:
     assert notebook.ask("print(panel.errors)") == "[]"
 
 
-def test_one_reloads_the_page_and_goes_on(open_notebook: Open) -> None:  # noqa: F811
+def test_one_reloads_the_page_and_goes_on(open_notebook: Open) -> None:
     """The kernel keeps the panel; the page shows it again as it was."""
     notebook = show_payments(open_notebook, "reload_payments")
     after = balance_after(notebook, "10.00")
@@ -170,7 +160,7 @@ def test_one_reloads_the_page_and_goes_on(open_notebook: Open) -> None:  # noqa:
 
 
 def test_hostile_names_are_shown_and_not_run(
-    open_notebook: Open,  # noqa: F811
+    open_notebook: Open,
     tmp_path: Path,
 ) -> None:
     """In accounts, payments, notes, plots, what is typed, and on the wire."""
@@ -204,7 +194,7 @@ def test_hostile_names_are_shown_and_not_run(
     assert page.locator(".bunqkit img[src=x], .bunqkit script").count() == 0
 
 
-def test_a_changed_byte_is_refused(open_notebook: Open, tmp_path: Path) -> None:  # noqa: F811
+def test_a_changed_byte_is_refused(open_notebook: Open, tmp_path: Path) -> None:
     """Calls appear as they are made; a replay under the old signature moves nothing."""
     notebook = open_notebook("wire.ipynb", [CONNECT, "wire = WirePanel(bunq)\nwire"])
     page = notebook.page
@@ -225,7 +215,7 @@ def test_a_changed_byte_is_refused(open_notebook: Open, tmp_path: Path) -> None:
     assert notebook.errors == []
 
 
-def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:  # noqa: F811
+def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:
     """Typed, connected with, paid with, opened on the wire: it is in no output and no state."""
     notebook = open_notebook(
         "panel_secrets.ipynb", [CONNECT, "connecting = ConnectPanel()\nconnecting"]
@@ -256,8 +246,8 @@ def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:  # noq
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_an_accessibility_checker_is_content(
-    open_notebook: Open,  # noqa: F811
-    axe: str,  # noqa: F811
+    open_notebook: Open,
+    axe: str,
     tmp_path: Path,
     dark: bool,  # noqa: FBT001
 ) -> None:

@@ -18,14 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from test_bank_operations import (
-    ELSEWHERE,
-    EVERY,
-    REFUSED,
-    World,
-    prepare,
-    world,  # noqa: F401 (a fixture)
-)
+from world import ELSEWHERE, EVERY, REFUSED, World, prepare
 
 from bunqkit.sandbox import Bank, doors
 
@@ -183,7 +176,7 @@ def test_the_official_sdk_walks_through(sdk_python: Path, served: str, tmp_path:
     assert done == list(STEPS), walk.stderr[-6_000:]
 
 
-def test_the_official_sdk_reads_every_answer(sdk_python: Path, world: World) -> None:  # noqa: F811
+def test_the_official_sdk_reads_every_answer(sdk_python: Path, world: World) -> None:
     """What each operation that reads answers becomes an object of the class that the SDK has."""
     answers = []
     for operation in EVERY:
