@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import Wire
 from test_outcome import PAY, Lossy
 from test_settling import Kernels, lose, served
+from visitors import Wire
 
 import bunqkit
 from bunqkit import cli

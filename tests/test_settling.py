@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Wire
 from test_outcome import PAY, PAY_WHOLE, Lossy, sent
+from visitors import Wire
 
 import bunqkit
 from bunqkit import outcome

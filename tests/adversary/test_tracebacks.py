@@ -18,10 +18,11 @@ from visitors import Wire
 import bunqkit
 from bunqkit.client import Client
 from bunqkit.context import Context
+from bunqkit.env_files import write_api_key
 from bunqkit.errors import BunqkitError
 from bunqkit.redaction import Forgetting, Secret, find_known
 from bunqkit.sandbox import Bank, doors
-from bunqkit.settings import load_settings, write_api_key
+from bunqkit.settings import load_settings
 from bunqkit.signing import KeyPair
 from bunqkit.state import StateFile
 
