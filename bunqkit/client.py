@@ -22,6 +22,7 @@ from bunqkit import __version__
 from bunqkit.answer import Answer
 from bunqkit.errors import (
     ApiError,
+    BadAnswerError,
     FieldError,
     LockedError,
     NoAnswerError,
@@ -42,7 +43,7 @@ from bunqkit.redaction import (
 )
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
-from bunqkit.transport import Authentication, bytes_of, carry
+from bunqkit.transport import Authentication, Bounds, bytes_of, carry, open_connections
 
 _TIMEOUT_S = 30.0
 _OK = 200
@@ -75,6 +76,8 @@ class Client(Private):
         Sends again what may be; without it a call is sent once.
     may_reveal
         Whether the bank's secrets open nothing, so that an X-ray may show them: offline.
+    bounds
+        How large an answer may be; 32 MB of JSON and 256 MB of a file if it is not given.
 
     Attributes
     ----------
@@ -94,6 +97,7 @@ class Client(Private):
         limiter: Limiter | None = None,
         retries: Retries | None = None,
         may_reveal: bool = False,
+        bounds: Bounds | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.key = key
@@ -106,15 +110,14 @@ class Client(Private):
         self._may_reveal = may_reveal
         self._secrets: frozenset[Secret] = frozenset()
         self._transport = transport
-        self._http = requests.Session()
+        self._bounds = bounds or Bounds()
         parts = urlsplit(self.base_url)
         self._is_production = (parts.hostname or "").rstrip(".") == _PRODUCTION_HOST
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
+        self._http = open_connections(self._origin, transport)
         # A proxy has no business between this machine and itself.
         self._http.trust_env = parts.hostname not in ("127.0.0.1", "localhost", "::1")
-        if transport is not None:
-            self._http.mount(self._origin, transport)
 
     def request(
         self,
@@ -309,6 +312,7 @@ class Client(Private):
             language=self.language,
             timeout_s=self.timeout_s,
             may_reveal=self._may_reveal,
+            bounds=self._bounds,
         )
         client.exchanges = self.exchanges
         return client
@@ -434,13 +438,23 @@ class Client(Private):
         seen = replace(asked, sent_at=datetime.now(UTC))
         started = time.monotonic()
         try:
-            seen = carry(self._http, prepared, seen, origin=self._origin, timeout_s=self.timeout_s)
+            seen = carry(
+                self._http,
+                prepared,
+                seen,
+                origin=self._origin,
+                timeout_s=self.timeout_s,
+                bounds=self._bounds,
+            )
             seen = self._verify(seen)
         except (NoAnswerError, SignatureError) as error:
             seen = replace(seen, failure=str(error))
             if asked.url != prepared.url:
                 # The transport's words quote the address, and so what is masked in ours.
                 error.__context__ = None
+            raise
+        except BadAnswerError as error:
+            seen = replace(seen, failure=str(error), status=error.status)
             raise
         finally:
             # An error may take it along, with the token in plain text.
