@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -161,6 +162,9 @@ class _RecordingConnection(HTTPConnection):
         """Send what was put together so far: the first bytes of a request."""
         if self.sock is None:
             self.connect()
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.version() is None:
+            # The standard library skips the handshake on a socket that was closed before it.
+            raise ssl.SSLError("the connection was closed before the handshake")
         sending = _UNDER_WAY.get()
         sending.hold(self.sock)
         sending.has_left = True

@@ -26,6 +26,7 @@ from bunqkit.settings import Settings, load_settings, write_api_key
 from bunqkit.signing import KeyPair, generate_soon
 from bunqkit.state import State, StateFile
 from bunqkit.terminal import printable
+from bunqkit.transport import Bounds
 
 if TYPE_CHECKING:
     from bunqkit.picture import HandshakePicture
@@ -102,6 +103,7 @@ def make_client(settings: Settings, bank: Bank | None = None) -> Client:
             limiter=make_limiter(settings),
             retries=Retries(),
             may_reveal=settings.environment == "OFFLINE",
+            bounds=Bounds(settings.max_json_mb, settings.max_download_mb),
         )
     from bunqkit.sandbox import doors  # noqa: PLC0415 (a key at bunq needs no bank)
 
@@ -112,6 +114,7 @@ def make_client(settings: Settings, bank: Bank | None = None) -> Client:
         limiter=make_limiter(settings),
         retries=Retries(),
         may_reveal=True,
+        bounds=Bounds(settings.max_json_mb, settings.max_download_mb),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import ipaddress
 import os
+import re
 import socket
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -41,6 +42,8 @@ NAMES = (
     "BUNQ_BASE_URL",
     "BUNQ_TOTAL_CAP",
     "BUNQ_LIMITS",
+    "BUNQ_MAX_JSON_MB",
+    "BUNQ_MAX_DOWNLOAD_MB",
 )
 _SANDBOX_PREFIX = "sandbox_"
 # In production, in the account's currency: enough to try things, too little to lose a house.
@@ -77,6 +80,8 @@ class Settings:
     limits
         How often the bank is called at most, until it says otherwise: ``classic``, ``windows`` or
         ``off``.
+    max_json_mb, max_download_mb
+        How large an answer may be at most, in millions of bytes: one of JSON, and a file.
     env_file
         The ``.env`` that was read, if any.
     """
@@ -92,6 +97,8 @@ class Settings:
     state_passphrase: Secret | None = None
     total_cap: Decimal = DEFAULT_CAP
     limits: str = "classic"
+    max_json_mb: int = 32
+    max_download_mb: int = 256
 
 
 @dataclass(frozen=True)
@@ -169,6 +176,8 @@ def load_settings(
         limits=_choose(
             find("BUNQ_LIMITS"), _LIMITS, default="off" if name == "OFFLINE" else "classic"
         ),
+        max_json_mb=_check_megabytes(find("BUNQ_MAX_JSON_MB"), Settings.max_json_mb),
+        max_download_mb=_check_megabytes(find("BUNQ_MAX_DOWNLOAD_MB"), Settings.max_download_mb),
     )
 
 
@@ -416,6 +425,17 @@ def _check_cap(found: _Found | None) -> Decimal:
             "in your account's currency."
         )
     return cap
+
+
+def _check_megabytes(found: _Found | None, default: int) -> int:
+    if found is None:
+        return default
+    if not re.fullmatch("[1-9][0-9]{0,5}", found.text, re.ASCII):
+        raise SettingsError(
+            f"{found.name} in {found.place} is {found.text!r}. Write a whole number of megabytes "
+            f"from 1 to 999999, such as {default}."
+        )
+    return int(found.text)
 
 
 def _text(found: _Found | None) -> str:

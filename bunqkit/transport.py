@@ -51,18 +51,29 @@ _UNSENT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 
 
 class _Masking(logging.Filter):
-    """Masks secrets in the addresses that ``urllib3`` logs: OAuth's token is bought by a query."""
+    """Masks secrets in what ``urllib3`` logs.
+
+    Addresses: OAuth's token is bought by a query. Errors: that of headers which can't be read holds
+    them, with signatures and whatever else they say.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record, and let it through."""
+        record.exc_info = None
         if isinstance(record.args, tuple):
-            record.args = tuple(
-                redact_query(each) if isinstance(each, str) else each for each in record.args
-            )
+            record.args = tuple(map(_mask, record.args))
         return True
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_Masking())
+def _mask(told: object) -> object:
+    if isinstance(told, str):
+        return redact_query(told)
+    return type(told).__name__ if isinstance(told, Exception) else told
+
+
+_MASKING = _Masking()
+for _logger in ("urllib3.connectionpool", "urllib3.connection", "urllib3.response"):
+    logging.getLogger(_logger).addFilter(_MASKING)
 
 
 class Authentication(requests.auth.AuthBase):

@@ -269,7 +269,8 @@ def pytest_runtest_makereport(
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the settings and the state of whoever runs it."""
     for name in ("ENVIRONMENT", "API_KEY", "BASE_URL", "LANGUAGE", "PERMITTED_IPS", "STATE_DIR",
-                 "STATE_PASSPHRASE", "TOTAL_CAP", "LIMITS", "DEVICE_DESCRIPTION"):  # fmt: skip
+                 "STATE_PASSPHRASE", "TOTAL_CAP", "LIMITS", "DEVICE_DESCRIPTION",
+                 "MAX_JSON_MB", "MAX_DOWNLOAD_MB"):  # fmt: skip
         monkeypatch.delenv(f"BUNQ_{name}", raising=False)
     # What a test writes is its own: a file that others can read is warned about.
     os.umask(0o077)
