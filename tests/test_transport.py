@@ -229,6 +229,7 @@ def test_whatever_drips_ends_in_time(server: HostileServer, drip: tuple[bytes, b
     assert error.was_sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drip", ["continue", "headers", "trailers", "empty blocks"])
 def test_a_flood_ends_in_time(server: HostileServer, drip: str) -> None:
     """Without pauses, too: what never ends as fast as it can."""
