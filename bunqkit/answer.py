@@ -136,8 +136,11 @@ class Answer(Private):
         facts = look.key_values({"answer": self._told()})
         if not self.is_json:
             return look.card(shown, facts)
-        shown_items = redact({"Response": self.wrapped[:_MOST_SHOWN]})
-        tree = look.json_tree(map_texts(shown_items, self.exchange.mask))
+        try:
+            shown_items = redact({"Response": self.wrapped[:_MOST_SHOWN]})
+            tree = look.json_tree(map_texts(shown_items, self.exchange.mask))
+        except RecursionError:
+            tree = "<p>Its items are too deep to be shown: .items has them.</p>"
         more = len(self.wrapped) - _MOST_SHOWN
         rest = f"<p>{more:,} more items: .frame() has all of this page.</p>" if more > 0 else ""
         return look.card(shown, f"{facts}{tree}{rest}")

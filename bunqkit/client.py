@@ -22,6 +22,7 @@ from bunqkit import __version__
 from bunqkit.answer import Answer
 from bunqkit.errors import (
     ApiError,
+    BadAnswerError,
     FieldError,
     LockedError,
     NoAnswerError,
@@ -43,7 +44,7 @@ from bunqkit.redaction import (
 )
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
-from bunqkit.transport import Authentication, bytes_of, carry
+from bunqkit.transport import Authentication, Bounds, bytes_of, carry, open_connections
 
 _TIMEOUT_S = 30.0
 _OK = 200
@@ -78,6 +79,8 @@ class Client(Private):
     may_reveal
         Whether the bank's secrets open nothing, so that an X-ray may show them: offline. At a host
         of bunq's they never may.
+    bounds
+        How large an answer may be; 32 MB of JSON and 256 MB of a file if it is not given.
     addresses
         Connect to these in place of what the host's name leads to, and use no proxy.
 
@@ -103,6 +106,7 @@ class Client(Private):
         limiter: Limiter | None = None,
         retries: Retries | None = None,
         may_reveal: bool = False,
+        bounds: Bounds | None = None,
         addresses: Sequence[str] = (),
     ) -> None:
         self.base_url = base_url.rstrip("/")
@@ -121,15 +125,14 @@ class Client(Private):
         self._addresses = tuple(addresses)
         self._secrets: frozenset[Secret] = frozenset()
         self._transport = transport
-        self._http = requests.Session()
+        self._bounds = bounds or Bounds()
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
+        self._http = open_connections(self._origin, transport)
         # A proxy has no business between this machine and itself; to given addresses none is used.
         is_here = parts.hostname in ("127.0.0.1", "localhost", "::1")
         self._http.trust_env = bool(addresses) or not is_here
-        if transport is not None:
-            self._http.mount(self._origin, transport)
-        elif addresses:
+        if transport is None and addresses:
             for scheme in ("https://", "http://"):
                 self._http.mount(scheme, Nearby(addresses))
 
@@ -338,6 +341,7 @@ class Client(Private):
             language=self.language,
             timeout_s=self.timeout_s,
             may_reveal=self._may_reveal,
+            bounds=self._bounds,
             addresses=self._addresses if is_same_host else (),
         )
         client.exchanges = self.exchanges
@@ -464,13 +468,23 @@ class Client(Private):
         seen = replace(asked, sent_at=datetime.now(UTC))
         started = time.monotonic()
         try:
-            seen = carry(self._http, prepared, seen, origin=self._origin, timeout_s=self.timeout_s)
+            seen = carry(
+                self._http,
+                prepared,
+                seen,
+                origin=self._origin,
+                timeout_s=self.timeout_s,
+                bounds=self._bounds,
+            )
             seen = self._verify(seen)
         except (NoAnswerError, SignatureError) as error:
             seen = replace(seen, failure=str(error))
             if asked.url != prepared.url:
                 # The transport's words quote the address, and so what is masked in ours.
                 error.__context__ = None
+            raise
+        except BadAnswerError as error:
+            seen = replace(seen, failure=str(error), status=error.status)
             raise
         finally:
             # An error may take it along, with the token in plain text.

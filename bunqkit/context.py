@@ -32,6 +32,7 @@ from bunqkit.settings import Settings, load_settings
 from bunqkit.signing import KeyPair, generate_soon
 from bunqkit.state import State, StateFile
 from bunqkit.terminal import printable
+from bunqkit.transport import Bounds
 
 if TYPE_CHECKING:
     from bunqkit.picture import HandshakePicture
@@ -130,6 +131,7 @@ def make_client(
         "limiter": make_limiter(settings),
         "retries": retries or Retries(),
         "may_reveal": settings.environment == "OFFLINE",
+        "bounds": Bounds(settings.max_json_mb, settings.max_download_mb),
     }
     if timeout_s is not None:
         how["timeout_s"] = timeout_s

@@ -28,6 +28,8 @@ _ROWS = 1000
 _AT_ONCE = 2
 _NUL = rb"\u0000"
 _CREATED: Path = ("created",)
+TOO_DEEP = "holds objects inside objects that are too deep for a table. Look at its items instead."
+"""What is wrong with what can be read but not be laid out in columns."""
 
 Rows: TypeAlias = tuple[list[str], list[tuple[str, Block]]]
 """The type of each row, and the rows of each type in blocks."""
@@ -64,6 +66,12 @@ class EnvelopeReader:
         FrameError
             If the bytes of a page are not one envelope.
         """
+        try:
+            return self._read_all(pages)
+        except RecursionError as error:
+            raise FrameError(f"A page {TOO_DEEP}") from error
+
+    def _read_all(self, pages: Sequence[bytes]) -> list[Rows]:
         if not self._types and pages:
             # Which types and fields there are is cheap to learn from one page.
             self._read_part(pages[:1], _parse(pages[:1], None))

@@ -18,7 +18,7 @@ import pyarrow as pa
 from bunqkit.catalogue import type_named
 from bunqkit.columns import Block, Column, chain_columns, is_nothing
 from bunqkit.conversions import HOLLOW, to_pandas, to_wire
-from bunqkit.envelopes import Rows, blocks_of
+from bunqkit.envelopes import TOO_DEEP, Rows, blocks_of
 from bunqkit.errors import FrameError
 from bunqkit.money import Money, check_money
 from bunqkit.schemas import ITEM_TYPE, Path, is_type, join_path, kind_of, schema_of, split_name
@@ -82,7 +82,10 @@ def to_frame(
     gathered = Gathered(type)
     is_wrapped = type is None and _are_wrapped(items)
     wrapped = items if is_wrapped else [_wrap(entry, at, type) for at, entry in enumerate(items)]
-    gathered.add(blocks_of(wrapped))
+    try:
+        gathered.add(blocks_of(wrapped))
+    except RecursionError as error:
+        raise FrameError(f"An item {TOO_DEEP}") from error
     return gathered.frame(money)
 
 
@@ -174,7 +177,10 @@ class Gathered:
         types = list(dict.fromkeys([*self._expected, *self._blocks]))
         order = _order_of(self._names, list(self._blocks))
         lead = {ITEM_TYPE: pd.Series(self._names, dtype="str").array}
-        return assemble(self._all(), types, lead, money, order)
+        try:
+            return assemble(self._all(), types, lead, money, order)
+        except RecursionError as error:
+            raise FrameError(f"An item {TOO_DEEP}") from error
 
     def _all(self) -> list[Block]:
         return [block for each in self._blocks.values() for block in each]

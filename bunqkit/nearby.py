@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from bunqkit.connections import RecordingAdapter
 from bunqkit.errors import SettingsError
 from bunqkit.settings import is_near
 
@@ -57,7 +58,7 @@ def look_up(base_url: str, place: str) -> tuple[str, ...]:
     return addresses
 
 
-class Nearby(requests.adapters.HTTPAdapter):
+class Nearby(RecordingAdapter):
     """Connects to addresses that were checked, whatever the name in the request leads to.
 
     The name stays in the ``Host`` header and, by https, in the check of the certificate. No proxy

@@ -30,6 +30,8 @@ Watch = Callable[[int, int], object]
 # Read at once: enough for Arrow to be quick, little enough to hold as text.
 _PAGES = 20
 _LISTS_AT_ONCE = 4
+MAX_PAGES = 100_000
+"""Of one list, at most: a bank that always has an older page is not followed for ever."""
 _QUIET_S = 2.0
 _ACCOUNT = re.compile(r"/monetary-account/([0-9]+)/")
 
@@ -65,6 +67,7 @@ def frame_of_pages(
     type: str | None = None,  # noqa: A002 (the bank's word for it)
     money: Money = "float",
     max_rows: int | None = None,
+    max_pages: int = MAX_PAGES,
     accounts: Sequence[int] = (),
     progress: bool = True,
     is_said: bool = False,
@@ -84,6 +87,8 @@ def frame_of_pages(
         As for ``to_frame``.
     max_rows
         At most so many, the first that come.
+    max_pages
+        If there are more, the fetch is stopped, as by an interrupt.
     accounts
         The accounts that were asked for, if the answers' paths don't tell.
     progress
@@ -95,19 +100,21 @@ def frame_of_pages(
     -------
     DataFrame
         ``attrs["bunqkit"]`` also holds ``operation``, ``accounts``, ``pages``, ``complete`` and
-        ``cut_by``: ``None``, ``"max_rows"`` or ``"interrupt"``.
+        ``cut_by``: ``None``, ``"max_rows"``, ``"max_pages"`` or
+        ``"interrupt"``.
 
     Raises
     ------
     Interrupted
-        If a ``KeyboardInterrupt`` comes; its ``frame`` holds what has come.
+        If a ``KeyboardInterrupt`` comes, or there are too many pages; its ``frame`` holds what has
+        come.
     BadAnswerError, FrameError
         If the bytes of a page are not one envelope: the first if it is an answer.
     """
     check_money(money)
     if type is None and operation is not None:
         type = operation_named(operation).answer  # noqa: A001 (as in the signature)
-    reading = Reading(pages, max_rows=max_rows)
+    reading = Reading(pages, max_rows=max_rows, max_pages=max_pages)
     about = {"operation": operation} | ({"accounts": list(accounts)} if accounts else {})
     return fetch(
         [reading],
@@ -177,6 +184,12 @@ def fetch(
     }
     if interrupt is not None:
         raise interrupted(frame) from interrupt
+    if "max_pages" in cuts:
+        raise Interrupted(
+            f"Stopped: {say_completeness(frame)}. A list of so many pages is taken for one without "
+            "an end. The table is in error.frame.",
+            frame,
+        )
     if is_said or (progress and time.monotonic() - started > _QUIET_S):
         _say(f"{say_completeness(frame)}.")
     return frame
@@ -224,6 +237,8 @@ class Reading:
         Newest first.
     max_rows
         No more pages are asked for when there are so many rows.
+    max_pages
+        No more pages are asked for when so many have come, and there is another.
     since, until
         Only what was created from ``since`` on and before ``until``, as the bank writes times; no
         more pages are asked for when one ends before ``since``.
@@ -245,6 +260,7 @@ class Reading:
         pages: Iterable[bytes | Page | Rows],
         *,
         max_rows: int | None = None,
+        max_pages: int = MAX_PAGES,
         since: str | None = None,
         until: str | None = None,
         keep: Callable[[Path], bool] | None = None,
@@ -255,6 +271,7 @@ class Reading:
         self.cut_by: str | None = "interrupt"
         self._source = pages
         self._max_rows = max_rows
+        self._max_pages = max_pages
         self._since = since
         self._until = until
         self._keep = keep
@@ -276,6 +293,9 @@ class Reading:
             with self._lock:
                 if self._is_stopped:
                     return
+                if self.pages == self._max_pages:
+                    cut_by = "max_pages"
+                    break
                 self.pages += 1
                 if isinstance(page, tuple):
                     self._read_waiting()

@@ -13,8 +13,7 @@ from functools import cache
 
 import pyarrow as pa
 
-from bunqkit.catalogue import Field, Type, type_named
-from bunqkit.errors import UnknownNameError
+from bunqkit.catalogue import Field, Type, find_type, type_named
 
 Path = tuple[str, ...]
 """The keys from an item to a leaf."""
@@ -188,10 +187,8 @@ def _is_type(name: str) -> bool:
 
 @cache
 def _type(name: str) -> Type | None:
-    try:
-        return type_named(name)
-    except UnknownNameError:
-        return None
+    # Without a search for names like it, which each unknown column would pay for.
+    return find_type(name)
 
 
 def _is_plain(name: str) -> bool:

@@ -47,6 +47,8 @@ NAMES = (
     "BUNQ_TOTAL_CAP",
     "BUNQ_LIMITS",
     "BUNQ_PROFILE",
+    "BUNQ_MAX_JSON_MB",
+    "BUNQ_MAX_DOWNLOAD_MB",
 )
 _SANDBOX_PREFIX = "sandbox_"
 # In production, in the account's currency: enough to try things, too little to lose a house.
@@ -85,6 +87,8 @@ class Settings:
     limits
         How often the bank is called at most, until it says otherwise: ``classic``, ``windows`` or
         ``off``.
+    max_json_mb, max_download_mb
+        How large an answer may be at most, in millions of bytes: one of JSON, and a file.
     env_file
         The ``.env`` that was read, if any.
     profile
@@ -105,6 +109,8 @@ class Settings:
     state_passphrase: Secret | None = None
     total_cap: Decimal = DEFAULT_CAP
     limits: str = "classic"
+    max_json_mb: int = 32
+    max_download_mb: int = 256
     profile: str | None = None
     places: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -201,6 +207,10 @@ def load_settings(
         # A bank that somebody serves says its own.
         limits=_choose(
             search.find("BUNQ_LIMITS"), _LIMITS, default="off" if name == "OFFLINE" else "classic"
+        ),
+        max_json_mb=_check_megabytes(search.find("BUNQ_MAX_JSON_MB"), Settings.max_json_mb),
+        max_download_mb=_check_megabytes(
+            search.find("BUNQ_MAX_DOWNLOAD_MB"), Settings.max_download_mb
         ),
         profile=search.profile,
         places=search.places,
@@ -530,6 +540,17 @@ def _check_cap(found: _Found | None, key: _Found | None) -> Decimal:
             "key stands, or take it out."
         )
     return cap
+
+
+def _check_megabytes(found: _Found | None, default: int) -> int:
+    if found is None:
+        return default
+    if not re.fullmatch("[1-9][0-9]{0,5}", found.text, re.ASCII):
+        raise SettingsError(
+            f"{found.name} in {found.place} is no whole number of megabytes. Write one from 1 to "
+            f"999999, such as {default}."
+        )
+    return int(found.text)
 
 
 def _text(found: _Found | None) -> str:

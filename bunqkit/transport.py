@@ -1,41 +1,79 @@
 """Carries one request over a connection, and gives what came, whatever it is.
 
-Beside the client the only importer of ``requests``; knows nothing of keys and signatures.
+Knows nothing of keys and signatures.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import ssl
 import time
-from dataclasses import replace
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
 import urllib3
 
-from bunqkit.errors import NoAnswerError
+from bunqkit.connections import RecordingAdapter, Sending, sending_until
+from bunqkit.errors import NoAnswerError, StoppedBeforeSending
 from bunqkit.exchange import Exchange
 from bunqkit.redaction import Body, Headers, Secret, redact_query
 
 # Source: bunq asks for time-outs of one's own; the official SDK has none and hangs for ever.
 _CONNECT_TIMEOUT_S = 10.0
 _CHUNK = 1 << 16
+_MB = 1_000_000
+_OK = 200
+_ANY_HEADER = zlib.MAX_WBITS | 32
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_CUT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+_LATE = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+# What is wrong before anything has left, by the first kind of error that is among the causes.
+_UNSENT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((requests.exceptions.ProxyError,), "the proxy did not let it through"),
+    ((urllib3.exceptions.NameResolutionError,), "its name could not be looked up"),
+    ((ssl.CertificateError,), "its certificate was not accepted"),
+    (
+        (urllib3.exceptions.NewConnectionError,),
+        "nothing listens there or nothing leads there",
+    ),
+    (_LATE, "the connection was not made in time"),
+    ((requests.exceptions.SSLError,), "no TLS connection was made"),
+    (
+        (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema),
+        "its address can't be used",
+    ),
+)
 
 
 class _Masking(logging.Filter):
-    """Masks secrets in the addresses that ``urllib3`` logs: OAuth's token is bought by a query."""
+    """Masks secrets in what ``urllib3`` logs.
+
+    Addresses: OAuth's token is bought by a query. Errors: that of headers which can't be read holds
+    them, with signatures and whatever else they say.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record, and let it through."""
+        record.exc_info = None
         if isinstance(record.args, tuple):
-            record.args = tuple(
-                redact_query(each) if isinstance(each, str) else each for each in record.args
-            )
+            record.args = tuple(map(_mask, record.args))
         return True
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_Masking())
+def _mask(told: object) -> object:
+    if isinstance(told, str):
+        return redact_query(told)
+    return type(told).__name__ if isinstance(told, Exception) else told
+
+
+_MASKING = _Masking()
+for _logger in ("urllib3.connectionpool", "urllib3.connection", "urllib3.response"):
+    logging.getLogger(_logger).addFilter(_MASKING)
 
 
 class Authentication(requests.auth.AuthBase):
@@ -51,6 +89,49 @@ class Authentication(requests.auth.AuthBase):
         return request
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """How large an answer may be, in millions of bytes, as it comes and when it is inflated.
+
+    Attributes
+    ----------
+    json_mb
+        Of JSON, and of whatever is no success.
+    download_mb
+        Of a file.
+    """
+
+    json_mb: int = 32
+    download_mb: int = 256
+
+    def choose(self, status: int, headers: Mapping[str, str]) -> tuple[int, str]:
+        """Give the bound of an answer, and the setting that says it."""
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if status != _OK or kind == "application/json":
+            return self.json_mb, "BUNQ_MAX_JSON_MB"
+        return self.download_mb, "BUNQ_MAX_DOWNLOAD_MB"
+
+
+def open_connections(
+    origin: str, transport: requests.adapters.BaseAdapter | None
+) -> requests.Session:
+    """Give the session that holds the connections.
+
+    Parameters
+    ----------
+    origin
+        Scheme and host.
+    transport
+        In place of the network, for this origin.
+    """
+    http = requests.Session()
+    for prefix in ("https://", "http://"):
+        http.mount(prefix, RecordingAdapter())
+    if transport is not None:
+        http.mount(origin, transport)
+    return http
+
+
 def carry(
     http: requests.Session,
     prepared: requests.PreparedRequest,
@@ -58,6 +139,7 @@ def carry(
     *,
     origin: str,
     timeout_s: float,
+    bounds: Bounds,
 ) -> Exchange:
     """Send a request once, and give the exchange with what came.
 
@@ -71,33 +153,44 @@ def carry(
         Scheme and host, as errors name them.
     timeout_s
         Seconds after which an answer that is not complete counts as none.
+    bounds
+        How large the answer may be.
 
     Raises
     ------
     NoAnswerError
         If no complete answer came in time.
+    BadAnswerError
+        If the answer is too large, or encoded in a way that was not asked for.
+    StoppedBeforeSending
+        If somebody interrupts it before the first byte has left.
     """
     started = time.monotonic()
-    deadline = started + timeout_s
-    settings: Any = http.merge_environment_settings(asked.url, {}, True, None, None)
-    try:
-        with contextlib.closing(
-            # Straight to the connections: nothing here follows a redirect.
-            http.get_adapter(asked.url).send(
-                prepared,
-                timeout=(min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s),
-                **settings,
-            )
-        ) as response:
-            content = _read(response, deadline)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        _let_go_of_frames(error)
-        told = _no_answer(error, asked.method, asked.path, origin, timeout_s)
-        # The transport's words quote the URL, and so whatever is masked in ours.
-        raise told from (error if asked.url == prepared.url else None)
-    except BaseException as error:
-        _let_go_of_frames(error)
-        raise
+    response = None
+    with sending_until(started + timeout_s) as sending:
+        try:
+            response = _send(http, prepared, asked.url, sending, timeout_s)
+            with contextlib.closing(response):
+                content = _read(response, sending, bounds)
+        except _UnusableError as error:
+            assert response is not None
+            raise replace(asked, status=response.status_code).unusable(str(error)) from None
+        except Exception as error:  # noqa: BLE001 (whatever fails, the connection knows more)
+            _let_go_of_frames(error)
+            why = _why(error, sending, timeout_s)
+            told = _no_answer(why, asked, origin, was_sent=sending.has_left)
+            # To who reads from it, a connection that we shut looks like one that was cut.
+            cause = requests.ReadTimeout(why) if sending.is_late else error
+            # The transport's words quote the URL, and so whatever is masked in ours.
+            raise told from (cause if asked.url == prepared.url else None)
+        except KeyboardInterrupt as interrupt:
+            _let_go_of_frames(interrupt)
+            if sending.has_left:
+                raise
+            raise StoppedBeforeSending from interrupt
+        except BaseException as error:
+            _let_go_of_frames(error)
+            raise
     return replace(
         asked,
         # Once more: what stands before the network may have changed them after the signing.
@@ -117,15 +210,93 @@ def bytes_of(prepared: requests.PreparedRequest) -> bytes:
     return body
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """Read the body, and give up when the whole of it takes too long."""
-    parts = []
-    # read1 returns with what has come: an answer that drips can't outlast the deadline.
-    while part := response.raw.read1(_CHUNK, decode_content=True):
-        parts.append(part)
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout("the answer did not end in time")
-    return b"".join(parts)
+class _UnusableError(Exception):
+    """An answer came, but it is not read to its end."""
+
+
+def _send(
+    http: requests.Session,
+    prepared: requests.PreparedRequest,
+    url: str,
+    sending: Sending,
+    timeout_s: float,
+) -> requests.Response:
+    settings: Any = http.merge_environment_settings(url, {}, True, None, None)
+    if settings["verify"] is True:
+        # Without the environment's proxies its certificates count all the same.
+        settings["verify"] = next(filter(None, map(os.environ.get, _CERTIFICATES)), True)
+    adapter = http.get_adapter(url)
+    # Only connections of ours can tell that nothing has left.
+    sending.has_left = not isinstance(adapter, RecordingAdapter)
+    # Straight to the connections: nothing here follows a redirect.
+    return adapter.send(
+        prepared,
+        timeout=(min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s),
+        **settings,
+    )
+
+
+def _read(response: requests.Response, sending: Sending, bounds: Bounds) -> bytes:
+    """Read the body; stop when it is too large, or the whole of it takes too long."""
+    most_mb, setting = bounds.choose(response.status_code, response.headers)
+    most = most_mb * _MB
+    inflater = _Inflater(response.headers.get("Content-Encoding", ""))
+    content, came = bytearray(), 0
+    is_too_large = (response.raw.length_remaining or 0) > most
+    # read1 returns with what has come.
+    while not is_too_large and (part := response.raw.read1(_CHUNK, decode_content=False)):
+        came += len(part)
+        content += inflater.inflate(part, most + 1 - len(content))
+        is_too_large = max(came, len(content)) > most
+        if time.monotonic() > sending.deadline:
+            break
+    if is_too_large:
+        raise _UnusableError(
+            f"it is larger than the {most_mb:,} MB that {setting} allows, and was not read to its "
+            "end. Raise the setting if you expect so much"
+        )
+    sending.end()
+    # A connection that was shut may look like the end of the answer.
+    if sending.is_late or time.monotonic() > sending.deadline:
+        raise requests.ReadTimeout("the answer did not end in time")
+    inflater.end()
+    return bytes(content)
+
+
+class _Inflater:
+    """Undoes the encoding of a body, never more of it than is wanted.
+
+    Parameters
+    ----------
+    encoding
+        As ``Content-Encoding`` names it.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        encoding = encoding.strip().lower()
+        if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise _UnusableError("it is encoded in a way that was not asked for")
+        self._zlib = None if encoding in ("", "identity") else zlib.decompressobj(_ANY_HEADER)
+        self._has_begun = False
+
+    def inflate(self, part: bytes, most: int) -> bytes:
+        """Give what a part of the body stands for, at most so many bytes of it."""
+        if self._zlib is None:
+            return part
+        inflated = b""
+        while part and len(inflated) < most:
+            if self._zlib.eof:
+                # Several that follow each other are one (RFC 1952).
+                self._zlib = zlib.decompressobj(_ANY_HEADER)
+            self._has_begun = True
+            inflated += self._zlib.decompress(part, most - len(inflated))
+            part = self._zlib.unconsumed_tail or self._zlib.unused_data
+        return inflated
+
+    def end(self) -> None:
+        """Check that the body was whole."""
+        if self._zlib is not None and self._has_begun and not self._zlib.eof:
+            raise EOFError("the body ends before its encoding does")
 
 
 def _let_go_of_frames(error: BaseException) -> None:
@@ -136,31 +307,10 @@ def _let_go_of_frames(error: BaseException) -> None:
         cause = cause.__cause__ or cause.__context__
 
 
-def _no_answer(
-    error: Exception, method: str, path: str, origin: str, timeout_s: float
-) -> NoAnswerError:
-    was_sent = True
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(error, requests.exceptions.SSLError):
-        why, was_sent = "its certificate was not accepted", False
-    elif isinstance(error, requests.exceptions.ProxyError):
-        why, was_sent = "the proxy did not let it through", False
-    elif isinstance(reason, urllib3.exceptions.NameResolutionError):
-        why, was_sent = "its name could not be looked up", False
-    elif isinstance(error, requests.ConnectTimeout):
-        why, was_sent = "the connection was not made in time", False
-    elif isinstance(reason, urllib3.exceptions.NewConnectionError):
-        why, was_sent = "nothing listens there or nothing leads there", False
-    elif isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-        why = f"it took longer than {timeout_s:g} s"
-    elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        why, was_sent = "its address can't be used", False
-    else:
-        why = "the connection was cut"
+def _no_answer(why: str, asked: Exchange, origin: str, *, was_sent: bool) -> NoAnswerError:
     outcome = (
         "It may have been carried out: look before you send it again."
-        if was_sent and method != "GET"
+        if was_sent and asked.method != "GET"
         else "Nothing was carried out."
     )
     what_to_do = (
@@ -169,8 +319,35 @@ def _no_answer(
         else "Without a network, BUNQ_ENVIRONMENT=OFFLINE opens a bank on this machine."
     )
     return NoAnswerError(
-        f"No answer to {method} {path} from {origin}: {why}. {outcome} {what_to_do}",
-        method=method,
-        path=path,
+        f"No answer to {asked.method} {asked.path} from {origin}: {why}. {outcome} {what_to_do}",
+        method=asked.method,
+        path=asked.path,
         was_sent=was_sent,
     )
+
+
+def _why(error: Exception, sending: Sending, timeout_s: float) -> str:
+    """Say what an error means on the side of the first byte that the connection tells of."""
+    wrapped = list(_unwrap(error))
+    is_late = sending.is_late or any(isinstance(each, _LATE) for each in wrapped)
+    if sending.has_left:
+        why = "the connection was cut"
+        if is_late:
+            why = f"it took longer than {timeout_s:g} s"
+        elif isinstance(error, zlib.error | EOFError):
+            why = "what came can't be inflated"
+        elif not isinstance(error, _CUT):
+            why = f"something failed on this side ({type(error).__name__})"
+        return why
+    for kinds, why in _UNSENT:
+        if any(isinstance(each, kinds) for each in wrapped):
+            return why
+    return "the connection was not made in time" if is_late else "the connection was not made"
+
+
+def _unwrap(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and what it wraps, the way that the libraries wrap."""
+    inside: object = error
+    while isinstance(inside, BaseException):
+        yield inside
+        inside = getattr(inside, "reason", None) or (inside.args[0] if inside.args else None)

@@ -163,6 +163,37 @@ def test_the_handshake_takes_no_nonsense(
         assert isinstance(session.user_id, int)
 
 
+DEEP = b'{"a":' * 900 + b"1" + b"}" * 900
+
+
+def wide(keys: int) -> bytes:
+    """Give an item of so many keys."""
+    return json.dumps({f"key_{number}": number for number in range(keys)}).encode()
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [DEEP, b"[" * 900 + b"]" * 900, wide(2000), pytest.param(wide(50_000), marks=pytest.mark.slow)],
+    ids=["deep", "deep list", "wide", "very wide"],
+)
+@pytest.mark.parametrize("way", ["frame", "page", "shown", "items"])
+def test_what_is_deep_or_wide_is_read_or_refused(bunq: Context, way: str, inside: bytes) -> None:
+    """Within the time-out, and no RecursionError comes out."""
+    body = b'{"Response":[{"Event":{"id":1,"x":' + inside + b"}}]}"
+    adapter: Any = bunq._client._http.get_adapter(bunq._client.base_url)
+    adapter._application.told = (200, body, {}, True)
+    ways: dict[str, Callable[[], object]] = {
+        "frame": lambda: bunq.frame("event.list"),
+        "page": lambda: bunq.call("event.list").frame(),
+        "shown": lambda: bunq.call("event.list")._repr_html_(),
+        "items": lambda: bunq.call("event.list").items,
+    }
+    started = time.monotonic()
+    with contextlib.suppress(BunqkitError):
+        ways[way]()
+    assert time.monotonic() - started < 30
+
+
 @pytest.fixture(scope="module")
 def raw() -> Iterator[tuple[str, Callable[[bytes], None]]]:
     """Give an address on loopback that answers with bytes, and a way to say which."""

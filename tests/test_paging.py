@@ -124,3 +124,18 @@ def test_a_cut_answer_complains_with_its_call() -> None:
 
     with pytest.raises(BadAnswerError, match="cut off"):
         frame_of_pages([Cut()])
+
+
+@pytest.mark.parametrize("most", [1, 3, 25])
+def test_pages_without_an_end_are_stopped(most: int) -> None:
+    """Pages that go on for ever: what has come is in the error."""
+    pages = (next(bodies(2)) for _ in iter(int, 1))
+    with pytest.raises(Interrupted, match="without an end") as caught:
+        frame_of_pages(pages, operation="payment.list", max_pages=most)
+    assert told(caught.value.frame) == (most, 2 * most, False, "max_pages")
+
+
+def test_as_many_pages_as_are_allowed_are_complete() -> None:
+    """The last that may come is the last there is."""
+    frame = frame_of_pages(bodies(2, 2, 2), operation="payment.list", max_pages=3)
+    assert frame.attrs["bunqkit"]["complete"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bunqkit.context import make_client
 from bunqkit.env_files import write_api_key
 from bunqkit.errors import SettingsError
 from bunqkit.limits import PROFILES
@@ -509,3 +511,18 @@ def test_a_file_chooses_no_profile() -> None:
     with pytest.raises(SettingsError, match=r"BUNQ_PROFILE in .* has no effect"):
         load_settings()
     assert load_settings(profile="work").profile == "work"
+
+
+@pytest.mark.parametrize("name", ["JSON", "DOWNLOAD"])
+def test_the_bounds_of_answers_are_megabytes(name: str) -> None:
+    """Whole ones, from one on; the client of the context keeps to them."""
+    field = f"max_{name.lower()}_mb"
+    assert getattr(load_settings(), field) == {"JSON": 32, "DOWNLOAD": 256}[name]
+    write(f"BUNQ_MAX_{name}_MB=5\n")
+    assert getattr(load_settings(), field) == 5
+    bounds = make_client(replace(load_settings(), base_url="http://127.0.0.1:1/v1"))._bounds
+    assert getattr(bounds, f"{name.lower()}_mb") == 5
+    for wrong in ("", "0", "-1", "1.5", "much", "1e3", "1000000", "٣"):
+        write(f"BUNQ_MAX_{name}_MB={wrong}\n")
+        with pytest.raises(SettingsError, match=f"BUNQ_MAX_{name}_MB"):
+            load_settings()
