@@ -299,7 +299,8 @@ _ROWS: tuple[_Row, ...] = (
         "Write it as four numbers, such as 192.0.2.7, or add another and deactivate this one.",
     ),
     _Row(
-        r"needs https|begin with https|callback|redirect_uri|target of your own|Nobody asks for",
+        r"needs https|begin with https|callback|redirect_uri|target of your own|"
+        r"Nobody (?:asks for|has subscribed)|is on the machine of the bank",
         "The bank sends callbacks of a category that somebody asked for, to https addresses "
         "that it was told before, letter for letter.",
         "Register exactly the https address that you use, and a filter for the category.",

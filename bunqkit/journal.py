@@ -169,7 +169,7 @@ class Journal:
 
     def digest(self, value: object) -> str:
         """Return the keyed hash of a JSON value."""
-        written = json.dumps(_public(value), sort_keys=True, ensure_ascii=False)
+        written = json.dumps(_public(value), sort_keys=True)
         return hmac.new(self._key.reveal().encode(), written.encode(), hashlib.sha256).hexdigest()
 
     def describe(

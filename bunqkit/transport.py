@@ -179,10 +179,11 @@ def carry(
             _let_go_of_frames(error)
             why = _why(error, sending, timeout_s)
             told = _no_answer(why, asked, origin, was_sent=sending.has_left)
+            if asked.url != prepared.url:
+                # The transport's words quote the URL, and so what is masked in ours.
+                raise told from None
             # To who reads from it, a connection that we shut looks like one that was cut.
-            cause = requests.ReadTimeout(why) if sending.is_late else error
-            # The transport's words quote the URL, and so whatever is masked in ours.
-            raise told from (cause if asked.url == prepared.url else None)
+            raise told from (requests.ReadTimeout(why) if sending.is_late else error)
         except KeyboardInterrupt as interrupt:
             _let_go_of_frames(interrupt)
             if sending.has_left:

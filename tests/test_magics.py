@@ -65,7 +65,7 @@ def test_arguments_are_those_of_call(shell: InteractiveShell) -> None:
 
 
 def test_a_cell_is_a_body(shell: InteractiveShell) -> None:
-    """JSON, sent as it is."""
+    """JSON, sent as it is but for the reference by which a lost one is found again."""
     body = {
         "amount": {"value": "2.50", "currency": "EUR"},
         "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
@@ -73,7 +73,9 @@ def test_a_cell_is_a_body(shell: InteractiveShell) -> None:
     }
     answer = run(shell, f"%%bunq payment.create\n{json.dumps(body, indent=2)}")
     assert answer.types == ["Id"]
-    assert json.loads(answer.exchange.request_body) == body
+    sent = json.loads(answer.exchange.request_body)
+    assert sent.pop("merchant_reference").startswith("bunqkit-")
+    assert sent == body
 
 
 def test_switches_choose_what_comes_back(shell: InteractiveShell) -> None:

@@ -21,7 +21,7 @@ from visitors import Wire
 
 import bunqkit
 from bunqkit.catalogue import operation as operation_named
-from bunqkit.errors import BunqkitError, Interrupted, SignatureError, StateError
+from bunqkit.errors import BunqkitError, BusyError, Interrupted, SignatureError, StateError
 from bunqkit.ledger import Ledger
 from bunqkit.sandbox import Bank, Fault, doors
 from bunqkit.sandbox.refusal import Refusal
@@ -469,7 +469,7 @@ def test_two_kernels_sync_at_once(bunq: bunqkit.Context, bank: Bank, tmp_path: P
 
 def test_a_sync_does_not_wait_for_ever_if_told(bunq: bunqkit.Context, ledger: Ledger) -> None:
     """Who may not wait is told that another is at it."""
-    with ledger._lock(None), pytest.raises(StateError, match="has not ended in 0 s"):
+    with ledger._lock(None), pytest.raises(BusyError, match="has not ended in 0 s"):
         ledger.sync(bunq, wait_s=0)
 
 

@@ -13,7 +13,15 @@ import ipywidgets
 from bunqkit.answer import Answer
 from bunqkit.catalogue import Operation, find, operations
 from bunqkit.catalogue import operation as operation_named
-from bunqkit.errors import ApiError, BunqkitError, CallError, FieldError, Interrupted
+from bunqkit.errors import (
+    ApiError,
+    BunqkitError,
+    CallError,
+    FieldError,
+    Interrupted,
+    OutcomeUnknownError,
+    UnsettledError,
+)
 from bunqkit.exchange import Exchange
 from bunqkit.outcome import add_reference
 from bunqkit.paging import frame_of_pages, say_completeness
@@ -26,6 +34,7 @@ from bunqkit.widgets.parts import Fold, Panel, Progress, empty_html, swap
 from bunqkit.widgets.pickers import Pickers
 from bunqkit.widgets.question import Question
 from bunqkit.widgets.results import Results
+from bunqkit.widgets.sending import Sending
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +96,7 @@ class Explorer(Panel):
             [self.preview_button, self.send_button, self.pages_button, self.check], layout=_ROW
         )
         self.question = Question(self)
+        self.sending = Sending(self, bunq, self.question, changed=self._refresh)
         self.results = Results(self, self._turn)
         self.history = History(
             self, reopen=self._reopen, resend=self._resend, environment=self._environment_name
@@ -94,7 +104,7 @@ class Explorer(Panel):
         fold = Fold("History", self, [self.history.box])
         self.body.children = [
             self.search, self.matches, self._place, self._actions, self.question.box,
-            self.outcome, self.results.box, fold,
+            self.sending.box, self.outcome, self.results.box, fold,
         ]  # fmt: skip
         self.children = (self._head, self.body)
         self._tell()
@@ -231,7 +241,9 @@ class Explorer(Panel):
         self._actions.layout.display = "none" if form is None else ""
         if form is None:
             return
-        self.send_button.disabled = self.preview_button.disabled = not is_ready
+        self.preview_button.disabled = not is_ready
+        is_off = form.call.is_write and self.sending.is_off
+        self.send_button.disabled = is_off or not is_ready
         self.send_button.description = f"Send {_named(form.call)}"
         self.pages_button.layout.display = "" if form.operation.is_paged else "none"
         self.pages_button.disabled = not is_ready
@@ -305,11 +317,11 @@ class Explorer(Panel):
         except (BunqkitError, KeyboardInterrupt) as error:
             entry.error = str(error) or "stopped"
             self._draft = None
-            self.results.clear("Not done.")
+            said = _ended(error)
+            self.results.clear(said)
             exchange = self._exchange_of(error)
             if exchange is not None:
                 entry.status = exchange.status or None
-                said = f"Refused, {error.status}" if isinstance(error, ApiError) else "Not done."
                 self.results.show_exchange(exchange, call.as_code(self._environment_name), said)
             raise
         finally:
@@ -362,6 +374,15 @@ class Explorer(Panel):
         (self._fetch if call.every_page else self._press_send)()
 
 
+def _ended(error: BaseException) -> str:
+    """Say how a call ended that has no answer to show."""
+    if isinstance(error, OutcomeUnknownError):
+        return "The outcome is unknown."
+    if isinstance(error, UnsettledError):
+        return "Not sent: the outcome of an earlier one is unknown."
+    return f"Refused, {error.status}" if isinstance(error, ApiError) else "Not done."
+
+
 def _followed(pages: Iterator[Answer], last: list[Answer], progress: Progress) -> Iterator[Answer]:
     """Give pages, keep the last, say how far they are; stop at the next if somebody cancels."""
     rows = 0
@@ -396,6 +417,12 @@ def _grouped(found: list[Operation]) -> Iterator[tuple[str, str]]:
         yield resource, ""
         for each in members:
             yield f"    {each.method:<7}{each.name}", each.name
+
+
+def _told(call: Call) -> str:
+    """Say what is sent, and to whom."""
+    whom = f" to {', '.join(call.payees)}" if call.payees else ""
+    return f"{_named(call)}{whom}"
 
 
 def _named(call: Call) -> str:

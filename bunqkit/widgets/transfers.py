@@ -18,6 +18,7 @@ from bunqkit.shorthand import write_amount, write_pointer
 from bunqkit.widgets.calls import Call
 from bunqkit.widgets.parts import Panel, problem_html, status_html
 from bunqkit.widgets.question import Question
+from bunqkit.widgets.sending import Sending
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from bunqkit.context import Context
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
-_ACTIVE = "ACTIVE"
+_ACTIVE, _ACCEPTED = "ACTIVE", "ACCEPTED"
 
 
 class Transfers:
@@ -67,6 +68,7 @@ class Transfers:
         is_real = self._environment == "PRODUCTION"
         self.top_up_button.layout.display = "none" if is_real else ""
         self.question = Question(panel)
+        self.sending = Sending(panel, bunq, self.question, changed=self._look)
         self.said = ipywidgets.HTML()
         self._problem = ipywidgets.HTML()
         fields = [self.account, self.amount, self.to, self.name, self.description]
@@ -79,6 +81,7 @@ class Transfers:
                 self._problem,
                 ipywidgets.HBox(buttons, layout=_ROW),
                 self.question.box,
+                self.sending.box,
                 self.said,
             ]
         )
@@ -114,11 +117,12 @@ class Transfers:
         except FieldError as error:
             problem = str(error)
         self._problem.value = problem_html(problem)
-        is_ready = bool(amount and self.payees and not problem)
+        is_off = self.sending.is_off
+        is_ready = bool(amount and self.payees and not problem and not is_off)
         is_for_one = is_ready and len(self.payees) == 1
         self.pay_button.disabled = self.request_button.disabled = not is_for_one
         self.split_button.disabled = not is_ready
-        self.top_up_button.disabled = not self._currencies
+        self.top_up_button.disabled = is_off or not self._currencies
         one, all_of_us = (amount, len(self.payees) + 1) if is_ready else ("", 0)
         self.pay_button.description = f"Send payment of {one}" if one else "Send payment"
         self.request_button.description = f"Ask for {one}" if one else "Ask for money"
@@ -165,8 +169,19 @@ class Transfers:
 
     def _top_up(self) -> None:
         amount = self.amount.value.strip() or "500.00"
-        self._bunq.top_up(amount)
-        self._tell(f"top-up of EUR {amount}, to the main account", f'bunq.top_up("{amount}")')
+        what = f"top-up of EUR {amount}"
+        call = Call(operation("request-inquiry.create"), {"top_up": amount})
+
+        def send() -> None:
+            request = self._bunq.top_up(amount)
+            if request.get("status") != _ACCEPTED:
+                raise FieldError(
+                    f"The sugar daddy did not give EUR {amount}: the request is "
+                    f"{request.get('status')}. Ask for at most 500.00 at a time."
+                )
+            self._tell(f"{what}, to the main account", f'bunq.top_up("{amount}")')
+
+        self.sending.send(call, what, send)
 
     def _inquiry(
         self, amount: dict[str, str], pointer: dict[str, str], description: str
@@ -191,12 +206,12 @@ class Transfers:
                 send()
 
         if self._environment != "PRODUCTION":
-            send()
+            self.sending.send(call, what, send)
             return
         self.question.ask(
             f"PRODUCTION: {what}, account {self.account.label}.",
             f"Unlock and send {what}",
-            unlock_and_send,
+            lambda: self.sending.carry_out(call, unlock_and_send),
         )
 
     def _tell(self, what: str, code: str) -> None:

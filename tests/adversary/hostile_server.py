@@ -312,7 +312,7 @@ def visit(server: HostileServer, **how: Any) -> Context:
     env_file.chmod(0o600)
     bunq = bunqkit.connect(env_file=env_file, **how)
     client: Any = bunq._client
-    client._retries = replace(client._retries, sleep=lambda _seconds: None)
+    client.retries = replace(client.retries, sleep=lambda _seconds: None)
     bunq._books.sleep = lambda _seconds: None
     return bunq
 

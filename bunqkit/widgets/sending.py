@@ -1,0 +1,127 @@
+"""Sends the writes of a panel: none twice by accident, and none while an outcome is unknown.
+
+A front end keeps a second click until the first one's work has ended, so a button that is off
+meanwhile is not enough: the same write is sent again only after a question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from bunqkit.errors import OutcomeUnknownError, UnsettledError
+from bunqkit.widgets.calls import Call
+from bunqkit.widgets.parts import Panel, Progress, empty_html, status_html
+from bunqkit.widgets.question import Question
+
+if TYPE_CHECKING:
+    from bunqkit.context import Context
+
+
+class Sending:
+    """The way by which a panel's writes go out.
+
+    Parameters
+    ----------
+    panel
+        Wraps the handlers, and shows that it looks.
+    bunq
+        Whose writes they are.
+    question
+        Asks before the same write goes out again.
+    changed
+        Is called when ``is_off`` may have changed.
+
+    Attributes
+    ----------
+    box
+        Shown while the outcome of a write is unknown: what that means, and ``look_button``.
+    look_button
+        Looks up what became of the write.
+    """
+
+    def __init__(
+        self, panel: Panel, bunq: Context, question: Question, *, changed: Callable[[], None]
+    ) -> None:
+        self._panel = panel
+        self._bunq = bunq
+        self._question = question
+        self._changed = changed
+        self._sent: Call | None = None
+        self._sent_at = ""
+        self._is_busy = False
+        self._is_unknown = False
+        self._text = ipywidgets.HTML()
+        self.look_button = panel.button("Look again", self._look, button_style="primary")
+        self.box = ipywidgets.VBox([self._text, self.look_button])
+        self._show("")
+
+    @property
+    def is_off(self) -> bool:
+        """True while a write is under way, or while the outcome of one is unknown."""
+        return self._is_busy or self._is_unknown
+
+    def send(self, call: Call, what: str, carry_out: Callable[[], object]) -> None:
+        """Carry out a write; if the same one went out just before, ask first.
+
+        Parameters
+        ----------
+        call
+            What is sent, without the reference that each sending has of its own.
+        what
+            The same in words, with amount and payee: ``payment of EUR 10.00 to x@example.com``.
+        carry_out
+            Sends it, and shows what came of it.
+        """
+        if self.is_off:
+            return
+        if call == self._sent:
+            self._question.ask(
+                f"The same was sent at {self._sent_at} UTC: {what}. This would be a second one.",
+                f"Send {what} once more",
+                lambda: self.carry_out(call, carry_out),
+            )
+        else:
+            self.carry_out(call, carry_out)
+
+    def carry_out(self, call: Call, carry_out: Callable[[], object]) -> None:
+        """Carry out a write that needs no question, or whose question was answered."""
+        if self.is_off:
+            return
+        self._turn(is_busy=True)
+        try:
+            carry_out()
+        except (OutcomeUnknownError, UnsettledError):
+            self._is_unknown = True
+            self._show(
+                "Nobody can say yet whether it was done. Nothing is sent until that is known.",
+                "Look again before you do anything else.",
+            )
+            raise
+        else:
+            self._sent, self._sent_at = call, f"{datetime.now(UTC):%H:%M:%S}"
+        finally:
+            self._turn(is_busy=False)
+
+    def _look(self) -> None:
+        self._panel.start(self._settle, "Looking up what became of it")
+
+    def _settle(self, _progress: Progress) -> None:
+        settled = self._bunq.settle()
+        self._is_unknown = bool(settled.unknown)
+        self._show(*(str(each) for each in settled))
+        self._changed()
+
+    def _show(self, *lines: str) -> None:
+        told = "".join(empty_html(line, "") for line in lines if line)
+        ended = "" if self._is_unknown else status_html("What you sent has an outcome.")
+        self._text.value = f"{told}{ended}" if told else ""
+        self.box.layout.display = "" if told else "none"
+        self.look_button.layout.display = "" if self._is_unknown else "none"
+
+    def _turn(self, *, is_busy: bool) -> None:
+        self._is_busy = is_busy
+        self._changed()
