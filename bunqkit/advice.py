@@ -300,7 +300,7 @@ _ROWS: tuple[_Row, ...] = (
     ),
     _Row(
         r"needs https|begin with https|callback|redirect_uri|target of your own|"
-        r"Nobody (?:asks for|has subscribed)|is on the machine of the bank",
+        r"Nobody asks for|Set a filter that names the target|is on the machine of the bank",
         "The bank sends callbacks of a category that somebody asked for, to https addresses "
         "that it was told before, letter for letter.",
         "Register exactly the https address that you use, and a filter for the category.",

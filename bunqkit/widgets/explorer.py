@@ -280,18 +280,20 @@ class Explorer(Panel):
 
     def _press_send(self) -> None:
         call = self._drafted()
-        if self._is_locked and call.is_write:
+        if not call.is_write:
+            self._carry_out(call)
+        elif self._is_locked:
             self._ask(call)
         else:
-            self._carry_out(call)
+            self.sending.send(self.form.call, _told(call), lambda: self._carry_out(call))
 
     def _ask(self, call: Call) -> None:
         """Read back what would happen with real money, and wait for a second press."""
-        whom = f" to {', '.join(map(printable, call.payees))}" if call.payees else ""
+        form_call = self.form.call
         self.question.ask(
-            f"PRODUCTION: {_named(call)}{whom}, {self.form.path}.",
+            f"PRODUCTION: {_told(call)}, {self.form.path}.",
             f"Unlock and send {_named(call)}",
-            lambda: self._unlock(call),
+            lambda: self.sending.carry_out(form_call, lambda: self._unlock(call)),
         )
 
     def _unlock(self, call: Call) -> None:
@@ -421,7 +423,7 @@ def _grouped(found: list[Operation]) -> Iterator[tuple[str, str]]:
 
 def _told(call: Call) -> str:
     """Say what is sent, and to whom."""
-    whom = f" to {', '.join(call.payees)}" if call.payees else ""
+    whom = f" to {', '.join(map(printable, call.payees))}" if call.payees else ""
     return f"{_named(call)}{whom}"
 
 
