@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from bunqkit.checkup import doctor as doctor
     from bunqkit.client import Client as Client
     from bunqkit.context import Context as Context
-    from bunqkit.context import connect as connect
     from bunqkit.differences import drift as drift
     from bunqkit.errors import ApiError as ApiError
     from bunqkit.errors import BadAnswerError as BadAnswerError
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from bunqkit.headings import describe_columns as describe_columns
     from bunqkit.ledger import Ledger as Ledger
     from bunqkit.oauth import OAuthApp as OAuthApp
+    from bunqkit.opening import connect as connect
     from bunqkit.receiver import Receiver as Receiver
     from bunqkit.reconciliation import reconcile as reconcile
     from bunqkit.related import to_frames as to_frames
@@ -65,7 +65,7 @@ _HOMES = {
     "answer": ("Answer",),
     "checkup": ("doctor",),
     "client": ("Client",),
-    "context": ("Context", "connect"),
+    "context": ("Context",),
     "differences": ("drift",),
     "errors": (
         "ApiError",
@@ -102,6 +102,7 @@ _HOMES = {
     "ledger": ("Ledger",),
     "reconciliation": ("reconcile",),
     "oauth": ("OAuthApp",),
+    "opening": ("connect",),
     "receiver": ("Receiver",),
     "related": ("to_frames",),
     "scrub": ("scrub_file",),

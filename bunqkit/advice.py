@@ -299,8 +299,7 @@ _ROWS: tuple[_Row, ...] = (
         "Write it as four numbers, such as 192.0.2.7, or add another and deactivate this one.",
     ),
     _Row(
-        r"needs https|begin with https|callback|redirect_uri|target of your own|"
-        r"Nobody asks for|Set a filter that names the target|is on the machine of the bank",
+        r"(?:needs|with|Use) https|callback|redirect_uri|of your own|Nobody asks|names the target",
         "The bank sends callbacks of a category that somebody asked for, to https addresses "
         "that it was told before, letter for letter.",
         "Register exactly the https address that you use, and a filter for the category.",

@@ -18,9 +18,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bunqkit.context import connect
 from bunqkit.errors import BunqkitError, BusyError, Interrupted, StateError
 from bunqkit.ledger import Ledger
+from bunqkit.opening import connect
 from bunqkit.reconciliation import reconcile
 
 _FOUND = 3

@@ -1,4 +1,4 @@
-"""``connect()``, and what it gives: the one place where the parts are put together.
+"""What ``connect()`` gives: the one place where the parts are put together.
 
 A ``Context`` is one key at one bank: it calls any operation, and has tables and payments at hand.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,18 +17,17 @@ from typing import TYPE_CHECKING, Any, Self
 from bunqkit import handshake
 from bunqkit.caller import Caller
 from bunqkit.client import Client
-from bunqkit.env_files import write_api_key
 from bunqkit.errors import SettingsError, StateError, UnsettledError
 from bunqkit.journal import Entry
 from bunqkit.limits import Limiter
 from bunqkit.look import badge, card, key_values
 from bunqkit.nearby import look_up
 from bunqkit.overview import Overview
-from bunqkit.redaction import Secret, forgetting
+from bunqkit.redaction import Secret
 from bunqkit.retries import Retries
 from bunqkit.sessions import Sessions
-from bunqkit.settings import Settings, load_settings
-from bunqkit.signing import KeyPair, generate_soon
+from bunqkit.settings import Settings
+from bunqkit.signing import KeyPair
 from bunqkit.state import State, StateFile
 from bunqkit.terminal import printable
 from bunqkit.transport import Bounds
@@ -39,68 +37,6 @@ if TYPE_CHECKING:
     from bunqkit.sandbox import Bank
 
 _SUGAR_DADDY = "sugardaddy@bunq.com"
-
-
-@forgetting
-def connect(
-    *,
-    environment: str | None = None,
-    api_key: str | Secret | None = None,
-    env_file: str | os.PathLike[str] | None = None,
-    profile: str | None = None,
-    bank: Bank | Context | None = None,
-) -> Context:
-    """Open an account: saved state, or the three steps. Tells where its settings came from.
-
-    Parameters
-    ----------
-    environment, api_key, env_file, profile
-        Win over the environment and ``.env``; see ``load_settings``.
-    bank
-        An offline bank of yours, on which this is one more person, or the one of ``api_key``; or a
-        context, for one more person at the very bank that it is connected to.
-        Without it ``OFFLINE`` opens a bank of its own, with a person who has a history.
-
-    Returns
-    -------
-    Context
-        In a notebook, show it to see environment, user, device and session.
-
-    Raises
-    ------
-    SettingsError
-        If a setting is missing or wrong, or stands where it does not count.
-    ApiError, NoAnswerError, SignatureError
-        If one of the three steps fails.
-    """
-    api_key = Secret(api_key) if isinstance(api_key, str) else api_key
-    if isinstance(bank, Context):
-        _insist_on_one_bank(bank.settings.environment, environment)
-        if bank.bank is None:
-            return _connect_beside(bank, api_key)
-        bank = bank.bank
-    elif bank is not None:
-        _insist_on_one_bank("OFFLINE", environment)
-    settings = load_settings(
-        environment="OFFLINE" if bank is not None else environment,
-        api_key=api_key,
-        env_file=env_file,
-        profile=profile,
-        is_in_process=bank is not None,
-    )
-    if bank is not None or settings.base_url is None:
-        return _connect_here(settings, bank, api_key)
-    client = make_client(settings)
-    if settings.api_key is None:
-        key = handshake.create_sandbox_user(client)
-        path = write_api_key(key, settings.env_file)
-        print(f"A sandbox user was made. Its key is in {path}.")  # noqa: T201 (README promises it)
-        places = {**settings.places, "BUNQ_API_KEY": str(path)}
-        settings = replace(settings, api_key=key, env_file=path, places=places)
-    if told := settings.describe_places():
-        # Beside what a program prints for the next one to read.
-        sys.stderr.write(f"{settings.environment}: {told}.\n")
-    return make_context(settings, client)
 
 
 def make_client(
@@ -222,16 +158,8 @@ def make_limiter(settings: Settings) -> Limiter:
     return Limiter(settings.limits, file=file)
 
 
-def _insist_on_one_bank(environment: str, given: str | None) -> None:
-    if given is not None and given.strip().upper() != environment:
-        # What is given is not quoted: it may be a key in the wrong place.
-        raise SettingsError(
-            f"environment is given beside bank, whose environment is {environment}. Leave out one."
-        )
-
-
-def _connect_beside(other: Context, api_key: Secret | None) -> Context:
-    """Open another account at the bank of a context, at the very address that it talks to."""
+def make_beside(other: Context, api_key: Secret | None) -> Context:
+    """Return a context of another account at the bank of one, at the very address it talks to."""
     client = other.client.another()
     if api_key is None and other.settings.environment == "PRODUCTION":
         raise SettingsError("PRODUCTION makes no user. Give api_key= beside bank=.")
@@ -240,27 +168,17 @@ def _connect_beside(other: Context, api_key: Secret | None) -> Context:
     return make_context(replace(other.settings, api_key=key, places=places), client)
 
 
-def _connect_here(settings: Settings, bank: Bank | None, api_key: Secret | None) -> Context:
-    """Open an account at a bank in this process; no state is read or written."""
-    # Both sides' keys are made while the bank is loaded and opened.
-    new_key = generate_soon()
-    from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)
+def make_own(
+    settings: Settings, bank: Bank, api_key: Secret | None, *, new_key: Callable[[], KeyPair]
+) -> Context:
+    """Return a context at a bank in this process; without a key, of a new user.
 
-    own_bank = Bank() if bank is None else bank
-    if not callable(own_bank):
-        raise SettingsError(
-            f"bank is of type {type(own_bank).__name__}. Give a bunqkit.sandbox.Bank or a context; "
-            "the address of one that is served goes into BUNQ_BASE_URL."
-        )
-    client = make_client(settings, own_bank)
-    if bank is None:
-        key = own_bank.demo_key
-    elif api_key is None:
-        key = handshake.create_sandbox_user(client)
-    else:
-        key = api_key
+    No state is read or written.
+    """
+    client = make_client(settings, bank)
+    key = handshake.create_sandbox_user(client) if api_key is None else api_key
     settings = replace(settings, api_key=key, base_url=client.base_url)
-    return make_context(settings, client, bank=own_bank, new_key=new_key)
+    return make_context(settings, client, bank=bank, new_key=new_key)
 
 
 class Context(Caller, Overview):

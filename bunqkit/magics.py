@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from bunqkit.api import argument_names
 from bunqkit.catalogue import operation, operations
-from bunqkit.context import Context, connect
+from bunqkit.context import Context
 from bunqkit.errors import FieldError, UnknownNameError
+from bunqkit.opening import connect
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
