@@ -89,8 +89,9 @@ def _parser() -> argparse.ArgumentParser:
         "the key, which you revoke in the app.",
     )  # fmt: skip
     logout.add_argument(
-        "--environment", type=str.upper, choices=_ENVIRONMENTS, help="in place of BUNQ_ENVIRONMENT"
-    )
+        "--environment", type=_environment(*_ENVIRONMENTS),
+        metavar=f"{{{','.join(_ENVIRONMENTS)}}}", help="in place of BUNQ_ENVIRONMENT",
+    )  # fmt: skip
     logout.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
     logout.add_argument(
         "--forget-unsettled", action="store_true", help="leave though an outcome is not known"
@@ -147,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sandbox.set_defaults(run=_serve)
     sync = _add_chores(commands)
-    for connecting in (tour, doctor, sync):
+    for connecting in (tour, doctor, logout, sync):
         connecting.add_argument(
             "--profile", metavar="NAME", help="the settings of .env.NAME in place of .env"
         )
@@ -265,7 +266,9 @@ def _log_out(chosen: argparse.Namespace) -> int:
     from bunqkit.context import find_kept  # noqa: PLC0415 (each command loads its own)
     from bunqkit.settings import load_settings  # noqa: PLC0415 (each command loads its own)
 
-    settings = load_settings(environment=chosen.environment, env_file=chosen.env_file)
+    settings = load_settings(
+        environment=chosen.environment, env_file=chosen.env_file, profile=chosen.profile
+    )
     bunq = find_kept(settings)
     if bunq is None:
         sys.stdout.write(f"Nothing is kept on this machine for {settings.environment}.\n")
