@@ -319,7 +319,7 @@ def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:
 def test_commands_take_a_profile() -> None:
     """What connects reads its file; a key in its place, or in another option's, is not quoted."""
     Path(".env.work").write_text("BUNQ_LANGUAGE=de_DE\n")
-    for command in (["tour"], ["doctor"], ["sync", "money.sqlite"]):
+    for command in (["tour"], ["doctor"], ["logout"], ["sync", "money.sqlite"]):
         done = run(*command, "--profile", "work")
         assert done.returncode == 1
         assert ".env.work" in done.stdout + done.stderr
