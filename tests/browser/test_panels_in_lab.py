@@ -19,6 +19,8 @@ from bunqkit.sandbox.faults import Fault
 from bunqkit.widgets import ConnectPanel, PaymentsPanel, WirePanel
 bunq = bunqkit.connect()
 """
+# How often a payment was sent.
+POSTED = "print([e.path[-8:] for e in bunq.exchanges if e.method == 'POST'].count('/payment'))"
 STEPS = ("API key", "Installation", "Device", "Session", "First call")
 Open = Callable[..., Notebook]
 
@@ -88,6 +90,40 @@ def test_from_nothing_to_a_first_payment(
     state(notebook, "Logged out")
     assert notebook.ask("print(connecting.errors, panel.errors)") == "[] []"
     assert notebook.errors == []
+
+
+def test_a_double_click_pays_once(open_notebook: Open, tmp_path: Path) -> None:
+    """The form is empty once the money has moved, so the second click sends nothing."""
+    notebook = show_payments(open_notebook, "double_click")
+    fill_transfer(notebook, "10.00", "bravo@bunq.com")
+    notebook.page.get_by_role("button", name="Send payment of EUR 10.00").dblclick()
+    state(notebook, "Done: payment of EUR 10.00 to bravo@bunq.com")
+    assert notebook.ask(POSTED) == "1"
+    notebook.page.get_by_role("button", name="Top up").dblclick()
+    notebook.page.get_by_text("The same was sent at").wait_for()
+    see(notebook, tmp_path, "asked")
+    assert notebook.ask("print(panel.errors)") == "[]"
+
+
+def test_a_lost_answer_is_looked_up_before_anything_is_sent(
+    open_notebook: Open, tmp_path: Path
+) -> None:
+    """Send is off until it is known what became of the payment."""
+    notebook = show_payments(open_notebook, "lost")
+    fill_transfer(notebook, "10.00", "bravo@bunq.com")
+    notebook.ask("bunq.bank.faults.add(Fault('no signature', times=None)); print()")
+    press(notebook, "Send payment of EUR 10.00")
+    look = notebook.page.get_by_role("button", name="Look again")
+    look.wait_for()
+    see(notebook, tmp_path, "unknown")
+    assert notebook.page.get_by_role("button", name="Send payment").is_disabled()
+    assert notebook.page.get_by_text("Not done").count() == 0
+    notebook.ask("bunq.bank.faults.clear(); print()")
+    look.click()
+    state(notebook, "What you sent has an outcome.")
+    notebook.page.get_by_text("made: payment.create of EUR 10.00").wait_for()
+    see(notebook, tmp_path, "known")
+    assert notebook.ask(POSTED) == "1"
 
 
 def test_filter_plots_and_one_payment(open_notebook: Open, tmp_path: Path) -> None:
