@@ -208,6 +208,24 @@ def test_an_unknown_outcome_is_looked_up_before_anything_is_sent(
     assert not filled.sending.is_off
     assert "made" in text_of(filled.sending.box)
     assert filled.sending.look_button.layout.display == "none"
+    filled.press()
+    assert "was sent at" in text_of(filled.question.box)
+    assert paid(bank) == 1
+
+
+def test_what_was_made_after_all_is_in_the_table(bunq: Context, wire: Wire) -> None:
+    """The form is emptied and the payments are fetched anew, as after an answer that came."""
+    filled = fill_transfers(bunq)
+    before = len(filled.panel.payments)
+    lose(wire)
+    with pytest.raises(OutcomeUnknownError):
+        filled.press()
+    find_again(wire)
+    filled.sending.look_button.click()
+    filled.panel.wait()
+    assert filled.panel.transfers.amount.value == ""
+    assert len(filled.panel.payments) == before + 1
+    filled.panel.close()
 
 
 def test_looking_in_vain_changes_nothing(filled: Filled, wire: Wire, bank: Bank) -> None:

@@ -143,6 +143,8 @@ class Panel(ipywidgets.VBox):
     def start(self, work: Callable[[Progress], None], said: str) -> None:
         """Do something long in a thread, so that the kernel stays free; nothing if one is at it.
 
+        What is started by such work is done at its end, in the same thread.
+
         Parameters
         ----------
         work
@@ -150,6 +152,10 @@ class Panel(ipywidgets.VBox):
         said
             What is being done, such as ``Fetching payments``.
         """
+        if self._thread is threading.current_thread():
+            self.progress.begin(said)
+            work(self.progress)
+            return
         if self._thread is not None and self._thread.is_alive():
             return
         self.progress.begin(said)

@@ -34,6 +34,8 @@ class Sending:
         Asks before the same write goes out again.
     changed
         Is called when ``is_off`` may have changed.
+    made
+        Is called when it turns out that a write of unknown outcome was made.
 
     Attributes
     ----------
@@ -44,12 +46,19 @@ class Sending:
     """
 
     def __init__(
-        self, panel: Panel, bunq: Context, question: Question, *, changed: Callable[[], None]
+        self,
+        panel: Panel,
+        bunq: Context,
+        question: Question,
+        *,
+        changed: Callable[[], None],
+        made: Callable[[], None] = lambda: None,
     ) -> None:
         self._panel = panel
         self._bunq = bunq
         self._question = question
         self._changed = changed
+        self._made = made
         self._sent: Call | None = None
         self._sent_at = ""
         self._is_busy = False
@@ -92,6 +101,8 @@ class Sending:
         if self.is_off:
             return
         self._turn(is_busy=True)
+        before, self._sent = self._sent, call
+        self._sent_at = f"{datetime.now(UTC):%H:%M:%S}"
         try:
             carry_out()
         except (OutcomeUnknownError, UnsettledError):
@@ -101,8 +112,10 @@ class Sending:
                 "Look again before you do anything else.",
             )
             raise
-        else:
-            self._sent, self._sent_at = call, f"{datetime.now(UTC):%H:%M:%S}"
+        except BaseException:
+            # It was refused, or not sent: the same may be tried again.
+            self._sent = before
+            raise
         finally:
             self._turn(is_busy=False)
 
@@ -113,7 +126,12 @@ class Sending:
         settled = self._bunq.settle()
         self._is_unknown = bool(settled.unknown)
         self._show(*(str(each) for each in settled))
+        outcomes = {each.outcome for each in settled}
+        if "made" not in outcomes and not self._is_unknown:
+            self._sent = None
         self._changed()
+        if "made" in outcomes:
+            self._made()
 
     def _show(self, *lines: str) -> None:
         told = "".join(empty_html(line, "") for line in lines if line)

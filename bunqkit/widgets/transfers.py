@@ -68,7 +68,7 @@ class Transfers:
         is_real = self._environment == "PRODUCTION"
         self.top_up_button.layout.display = "none" if is_real else ""
         self.question = Question(panel)
-        self.sending = Sending(panel, bunq, self.question, changed=self._look)
+        self.sending = Sending(panel, bunq, self.question, changed=self._look, made=self._finish)
         self.said = ipywidgets.HTML()
         self._problem = ipywidgets.HTML()
         fields = [self.account, self.amount, self.to, self.name, self.description]
@@ -217,6 +217,10 @@ class Transfers:
     def _tell(self, what: str, code: str) -> None:
         kept = fold("As a cell", code_to_copy(code))
         self.said.value = f"{status_html(f'Done: {what}.')}{kept}"
+        self._finish()
+
+    def _finish(self) -> None:
+        """Empty the form, and say that money has moved."""
         self.amount.value = ""
         self._done()
 
