@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ class Store:
             "ORDER BY operation, account_id",
             {"operation": operation},
         )
-        return [Listing(**dict(row)) for row in rows]
+        return [self._read(row) for row in rows]
 
     def keep(
         self,
@@ -439,7 +440,16 @@ class Store:
             "AND given = :given",
             {"operation": operation, "account_id": account_id, "given": given},
         )
-        return Listing(**dict(found[0])) if found else None
+        return self._read(found[0]) if found else None
+
+    def _read(self, row: sqlite3.Row) -> Listing:
+        listing = Listing(**dict(row))
+        for time in (listing.walk_began, listing.complete_until):
+            try:
+                datetime.fromisoformat(time or "2000-01-01")
+            except ValueError as error:
+                raise damage(self.path, "the time of a reading is none") from error
+        return listing
 
     def _keep(self, listing: Listing, item: Item, known: sqlite3.Row | None, seen: str) -> Tally:
         raw = json.dumps(item.item, separators=(",", ":"))

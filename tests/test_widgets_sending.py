@@ -11,7 +11,7 @@ from visitors import Wire
 
 import bunqkit
 from bunqkit.context import Context
-from bunqkit.errors import OutcomeUnknownError
+from bunqkit.errors import OutcomeUnknownError, UnsettledError
 from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
 from bunqkit.widgets import Explorer, PaymentsPanel
@@ -228,16 +228,35 @@ def test_what_was_made_after_all_is_in_the_table(bunq: Context, wire: Wire) -> N
     filled.panel.close()
 
 
-def test_looking_in_vain_changes_nothing(filled: Filled, wire: Wire, bank: Bank) -> None:
-    """While the bank can't be reached the outcome stays unknown, and Send stays off."""
+def test_looking_in_vain_lets_nothing_like_it_go(filled: Filled, wire: Wire, bank: Bank) -> None:
+    """While the bank can't be reached the outcome stays unknown, and the same is refused."""
     lose(wire)
     with pytest.raises(OutcomeUnknownError):
         filled.press()
     filled.sending.look_button.click()
     filled.panel.wait()
-    assert filled.sending.is_off
     assert filled.sending.look_button.layout.display == ""
+    find_again(wire)
+    filled.press()
+    if filled.question.box.layout.display == "":
+        with pytest.raises(UnsettledError):
+            filled.question.do_button.click()
     assert paid(bank) == 1
+
+
+def test_another_form_is_live(bunq: Context, wire: Wire) -> None:
+    """What became of one write keeps nobody from another operation."""
+    filled = fill_explorer(bunq)
+    lose(wire)
+    with pytest.raises(OutcomeUnknownError):
+        filled.press()
+    find_again(wire)
+    filled.panel.choose("card.list")
+    filled.press()
+    assert filled.panel.result is not None
+    filled.panel.choose("payment.create")
+    assert not filled.sending.is_off
+    filled.panel.close()
 
 
 def test_what_was_not_made_can_be_sent(bunq: Context, wire: Wire, bank: Bank) -> None:

@@ -201,6 +201,7 @@ class Explorer(Panel):
 
     def _open(self, operation: Operation) -> None:
         self.question.withdraw()
+        self.sending.leave()
         self._desk.pickers.learn(self._bunq.exchanges)
         self._form = Form(
             operation,

@@ -40,7 +40,8 @@ class Sending:
     Attributes
     ----------
     box
-        Shown while the outcome of a write is unknown: what that means, and ``look_button``.
+        Shown while the outcome of a write is unknown: what that means, and ``look_button``. After
+        a look in vain other writes may go out, and the kit refuses one like it.
     look_button
         Looks up what became of the write.
     """
@@ -62,16 +63,21 @@ class Sending:
         self._sent: Call | None = None
         self._sent_at = ""
         self._is_busy = False
-        self._is_unknown = False
+        self._is_unknown = self._must_look = False
         self._text = ipywidgets.HTML()
         self.look_button = panel.button("Look again", self._look, button_style="primary")
         self.box = ipywidgets.VBox([self._text, self.look_button])
-        self._show("")
+        self._show()
 
     @property
     def is_off(self) -> bool:
-        """True while a write is under way, or while the outcome of one is unknown."""
-        return self._is_busy or self._is_unknown
+        """True while a write is under way, or while one of unknown outcome was not looked up."""
+        return self._is_busy or self._must_look
+
+    def leave(self) -> None:
+        """Stop waiting for a look: another form is shown, by which something else is sent."""
+        self._must_look = False
+        self._show()
 
     def send(self, call: Call, what: str, carry_out: Callable[[], object]) -> None:
         """Carry out a write; if the same one went out just before, ask first.
@@ -106,7 +112,7 @@ class Sending:
         try:
             carry_out()
         except (OutcomeUnknownError, UnsettledError):
-            self._is_unknown = True
+            self._is_unknown = self._must_look = True
             self._show(
                 "Nobody can say yet whether it was done. Nothing is sent until that is known.",
                 "Look again before you do anything else.",
@@ -124,7 +130,7 @@ class Sending:
 
     def _settle(self, _progress: Progress) -> None:
         settled = self._bunq.settle()
-        self._is_unknown = bool(settled.unknown)
+        self._is_unknown, self._must_look = bool(settled.unknown), False
         self._show(*(str(each) for each in settled))
         outcomes = {each.outcome for each in settled}
         if "made" not in outcomes and not self._is_unknown:
@@ -134,7 +140,7 @@ class Sending:
             self._made()
 
     def _show(self, *lines: str) -> None:
-        told = "".join(empty_html(line, "") for line in lines if line)
+        told = "".join(empty_html(line, "") for line in lines)
         ended = "" if self._is_unknown else status_html("What you sent has an outcome.")
         self._text.value = f"{told}{ended}" if told else ""
         self.box.layout.display = "" if told else "none"

@@ -20,11 +20,11 @@ from typing import Any
 
 import requests
 
-from bunqkit import handshake
+from bunqkit import connect, handshake
 from bunqkit.catalogue import Operation, operations
 from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.client import Client
-from bunqkit.context import Context, connect
+from bunqkit.context import Context
 from bunqkit.errors import BunqkitError, BusyError, OutcomeUnknownError
 from bunqkit.outcome import bears_reference
 from bunqkit.retries import Retries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ def test_a_person_lets_an_app_in(browser: Any, served: Bank, tmp_path: Path) -> 
         page.get_by_role("button", name="Allow").click()
         page.wait_for_url(f"{there.url}**")
         token = app.receive(page.url)
-    theirs = bunqkit.connect(api_key=token)
+    theirs = bunqkit.connect(bank=owner, api_key=token)
     assert theirs.accounts()["description"].tolist() == ["Holiday"]
     page.close()
 
@@ -148,4 +149,4 @@ class Blank(http.server.BaseHTTPRequestHandler):
 
 def base_url() -> str:
     """Give the address of the bank that is served."""
-    return str(bunqkit.load_settings(api_key="x").base_url)
+    return os.environ["BUNQ_BASE_URL"]
