@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from visitors import Wire
+from visitors import Frozen, Wire
 
 import bunqkit
 from bunqkit import outcome
@@ -85,12 +85,13 @@ def lossy(wire: Wire) -> Lossy:
 def bunq(bank: Bank, lossy: Lossy) -> Context:
     """Give the person with a history, behind the lossy wire."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
-    keys = bunq._client
+    keys, time = bunq._client, Frozen()
     bunq._client = Client(
         doors.BASE_URL,
         key=keys.key,
         bank_key=keys.bank_key,
         transport=lossy,
+        limiter=Limiter(clock=time, sleep=time.sleep),
         retries=Retries(sleep=lambda _seconds: None),
     )
     return bunq
