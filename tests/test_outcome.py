@@ -94,6 +94,7 @@ def bunq(bank: Bank, lossy: Lossy) -> Context:
         limiter=Limiter(clock=time, sleep=time.sleep),
         retries=Retries(sleep=lambda _seconds: None),
     )
+    bunq._books.sleep = lambda _seconds: None
     return bunq
 
 
