@@ -261,7 +261,7 @@ def run_script(name: str, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_chaos(seed: int) -> None:
     """Hundreds of payments by eight threads, faults on a third: all are known, none made twice."""
     last = run_script("chaos.py", "200", str(seed))[-1]

@@ -482,7 +482,8 @@ assert found == [bunq.user_id] * 64, found
 """
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 4])
 def test_processes_full_of_threads_share_one_renewal(tmp_path: Path, count: int) -> None:
     """Processes with 64 threads each find the session ended: the bank counts one new one."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
@@ -519,6 +520,7 @@ def test_processes_full_of_threads_share_one_renewal(tmp_path: Path, count: int)
     assert wire.count("GET /v1/user") > 64 * count
 
 
+@pytest.mark.slow
 def test_a_passphrase_keeps_the_state_of_a_real_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
