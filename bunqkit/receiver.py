@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _LARGEST_BODY = 4 * 1024 * 1024
 _TIMEOUT_S = 10.0
+# Closing waits until the server looks whether it should end.
+_POLL_S = 0.05
 # Each is a thread.
 _MOST_AT_ONCE = 500
 _LONGEST_NUMBER = 10
@@ -120,7 +123,8 @@ class Receiver:
 
     def open(self) -> Self:
         """Begin to listen; ``with`` does it too."""
-        threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True).start()
+        serve = partial(self._server.serve_forever, _POLL_S)
+        threading.Thread(target=serve, name="receiver", daemon=True).start()
         return self
 
     def close(self) -> None:

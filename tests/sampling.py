@@ -11,6 +11,9 @@ import pytest
 def one_in(count: int, cases: Iterable[Any]) -> list[Any]:
     """Return cases for ``parametrize``: one in so many runs by default, the others in slow."""
     return [
-        pytest.param(case, marks=pytest.mark.slow if at % count else ())
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)),
+            marks=pytest.mark.slow if at % count else (),
+        )
         for at, case in enumerate(cases)
     ]

@@ -331,6 +331,7 @@ def test_an_empty_file_gets_the_same_books(tmp_path: Path) -> None:
     bank.close()
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_file_at_once_share_it(tmp_path: Path) -> None:
     """One of them draws the keys, and all have the same."""
     program = (

@@ -378,6 +378,7 @@ def test_sql_takes_every_text(ask: Callable[[str], pd.DataFrame]) -> None:
     assert told.iloc[0].tolist() == ["; DROP TABLE payments; --", "/etc/passwd", "x'y"]
 
 
+@pytest.mark.slow
 def test_the_clock_may_be_moved_back(bank: Bank, tmp_path: Path) -> None:
     """Nothing is in the books twice, nothing is missing unsaid, nothing is known too early."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)

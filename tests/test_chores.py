@@ -53,6 +53,7 @@ def test_the_three_commands(served: Bank, capsys: pytest.CaptureFixture[str]) ->
         assert len(ledger.frame("invoice.list")) == 0
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_if_all_is_well(
     served: Bank, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +163,7 @@ def test_the_log_is_a_plain_file_of_ones_own(
         assert log.read_text() == "theirs"
 
 
+@pytest.mark.slow
 def test_an_interrupted_sync_goes_on_next_time(served: Bank, tmp_path: Path) -> None:
     """Ctrl-C: status 130, and what has come is kept."""
     served.faults.add(Fault("delay", operation="payment.list", times=None, seconds=0.5))

@@ -55,6 +55,7 @@ def test_tour_ends_in_a_table() -> None:
     assert re.findall(r"[0-9a-f]{20,}", done.stdout) == []
 
 
+@pytest.mark.slow
 def test_tour_of_a_sandbox_that_is_away_is_kind() -> None:
     """Without a network: exit status 1, one line that says what happened and what works."""
     done = run("tour", "--environment", "sandbox", HTTPS_PROXY="http://127.0.0.1:9")
@@ -66,6 +67,7 @@ def test_tour_of_a_sandbox_that_is_away_is_kind() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_tour_of_a_served_bank(tmp_path: Path) -> None:
     """With BUNQ_BASE_URL the same steps go to a bank that somebody serves."""
     bank = Served(tmp_path)
@@ -85,6 +87,7 @@ def test_a_wrong_setting_is_one_line() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="others are a matter of POSIX modes")
+@pytest.mark.slow
 def test_a_warning_is_one_line() -> None:
     """What others can read is said in words, without a line of code."""
     path = Path(".env")
@@ -201,6 +204,7 @@ def test_the_link_of_a_sandbox_opens_its_page_and_desk(tmp_path: Path) -> None:
     assert token not in "".join(bank.said)
 
 
+@pytest.mark.slow
 def test_the_admin_token_of_a_class_stays_the_same(tmp_path: Path) -> None:
     """It is kept in a file, which is read again; a file without one is refused."""
     name = "class.school.example"
@@ -237,6 +241,7 @@ def test_a_sandbox_for_others_says_what_they_can_do(
     assert key
 
 
+@pytest.mark.slow
 def test_sandbox_on_a_file_remembers(tmp_path: Path) -> None:
     """Stopped and started again, the same bank: key, people and payments."""
     first = Served(tmp_path, "--file", "bank.sqlite")
@@ -271,6 +276,7 @@ def test_a_bank_in_a_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert other.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     """Exit status 1 and what to do."""
     bank = Served(tmp_path)
@@ -316,6 +322,7 @@ def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:
     assert "  1. Write BUNQ_API_KEY in place of BUNQ_APIKEY" in ill.stdout
 
 
+@pytest.mark.slow
 def test_commands_take_a_profile() -> None:
     """What connects reads its file; a key in its place, or in another option's, is not quoted."""
     Path(".env.work").write_text("BUNQ_LANGUAGE=de_DE\n")

@@ -423,7 +423,10 @@ def test_long_work_is_announced(bunq: Context) -> None:
 def test_the_limits_of_the_settings_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a bank that refuses the fourth read in three seconds, four are asked for without one."""
     monkeypatch.setenv("BUNQ_LIMITS", "classic")
-    with bunqkit.connect(bank=Bank(limits="classic")) as bunq:
+    time = Frozen()
+    with bunqkit.connect(bank=Bank(clock=Clock(tick=time), limits="classic")) as bunq:
+        bunq.client.limiter._clock, bunq.client.limiter._sleep = time, time.sleep
         for _ in range(4):
             bunq.call("user.list")
+        assert time.seconds > 2
         assert {each.status for each in bunq.exchanges} == {200}

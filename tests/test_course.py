@@ -58,6 +58,7 @@ def test_the_command_copies(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     [pytest.param(["--version"], marks=pytest.mark.slow), ["mine", "--version"]],
     ids=["none", "mine"],
 )
+@pytest.mark.slow
 def test_lab_passes_options_on(
     arguments: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -86,13 +86,10 @@ def test_every_attempt_is_kept(visitor: Visitor) -> None:
     """Each attempt knows those before it, the pause, and how long the limiter kept it back."""
     time, pauses = Frozen(), []
 
-    def sleep(seconds: float) -> None:
-        time.seconds += seconds
-
     patient = visitor.door.client(
         key=visitor.client.key,
         bank_key=visitor.client.bank_key,
-        limiter=Limiter("classic", clock=time, sleep=sleep, say=lambda _words: None),
+        limiter=Limiter("classic", clock=time, sleep=time.sleep, say=lambda _words: None),
         retries=Retries(attempts=4, sleep=pauses.append),
     )
     visitor.door.bank.faults.add(Fault("html 502", times=3))

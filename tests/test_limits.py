@@ -21,15 +21,7 @@ from bunqkit.signing import KeyPair
 PAYMENTS = "/user/1/monetary-account/2/payment"
 
 
-class Time(Frozen):
-    """A clock that moves when somebody sleeps."""
-
-    def sleep(self, seconds: float) -> None:
-        """Pass seconds."""
-        self.seconds += seconds
-
-
-def limiter(time: Time, profile: str = "classic", **how: Any) -> Limiter:
+def limiter(time: Frozen, profile: str = "classic", **how: Any) -> Limiter:
     """Give a limiter on a clock of its own."""
     return Limiter(profile, clock=time, sleep=time.sleep, say=lambda _words: None, **how)
 
@@ -41,7 +33,7 @@ def limiter(time: Time, profile: str = "classic", **how: Any) -> Limiter:
 def test_no_window_holds_more_than_the_budget(gaps: list[float], method: str) -> None:
     """Whenever the calls are asked for: in any three seconds at most as many as are allowed."""
     calls = {"GET": 3, "POST": 5, "PUT": 2, "DELETE": 5}[method]
-    time = Time()
+    time = Frozen()
     limits = limiter(time)
     sent = []
     for gap in gaps:
@@ -54,7 +46,7 @@ def test_no_window_holds_more_than_the_budget(gaps: list[float], method: str) ->
 
 def test_no_time_is_wasted() -> None:
     """Three hundred reads take what the limits allow, and less than five per cent more."""
-    time = Time()
+    time = Frozen()
     limits = limiter(time)
     for _ in range(300):
         limits.wait("GET", PAYMENTS)
@@ -64,7 +56,7 @@ def test_no_time_is_wasted() -> None:
 
 def test_endpoints_have_budgets_of_their_own() -> None:
     """Ids and the query make no difference, methods and paths do."""
-    time = Time()
+    time = Frozen()
     limits = limiter(time)
     for number in range(3):
         limits.wait("GET", f"/user/1/monetary-account/{number}/payment?count={number}")
@@ -78,7 +70,7 @@ def test_endpoints_have_budgets_of_their_own() -> None:
 
 def test_sessions_are_rare() -> None:
     """One in thirty seconds, whatever other posts do."""
-    time = Time()
+    time = Frozen()
     limits = limiter(time)
     limits.wait("POST", "/session-server")
     limits.wait("POST", "/session-server")
@@ -87,7 +79,7 @@ def test_sessions_are_rare() -> None:
 
 def test_off_never_waits() -> None:
     """For a bank that counts nothing."""
-    time = Time()
+    time = Frozen()
     limits = limiter(time, "off")
     for _ in range(1000):
         limits.wait("GET", PAYMENTS)
@@ -105,7 +97,7 @@ def test_off_never_waits() -> None:
 )
 def test_the_words_of_a_429_are_taken(words: str, calls: int, seconds: int) -> None:
     """The window is taken as full, and the bank's own limit holds from then on."""
-    time = Time()
+    time = Frozen()
     limits = limiter(time, "off")
     assert limits.learn("GET", PAYMENTS, words)
     for _ in range(calls):
@@ -118,7 +110,7 @@ def test_the_words_of_a_429_are_taken(words: str, calls: int, seconds: int) -> N
 
 def test_long_waits_are_announced() -> None:
     """With length and reason, and not each time anew."""
-    time, said = Time(), []
+    time, said = Frozen(), []
     limits = Limiter("classic", clock=time, sleep=time.sleep, say=said.append)
     for _ in range(12):
         limits.wait("GET", PAYMENTS)
@@ -127,7 +119,7 @@ def test_long_waits_are_announced() -> None:
 
 def test_long_work_is_announced() -> None:
     """With its estimate, by the path as the catalogue writes it; short work is not."""
-    time, said = Time(), []
+    time, said = Frozen(), []
     limits = Limiter("classic", clock=time, sleep=time.sleep, say=said.append)
     path = "/user/{userID}/monetary-account/{monetary-accountID}/payment"
     limits.announce("GET", path, 73, what="At most 73 pages")
@@ -139,7 +131,7 @@ def test_long_work_is_announced() -> None:
 
 def test_threads_share_it() -> None:
     """Twenty threads at once are let through one budget after the other."""
-    time = Time()
+    time = Frozen()
     lock = threading.Lock()
     pauses: list[float] = []
 
@@ -159,7 +151,7 @@ def test_threads_share_it() -> None:
 
 def test_kernels_share_it(tmp_path: Path) -> None:
     """What one process has used and learned, the next one knows."""
-    time, file = Time(), tmp_path / "state" / "limits.json"
+    time, file = Frozen(), tmp_path / "state" / "limits.json"
     first, second = limiter(time, file=file), limiter(time, file=file)
     for _ in range(3):
         first.wait("GET", PAYMENTS)
@@ -190,14 +182,14 @@ def test_a_damaged_file_is_no_obstacle(tmp_path: Path, content: str) -> None:
     """It holds nothing that can't be learned again."""
     file = tmp_path / "limits.json"
     file.write_text(content)
-    limiter(Time(), file=file).wait("GET", PAYMENTS)
+    limiter(Frozen(), file=file).wait("GET", PAYMENTS)
     assert json.loads(file.read_text())["times"]
 
 
 def test_a_file_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
     """A file where the folder should be: the kernel counts alone, and still waits."""
     (tmp_path / "state").write_text("in the way")
-    time = Time()
+    time = Frozen()
     limits = limiter(time, file=tmp_path / "state" / "limits.json")
     for _ in range(4):
         limits.wait("GET", PAYMENTS)
@@ -209,14 +201,14 @@ def test_times_of_another_run_of_the_machine_are_dropped(tmp_path: Path) -> None
     file = tmp_path / "limits.json"
     told = {"learned": {}, "times": {"GET /user/{}/card": [1e9, 1e9, 1e9]}}
     file.write_text(json.dumps(told))
-    time = Time()
+    time = Frozen()
     limiter(time, file=file).wait("GET", "/user/1/card")
     assert time.seconds == 0
 
 
 def test_a_bank_with_limits_never_refuses(key: KeyPair) -> None:
     """Client and bank on one clock, by the classic limits: sixty calls, no 429."""
-    time = Time()
+    time = Frozen()
     wire = Wire(Bank(clock=Clock(tick=time), limits="classic"))
     visitor = Visitor(Door(wire, doors.BASE_URL, doors.InProcess(wire)), key)
     time.seconds += 60

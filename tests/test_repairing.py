@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import one_in
 
 import bunqkit
 from bunqkit.cli import main
@@ -84,7 +85,7 @@ def use_all(ledger: Ledger, folder: Path) -> None:
         ledger.export(folder / kind, kind)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", one_in(2, DAMAGES))
 def test_a_damaged_ledger_is_saved(path: Path, damage: str, tmp_path: Path) -> None:
     """Into a new private file, which opens; the old one stays as it was."""
     damaged = DAMAGES[damage](WHOLE)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bunqkit.client import Client
 from bunqkit.context import Context
 from bunqkit.errors import ApiError, NoAnswerError, SignatureError, StateError
 from bunqkit.redaction import Secret
+from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sessions import Sessions
 from bunqkit.settings import load_settings
@@ -319,11 +321,14 @@ def test_a_key_is_made_and_kept_where_there_is_none(
     assert capsys.readouterr().out == ""
 
 
-def test_a_bank_that_is_away_is_said_kindly() -> None:
+def test_a_bank_that_is_away_is_said_kindly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing listens at the address: no state is written, and the message helps."""
+    pauses: list[float] = []
+    monkeypatch.setattr("bunqkit.context.Retries", partial(Retries, sleep=pauses.append))
     Path(".env").write_text("BUNQ_BASE_URL=http://127.0.0.1:9/v1\nBUNQ_API_KEY=sandbox_" + "a" * 64)
     with pytest.raises(NoAnswerError, match="nothing listens there"):
         bunqkit.connect()
+    assert len(pauses) == 3
 
 
 @pytest.mark.parametrize(("left_s", "sessions"), [(45, 1), (15, 2)], ids=["before", "within"])
@@ -477,7 +482,8 @@ assert found == [bunq.user_id] * 64, found
 """
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 4])
 def test_processes_full_of_threads_share_one_renewal(tmp_path: Path, count: int) -> None:
     """Processes with 64 threads each find the session ended: the bank counts one new one."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
@@ -514,6 +520,7 @@ def test_processes_full_of_threads_share_one_renewal(tmp_path: Path, count: int)
     assert wire.count("GET /v1/user") > 64 * count
 
 
+@pytest.mark.slow
 def test_a_passphrase_keeps_the_state_of_a_real_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -307,6 +307,7 @@ def test_a_change_that_was_made_is_settled(kernels: Kernels, lossy: Lossy) -> No
     assert (told.outcome, told.item and told.item["id"]) == ("made", number)
 
 
+@pytest.mark.slow
 def test_a_passphrase_seals_the_journal(kernels: Kernels, lossy: Lossy) -> None:
     """Nobody reads who was paid; the passphrase opens it, another one is refused in words."""
     bunq = kernels.start(PASSPHRASE)

@@ -21,6 +21,7 @@ from bunqkit.catalogue import Operation, example_body
 from bunqkit.context import Context
 from bunqkit.errors import ApiError, CallError, FieldError, LockedError, NoAnswerError
 from bunqkit.redaction import Secret
+from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank
 from bunqkit.sandbox.faults import Fault
 from bunqkit.widgets import Explorer
@@ -288,6 +289,7 @@ def test_a_cut_connection_is_a_card(explorer: Explorer, bunq: Context) -> None:
     """What is known about it, and what to do."""
     assert bunq.bank is not None
     bunq.bank.faults.add(Fault("cut before", operation="payment.list", times=None))
+    bunq.client.retries = Retries(sleep=lambda _seconds: None)
     explorer.choose("payment.list")
     with pytest.raises(NoAnswerError, match="connection was cut"):
         explorer.send_button.click()

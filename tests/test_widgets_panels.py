@@ -375,7 +375,7 @@ def test_what_is_asked_for_meanwhile_is_done(panel: PaymentsPanel, bunq: Context
     assert panel.payments.iloc[0]["description"] == "meanwhile"
 
 
-@pytest.mark.parametrize("make", [PaymentsPanel, WirePanel])
+@pytest.mark.parametrize("make", [pytest.param(PaymentsPanel, marks=pytest.mark.slow), WirePanel])
 def test_closing_frees_everything(make: type, bunq: Context) -> None:
     """A hundred instances leave no widget behind, and nobody listening."""
     first = make(bunq, strict=True)

@@ -232,13 +232,10 @@ def test_limits_and_attempts_are_told(visitor: Visitor) -> None:
     """How long the limiter kept it back, and what each attempt before it came to."""
     time = Frozen()
 
-    def sleep(seconds: float) -> None:
-        time.seconds += seconds
-
     patient = visitor.door.client(
         key=visitor.client.key,
         bank_key=visitor.client.bank_key,
-        limiter=Limiter("classic", clock=time, sleep=sleep, say=lambda _words: None),
+        limiter=Limiter("classic", clock=time, sleep=time.sleep, say=lambda _words: None),
         retries=Retries(sleep=lambda _seconds: None),
     )
     visitor.door.bank.faults.add(Fault("html 502", times=3))

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from bunqkit import handshake
 from bunqkit.client import Client
 from bunqkit.errors import ApiError
+from bunqkit.limits import Limiter
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank
 from bunqkit.signing import KeyPair
@@ -42,7 +43,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
 
 
 class Frozen:
-    """A tick that stands still until a test moves it."""
+    """A tick that stands still until a test moves it, or somebody sleeps by it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -50,6 +51,10 @@ class Frozen:
     def __call__(self) -> float:
         """Give the seconds."""
         return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Pass seconds without waiting."""
+        self.seconds += seconds
 
 
 class Wire:
@@ -105,8 +110,10 @@ class Door:
         self.transport = transport
 
     def client(self, **how: Any) -> Client:
-        """Make a client that has no keys yet."""
-        return Client(self.base_url, transport=self.transport, **how)
+        """Make a client that has no keys yet, and waits for the bank's limits by no real time."""
+        time = Frozen()
+        limiter = Limiter(clock=time, sleep=time.sleep)
+        return Client(self.base_url, transport=self.transport, **{"limiter": limiter, **how})
 
 
 class Visitor:
@@ -221,7 +228,8 @@ class Hook:
 
         self._server = HTTPServer(("127.0.0.1", 0), Target)
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # Closing waits for the next of these looks, in seconds.
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         """Stop listening."""
