@@ -112,18 +112,28 @@ def test_a_wire_that_breaks_somewhere_pays_at_most_once(
     assert wire == "TLS" or outcomes.isdisjoint({"paid"} if leg == "up" else {"unknown"})
 
 
-@pytest.mark.slow
+# Each byte takes a handshake: minutes for all of them, so that is left to the hand.
+EVERY = pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(11, marks=pytest.mark.slow, id="many"),
+        pytest.param(1, marks=pytest.mark.soak, id="all"),
+    ],
+)
+
+
+@EVERY
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("leg", LEGS)
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_wire_that_breaks_at_any_byte_pays_at_most_once(
-    town: Callable[[str], Town], wire: str, leg: Leg, how: How
+    town: Callable[[str], Town], wire: str, leg: Leg, how: How, step: int
 ) -> None:
     """Every byte of what is asked and answered, those of the handshake too."""
     here = town(wire)
     length = here.measure(is_fresh=True)[leg]
     # A reset differs from a close by what is lost with it, which is some bytes, not one.
-    for at in range(0, length + 1, 1 if how == "close" else 7):
+    for at in range(0, length + 1, step if how == "close" else 7 * step):
         assert here.suffer(Fault(leg, at, how), is_fresh=True) in (
             "unknown", "paid", "nothing happened",
         )  # fmt: skip
@@ -137,15 +147,15 @@ def test_a_corrupt_record_of_tls_pays_at_most_once(town: Callable[[str], Town], 
         here.suffer(Fault(leg, at, "corrupt"), is_fresh=True)
 
 
-@pytest.mark.slow
+@EVERY
 @pytest.mark.parametrize("leg", LEGS)
 def test_a_corrupt_record_of_tls_pays_at_most_once_at_any_byte(
-    town: Callable[[str], Town], leg: Leg
+    town: Callable[[str], Town], leg: Leg, step: int
 ) -> None:
     """As above, each byte of a connection that is kept, and of some of a new one."""
     here = town("TLS")
-    for is_fresh, step in ((False, 1), (True, 5)):
-        for at in range(0, here.measure(is_fresh=is_fresh)[leg] + 1, step):
+    for is_fresh, times in ((False, 1), (True, 5)):
+        for at in range(0, here.measure(is_fresh=is_fresh)[leg] + 1, step * times):
             here.suffer(Fault(leg, at, "corrupt"), is_fresh=is_fresh)
 
 
