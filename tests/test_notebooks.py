@@ -178,7 +178,8 @@ def test_it_runs_as_shipped(path: Path) -> None:
     assert results(notebook) == ["None"] * len(exercises_of(path))
 
 
-@pytest.mark.slow
+# A fresh kernel for each answer, minutes in all: the test above has one kernel for all answers.
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("how", "result"), [("solution", "True"), ("wrong", "False")], ids=["solved", "wrong"]
 )

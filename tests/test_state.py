@@ -434,7 +434,10 @@ print(len(list(Path(sys.argv[1]).glob(".*"))), "left over")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked to be killed")
-@pytest.mark.parametrize("kills", [25, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kills",
+    [25, pytest.param(100, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.soak)],
+)
 def test_a_killed_writer_leaves_a_state_that_opens(tmp_path: Path, kills: int) -> None:
     """``kill -9`` at whatever moment: the old state or the new one, a free lock, no litter."""
     done = subprocess.run(
