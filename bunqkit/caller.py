@@ -44,7 +44,7 @@ from bunqkit.state import Session, State
 if TYPE_CHECKING:
     import pandas as pd
 
-_PAGE = 200
+_PAGE, _MOST_PAGES = 200, 100_000
 # What a lost write has made is looked for in pages of so many.
 _LOOK = 200
 
@@ -287,7 +287,7 @@ class Caller(Private):
         Raises
         ------
         BadAnswerError
-            If the bank leads back to a page that came before.
+            If the bank leads back to a page that came before, or to more than 100,000 pages.
         """
         return self._pages(operation, *own_id, is_read=True, **given)
 
@@ -623,10 +623,10 @@ class Caller(Private):
             given.setdefault("count", _PAGE)
         # The first is read in any case: its ids are noted.
         page: Answer | None = self.call(operation, *own_id, **given)
-        seen = set()
+        seen: set[str] = set()
         while page is not None:
-            if page.exchange.path in seen:
-                raise page.exchange.unusable("its page of older items is one that came before")
+            if page.exchange.path in seen or len(seen) > _MOST_PAGES:
+                raise page.exchange.unusable("its page came before, or its list has no end")
             seen.add(page.exchange.path)
             yield page
             url = page.older_url

@@ -50,7 +50,8 @@ def drift(answer_or_items: object) -> pd.DataFrame:
     DataFrame
         One row a difference: ``type, field, difference, expected, found, count, example``.
         ``field`` is a path; ``difference`` is ``unknown type``, ``unknown field``, ``absent``,
-        ``other kind`` or ``unknown value``; ``count`` is how often it was met.
+        ``other kind``, ``unknown value``, or ``too deep`` if an item is nested too deeply to be
+        compared; ``count`` is how often it was met.
 
     Raises
     ------
@@ -87,7 +88,7 @@ class DriftLog:
     def add(self, answer_or_items: object) -> None:
         """Compare one answer, or items under their types."""
         for name, item in _typed(answer_or_items):
-            for difference, example in _compare_item(name, item):
+            for difference, example in _differences(name, item):
                 self._counts[difference] = self._counts.get(difference, 0) + 1
                 self._examples.setdefault(difference, example)
 
@@ -119,6 +120,14 @@ def _typed(answer_or_items: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not isinstance(item, Mapping):
             raise FrameError(f"What stands under {name!r} is no object.")
         yield name, item
+
+
+def _differences(name: str, item: Mapping[str, Any]) -> list[tuple[_Difference, str]]:
+    """Return how an item differs, each way with an example; no answer is lost for its depth."""
+    try:
+        return list(_compare_item(name, item))
+    except RecursionError:
+        return [(_Difference(name, "", "too deep", "", "object"), "")]
 
 
 def _compare_item(name: str, item: Mapping[str, Any]) -> Iterator[tuple[_Difference, str]]:

@@ -101,3 +101,13 @@ def test_what_is_no_list_of_items_is_refused(what: object) -> None:
     """A typed error says what is wanted."""
     with pytest.raises(FrameError):
         drift(what)
+
+
+@pytest.mark.parametrize("inside", ["object", "list"])
+def test_what_is_nested_too_deeply_is_told(inside: str) -> None:
+    """An answer that the bank has given is not lost because it can't be compared."""
+    value: object = 1
+    for _ in range(5_000):
+        value = {"a": value} if inside == "object" else [value]
+    found = drift([{"Payment": {"id": 1, "amount": value}}])
+    assert found["difference"].tolist() == ["too deep"]

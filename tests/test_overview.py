@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import json
 import re
 import sys
 import threading
@@ -283,3 +284,21 @@ def test_a_frame_knows_its_account(bunq: Context) -> None:
     frame = bunq.frame("payment.list", account="Holiday")
     assert frame.attrs["bunqkit"]["accounts"] == [ids["Holiday"]]
     assert bunq.frame("card.list").attrs["bunqkit"]["accounts"] == []
+
+
+def test_a_list_without_an_end_is_left(bunq: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page leads to another one that is new: pages() ends in an error that says so."""
+    monkeypatch.setattr("bunqkit.caller._MOST_PAGES", 5)
+    wire = watch(bunq)
+    numbers = iter(range(10**9))
+
+    def lead_on(_status: int, headers: dict[str, str], _body: bytes) -> Any:
+        url = f"{wire.calls[-1].split()[1]}?older_id={next(numbers)}"
+        body = json.dumps({"Response": [], "Pagination": {"older_url": url}}).encode()
+        return 200, headers | {"X-Bunq-Server-Signature": wire.bank.key.sign(body)}, body
+
+    path = f"GET /user/{bunq.user_id}/card"
+    wire.bend = lead_on
+    with pytest.raises(BadAnswerError, match="its list has no end"):
+        list(bunq.pages(path))
+    assert len(wire.calls) == 7
