@@ -33,9 +33,9 @@ _FLOAT_DIGITS = 15
 _INT_DIGITS = 18
 
 
-def minor_units(currency: str | None) -> int:
-    """Give how many decimals a currency has: 2 for EUR, 0 for JPY."""
-    return _UNITS.get(currency or "", 2)
+def minor_units(currency: object) -> int:
+    """Return how many decimals a currency has: 2 for EUR, 0 for JPY, 2 for what is none."""
+    return _UNITS.get(currency, 2) if isinstance(currency, str) else 2
 
 
 def whole_cents(money: Mapping[str, Any]) -> int | None:

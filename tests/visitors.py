@@ -38,6 +38,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "item_type inside": [{"Payment": {"id": 1, "item_type": "mine"}}],
     "hollow": [{"Payment": {"id": 1, "empty": {}, "nulls": {"x": None}, "none": None}}],
     "changing kind": [{"Payment": {"id": 1, "x": 1}}, {"Payment": {"id": "two", "x": [1, {}]}}],
+    "currency that is a list": [{"PaymentFee": {"value": "", "currency": [None]}}],
     "lone surrogate": [{"Payment": {"id": 1, "description": "\ud800"}}],
 }
 
