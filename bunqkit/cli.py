@@ -77,22 +77,12 @@ def _parser() -> argparse.ArgumentParser:
         "The first line is the most likely cause. Nothing of it is secret. Exit status: 0 if all "
         "is well, 1 if something is to be done.",
     )  # fmt: skip
-    doctor.add_argument(
-        "--environment", type=_environment(*_ENVIRONMENTS),
-        metavar=f"{{{','.join(_ENVIRONMENTS)}}}", help="in place of BUNQ_ENVIRONMENT",
-    )  # fmt: skip
-    doctor.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
     doctor.set_defaults(run=_examine)
     logout = _add(
         commands, "logout", "end the session, and delete what this machine keeps of a key",
         "Writes whose outcome is not known are looked up first. It says what stays: the device and "
         "the key, which you revoke in the app.",
     )  # fmt: skip
-    logout.add_argument(
-        "--environment", type=_environment(*_ENVIRONMENTS),
-        metavar=f"{{{','.join(_ENVIRONMENTS)}}}", help="in place of BUNQ_ENVIRONMENT",
-    )  # fmt: skip
-    logout.add_argument("--env-file", metavar="FILE", help="settings in place of the .env found")
     logout.add_argument(
         "--forget-unsettled", action="store_true", help="leave though an outcome is not known"
     )
@@ -148,6 +138,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     sandbox.set_defaults(run=_serve)
     sync = _add_chores(commands)
+    for command in (doctor, logout):
+        command.add_argument(
+            "--environment", type=_environment(*_ENVIRONMENTS),
+            metavar=f"{{{','.join(_ENVIRONMENTS)}}}", help="in place of BUNQ_ENVIRONMENT",
+        )  # fmt: skip
+        command.add_argument(
+            "--env-file", metavar="FILE", help="settings in place of the .env found"
+        )
     for connecting in (tour, doctor, logout, sync):
         connecting.add_argument(
             "--profile", metavar="NAME", help="the settings of .env.NAME in place of .env"
