@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -19,6 +18,7 @@ from decimal import Decimal, InvalidOperation
 from bunqkit.catalogue import Operation
 from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.errors import FieldError, LockedError
+from bunqkit.shorthand import plain_payee
 from bunqkit.terminal import printable
 
 # Logging out is the one change that nobody needs to be kept from.
@@ -31,15 +31,6 @@ _LONGEST = 200
 _AMOUNT_MEMBERS = frozenset({"value", "currency"})
 _PAYEE = "counterparty_alias"
 _AMOUNT_NAME = re.compile(r"amount(_\w+)?")
-_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
-# Spaces as people write them between the groups of an IBAN, no-break ones included.
-_SPACES = re.compile("[ \u00a0\u202f]")
-# Letters that take no room on a screen: zero-width spaces and joiners, soft hyphens, marks of
-# direction, variation selectors, tags.
-_UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
-)
 
 
 @dataclass
@@ -154,7 +145,7 @@ class Guard:
             )
         if count < 1:
             raise FieldError(f"count is {count}. Make it 1 or more.")
-        permit = Permit(known.name, count, bound, to and _plain(to), opened_by=_here())
+        permit = Permit(known.name, count, bound, to and plain_payee(to), opened_by=_here())
         with self._lock:
             self._permits.append(permit)
         try:
@@ -248,7 +239,7 @@ class _Told:
             return False
         if permit.amount_left is not None and self.total > permit.amount_left:
             return False
-        return permit.to is None or {_plain(each) for each in self.payees} == {permit.to}
+        return permit.to is None or {plain_payee(each) for each in self.payees} == {permit.to}
 
     def refusal(self, method: str, path: str) -> str:
         if self.operation is None:
@@ -363,15 +354,6 @@ def _written(amount: Decimal) -> str:
 def _clean(told: object) -> str:
     """Return a text that a body holds, short, and without what could rewrite a terminal."""
     return printable(str(told)[:_LONGEST])
-
-
-def _plain(counterparty: str) -> str:
-    """Return a counterparty as it is compared: two that differ for a reader stay different."""
-    text = unicodedata.normalize("NFC", _UNSEEN.sub("", counterparty))
-    iban = _SPACES.sub("", text)
-    # Letters beyond ASCII have upper cases within it: a dotless i becomes an I.
-    is_iban = iban.isascii() and _IBAN.fullmatch(iban.upper()) is not None
-    return iban.upper() if is_iban else text
 
 
 def _here() -> tuple[object, object]:

@@ -37,6 +37,7 @@ from filelock import FileLock, Timeout
 from bunqkit.errors import StateError, UnsettledError
 from bunqkit.private_files import make_private_folder, write_private
 from bunqkit.redaction import Secret, is_number_of_card, is_secret_name
+from bunqkit.shorthand import plain_payee
 from bunqkit.state import StateFile, StateWarning
 
 REFERENCE = "merchant_reference"
@@ -103,7 +104,7 @@ class Entry:
     def _likeness(self) -> tuple[object, ...]:
         return (
             [(name, _size(value), currency) for name, value, currency in self.amounts],
-            [(kind, plain_payee(kind, value)) for kind, value in self.payees],
+            [(kind, plain_payee(value)) for kind, value in self.payees],
             self.digests.get("description"),
         )
 
@@ -415,11 +416,6 @@ def find_references(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from find_references(inner)
-
-
-def plain_payee(kind: str, value: str) -> str:
-    """Return a counterparty's value as it is compared: an IBAN without spaces, in upper case."""
-    return "".join(value.split()).upper() if kind == "IBAN" else value.strip()
 
 
 def _size(value: str) -> object:

@@ -41,9 +41,10 @@ from bunqkit.errors import (
     StateError,
 )
 from bunqkit.exchange import Exchange
-from bunqkit.journal import REFERENCE, Entry, Journal, find_amounts, find_references, plain_payee
+from bunqkit.journal import REFERENCE, Entry, Journal, find_amounts, find_references
 from bunqkit.retries import BUSY, Retries
 from bunqkit.sessions import Sessions, session_ended
+from bunqkit.shorthand import plain_payee
 from bunqkit.state import Session
 
 # Answers may be lost before the work is done: the bank gets a moment before it is looked for.
@@ -471,7 +472,8 @@ class Write:
         label = item.get("counterparty_alias")
         shown = label.get("iban") if isinstance(label, Mapping) else None
         return shown is None or all(
-            kind != "IBAN" or plain_payee(kind, value) == shown for kind, value in self.entry.payees
+            kind != "IBAN" or plain_payee(value) == plain_payee(str(shown))
+            for kind, value in self.entry.payees
         )
 
     def _bears_ours(self, item: Mapping[str, Any]) -> bool:

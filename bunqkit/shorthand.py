@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -20,6 +21,14 @@ _ZONE = "Europe/Amsterdam"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[0-9]{6,15}", re.ASCII)
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+# Spaces as people write them between the groups of an IBAN, no-break ones included.
+_SPACES = re.compile("[ \u00a0\u202f]")
+# Letters that take no room on a screen: zero-width spaces and joiners, soft hyphens, marks of
+# direction, variation selectors, tags.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
 
 
 def write_amount(amount: str | Decimal | int, currency: str) -> dict[str, str]:
@@ -86,6 +95,19 @@ def write_pointer(to: str | Mapping[str, str], name: str | None = None) -> dict[
             "an IBAN."
         )
     return {**pointer, "name": name} if name else pointer
+
+
+def plain_payee(payee: str) -> str:
+    """Return a payee as it is compared: two that differ for a reader stay different.
+
+    Letters that nobody sees are left out, the others stay as they are after NFC; an IBAN is
+    written without spaces and in upper case.
+    """
+    text = unicodedata.normalize("NFC", _UNSEEN.sub("", payee))
+    iban = _SPACES.sub("", text)
+    # Letters beyond ASCII have upper cases within it: a dotless i becomes an I.
+    is_iban = iban.isascii() and _IBAN.fullmatch(iban.upper()) is not None
+    return iban.upper() if is_iban else text
 
 
 def write_instant(told: str | date | datetime, name: str) -> str:
