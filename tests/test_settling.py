@@ -244,6 +244,14 @@ def test_a_call_like_it_is_refused(
     assert len(bunq.unsettled) == 1
 
 
+def test_a_letter_that_nobody_sees_makes_no_other_payee(kernels: Kernels, lossy: Lossy) -> None:
+    """Payees are compared as the guard compares them."""
+    bunq = kernels.start()
+    lose(bunq, lossy, "before", **PAY)
+    with pytest.raises(UnsettledError):
+        bunq.call("payment.create", **PAY | {"to": PAY["to"].replace("@", "\u200b@")}, check=False)
+
+
 def test_pay_and_request_refuse_too(kernels: Kernels, lossy: Lossy) -> None:
     """The short ways are no way around it; and they have a way through."""
     bunq = kernels.start()
