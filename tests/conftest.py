@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from lossy import Kernels, Lossy
 from visitors import Door, Frozen, Hook, Visitor, Wire
 from world import World, make_world
 
@@ -115,6 +116,24 @@ def bank(tick: Frozen) -> Iterator[Bank]:
     bank = Bank(clock=Clock(tick=tick))
     yield bank
     bank.close()
+
+
+@pytest.fixture
+def wire(bank: Bank) -> Wire:
+    """Give what counts the calls."""
+    return Wire(bank)
+
+
+@pytest.fixture
+def lossy(wire: Wire) -> Lossy:
+    """Give a wire that loses answers to writes."""
+    return Lossy(wire)
+
+
+@pytest.fixture
+def kernels(bank: Bank, lossy: Lossy, tmp_path: Path) -> Kernels:
+    """Give a way to start kernels."""
+    return Kernels(bank, lossy, tmp_path / "kept")
 
 
 @pytest.fixture(params=["in process", "loopback"])

@@ -7,32 +7,15 @@ from pathlib import Path
 
 import pytest
 import requests
-from test_outcome import PAY, Lossy
-from test_settling import Kernels, lose, served
+from lossy import Kernels, Lossy
+from test_outcome import PAY
+from test_settling import lose, served
 from visitors import Wire
 
 import bunqkit
 from bunqkit import cli
 from bunqkit.errors import ApiError, StateError, UnsettledError
 from bunqkit.sandbox import Bank
-
-
-@pytest.fixture
-def wire(bank: Bank) -> Wire:
-    """Give what counts the calls."""
-    return Wire(bank)
-
-
-@pytest.fixture
-def lossy(wire: Wire) -> Lossy:
-    """Give the wire."""
-    return Lossy(wire)
-
-
-@pytest.fixture
-def kernels(bank: Bank, lossy: Lossy, tmp_path: Path) -> Kernels:
-    """Give a way to start kernels."""
-    return Kernels(bank, lossy, tmp_path / "kept")
 
 
 def test_logging_out_leaves_nothing(

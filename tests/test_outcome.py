@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from lossy import Lossy
 from visitors import Frozen, Wire
 
 import bunqkit
@@ -42,43 +43,9 @@ OWN = {
 }
 
 
-class Lossy(requests.adapters.BaseAdapter):
-    """A wire that loses answers to writes, after or before the bank has done its work."""
-
-    def __init__(self, wire: Wire) -> None:
-        super().__init__()
-        self._bank = doors.InProcess(wire)
-        self.lose: str | None = None
-        self.error: BaseException = requests.ConnectionError("cut")
-
-    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
-        """Send, or lose what is to be lost, once."""
-        if self.lose is None or request.method == "GET":
-            return self._bank.send(request, **how)
-        when, self.lose = self.lose, None
-        if when == "after":
-            self._bank.send(request, **how)
-        raise self.error
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome, "_PAUSES_S", (0.0, 0.0))
-
-
-@pytest.fixture
-def wire(bank: Bank) -> Wire:
-    """Give what counts the calls."""
-    return Wire(bank)
-
-
-@pytest.fixture
-def lossy(wire: Wire) -> Lossy:
-    """Give the wire."""
-    return Lossy(wire)
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from test_outcome import PAY, PAY_WHOLE, Lossy, sent
+from lossy import Kernels, Lossy
+from test_outcome import PAY, PAY_WHOLE, sent
 from visitors import Wire
 
 import bunqkit
@@ -24,11 +24,8 @@ from bunqkit.client import Client
 from bunqkit.context import Context
 from bunqkit.errors import FieldError, OutcomeUnknownError, StateError, UnsettledError
 from bunqkit.redaction import Secret
-from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
-from bunqkit.sessions import Sessions
-from bunqkit.settings import load_settings
-from bunqkit.state import StateFile, StateWarning
+from bunqkit.state import StateWarning
 
 PASSPHRASE = Secret("a long passphrase")
 
@@ -36,62 +33,6 @@ PASSPHRASE = Secret("a long passphrase")
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome, "_PAUSES_S", (0.0,))
-
-
-@pytest.fixture
-def wire(bank: Bank) -> Wire:
-    """Give what counts the calls."""
-    return Wire(bank)
-
-
-@pytest.fixture
-def lossy(wire: Wire) -> Lossy:
-    """Give the wire."""
-    return Lossy(wire)
-
-
-class Kernels:
-    """Starts kernels of one key, which share what is on the disk."""
-
-    def __init__(self, bank: Bank, lossy: Lossy, folder: Path) -> None:
-        self.bank = bank
-        self.lossy = lossy
-        self.folder = folder
-        self.slept: list[float] = []
-
-    def start(self, passphrase: Secret | None = None) -> Context:
-        """Give a context as another kernel has it."""
-        key = self.bank.demo_key
-        file = StateFile(
-            self.folder,
-            environment="OFFLINE",
-            base_url=doors.BASE_URL,
-            api_key=key,
-            passphrase=passphrase,
-        )
-        # As of a bank that is served: the key of one in this process is not looked at.
-        settings = replace(load_settings(environment="OFFLINE"), api_key=key)
-        client = Client(
-            doors.BASE_URL, transport=self.lossy, retries=Retries(sleep=lambda _seconds: None)
-        )
-        sessions = Sessions(settings, client, file, clock=self.bank.clock.now)
-        sessions.current()
-        bunq = Context(settings, client, sessions)
-        bunq._books.sleep = self.slept.append
-        return bunq
-
-    @property
-    def files(self) -> list[Path]:
-        """Give the entries on the disk."""
-        return [
-            path for path in self.folder.rglob("*.journal/*") if path.suffix in (".sent", ".lost")
-        ]
-
-
-@pytest.fixture
-def kernels(bank: Bank, lossy: Lossy, tmp_path: Path) -> Kernels:
-    """Give a way to start kernels."""
-    return Kernels(bank, lossy, tmp_path / "kept")
 
 
 @contextmanager

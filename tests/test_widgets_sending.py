@@ -18,12 +18,6 @@ from bunqkit.widgets import Explorer, PaymentsPanel
 
 
 @pytest.fixture
-def wire(bank: Bank) -> Wire:
-    """Give what stands between panel and bank."""
-    return Wire(bank)
-
-
-@pytest.fixture
 def bunq(bank: Bank, wire: Wire) -> Context:
     """Give the person with a history, whose calls go over the wire."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
