@@ -85,6 +85,11 @@ def _connect_far(settings: Settings) -> Context:
     """Open an account at the address of the settings."""
     from bunqkit import context, handshake  # noqa: PLC0415 (in process the bank is begun first)
 
+    if settings.api_key is None and settings.environment == "PRODUCTION":
+        raise SettingsError(
+            "BUNQ_API_KEY is not set, and PRODUCTION needs one. Make a key in the bunq app "
+            "(Profile, Security & Settings, Developers, API keys), and put it into .env."
+        )
     client = context.make_client(settings)
     if settings.api_key is None:
         key = handshake.create_sandbox_user(client)

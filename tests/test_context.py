@@ -46,6 +46,7 @@ def bunq(bank: Bank) -> Context:
         ({"environment": 5}, "BUNQ_ENVIRONMENT is given as an argument of type int"),
         ({"api_key": b"sandbox_0123"}, "BUNQ_API_KEY is given as an argument of type bytes"),
         ({"bank": "http://127.0.0.1:8080/v1"}, "BUNQ_BASE_URL"),
+        ({"environment": "PRODUCTION"}, "BUNQ_API_KEY is not set, and PRODUCTION needs one"),
     ],
 )
 def test_connect_says_what_it_takes(given: dict[str, Any], said: str) -> None:
