@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 from bunqkit.catalogue import Operation
 from bunqkit.catalogue import operation as catalogue_operation
 from bunqkit.errors import FieldError, LockedError
-from bunqkit.shorthand import plain_payee
+from bunqkit.shorthand import PAYEE, find_payees, plain_payee
 from bunqkit.terminal import printable
 
 # Logging out is the one change that nobody needs to be kept from.
@@ -29,7 +29,6 @@ _UNBOUNDED = Decimal("Infinity")
 _LONGEST = 200
 # Source: bunq docs, "Payment", for the two members of an amount.
 _AMOUNT_MEMBERS = frozenset({"value", "currency"})
-_PAYEE = "counterparty_alias"
 _AMOUNT_NAME = re.compile(r"amount(_\w+)?")
 
 
@@ -219,7 +218,7 @@ def amounts_in(body: object) -> list[tuple[Decimal, str]]:
 
 def payees_in(body: object) -> list[str]:
     """Give the value of every counterparty in a body, at any depth, as it would be sent."""
-    return list(_payees(body))
+    return [value for _, value in find_payees(body)]
 
 
 class _Told:
@@ -318,7 +317,7 @@ def _is_amount(value: object, name: object) -> bool:
     """Return whether an object is an amount: by its name, or since it has the members of one."""
     if not isinstance(value, Mapping):
         return False
-    is_pointer = "currency" not in value and ("type" in value or name == _PAYEE)
+    is_pointer = "currency" not in value and ("type" in value or name == PAYEE)
     return _is_amount_name(name) or ("value" in value and not is_pointer)
 
 
@@ -332,19 +331,6 @@ def _size(value: object) -> Decimal:
     except InvalidOperation:
         return _UNBOUNDED
     return size if size.is_finite() else _UNBOUNDED
-
-
-def _payees(value: object) -> Iterator[str]:
-    """Give every counterparty in a body, at any depth."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if name == _PAYEE:
-                yield str(inner.get("value") if isinstance(inner, Mapping) else inner)
-            else:
-                yield from _payees(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _payees(inner)
 
 
 def _written(amount: Decimal) -> str:

@@ -37,7 +37,7 @@ from filelock import FileLock, Timeout
 from bunqkit.errors import StateError, UnsettledError
 from bunqkit.private_files import make_private_folder, write_private
 from bunqkit.redaction import Secret, is_number_of_card, is_secret_name
-from bunqkit.shorthand import plain_payee
+from bunqkit.shorthand import find_payees, plain_payee
 from bunqkit.state import StateFile, StateWarning
 
 REFERENCE = "merchant_reference"
@@ -187,7 +187,7 @@ class Journal:
             sent_at=now,
             references=tuple(find_references(fields)),
             amounts=tuple(find_amounts(fields)),
-            payees=tuple(_payees(fields)),
+            payees=tuple(find_payees(fields)),
             newest_before=newest_before,
             digests={
                 name: self.digest(value)
@@ -436,18 +436,6 @@ def find_amounts(value: object, path: str = "") -> Iterator[tuple[str, str, str]
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
             yield from find_amounts(inner, f"{path}.{number}")
-
-
-def _payees(value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if name == "counterparty_alias" and isinstance(inner, Mapping):
-                yield str(inner.get("type")), str(inner.get("value"))
-            else:
-                yield from _payees(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _payees(inner)
 
 
 def _public(value: object) -> object:

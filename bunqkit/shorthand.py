@@ -6,7 +6,7 @@ import mimetypes
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from numbers import Integral
@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 from bunqkit.errors import FieldError, UnknownNameError
 
 # bunq's days are Dutch days.
+PAYEE = "counterparty_alias"
+"""The field of a body that names the other side."""
 _ZONE = "Europe/Amsterdam"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[0-9]{6,15}", re.ASCII)
@@ -95,6 +97,21 @@ def write_pointer(to: str | Mapping[str, str], name: str | None = None) -> dict[
             "an IBAN."
         )
     return {**pointer, "name": name} if name else pointer
+
+
+def find_payees(body: object) -> Iterator[tuple[str, str]]:
+    """Return every counterparty in a body, at any depth: its type and its value."""
+    if isinstance(body, Mapping):
+        for name, inner in body.items():
+            if name != PAYEE:
+                yield from find_payees(inner)
+            elif isinstance(inner, Mapping):
+                yield str(inner.get("type")), str(inner.get("value"))
+            else:
+                yield "", str(inner)
+    elif isinstance(body, list | tuple):
+        for inner in body:
+            yield from find_payees(inner)
 
 
 def plain_payee(payee: str) -> str:
