@@ -234,7 +234,7 @@ class Caller(Private):
         headers: Mapping[str, str] | None = None,
         **given: Any,
     ) -> Exchange:
-        """Give what the next ``call`` with the same arguments sends, and send nothing.
+        """Return what the next ``call`` with the same arguments sends, and send nothing.
 
         It is the same byte for byte, the reference of its own included.
 

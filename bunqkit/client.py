@@ -314,7 +314,7 @@ class Client(Private):
         return self._http.trust_env and not self._addresses
 
     def another(self) -> Client:
-        """Give a client for somebody else at the same bank, over the same connections.
+        """Return a client for somebody else at the same bank, over the same connections.
 
         It has no keys yet, and keeps its own calls.
         """

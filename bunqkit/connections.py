@@ -54,7 +54,7 @@ class Sending:
         return max(self.deadline - time.monotonic(), _SHORTEST_S)
 
     def hold(self, line: Any) -> None:
-        """Have the connection shut at the deadline; the first call counts.
+        """Close the connection at the deadline; only the first call counts.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ _UNDER_WAY: ContextVar[Sending] = ContextVar("_UNDER_WAY")
 
 @contextlib.contextmanager
 def sending_until(deadline: float) -> Iterator[Sending]:
-    """Give the record of the request that this thread sends inside the block."""
+    """Return the record of the request that this thread sends inside the block."""
     sending = Sending(deadline)
     before = _UNDER_WAY.set(sending)
     try:
@@ -179,7 +179,7 @@ def _make_recording(manager: Any) -> None:
 
 @cache
 def _recording(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    """Give a kind of pool like this one, but of connections that record."""
+    """Return a kind of pool like this one, but of connections that record."""
     if issubclass(pool.ConnectionCls, _RecordingConnection):
         return pool
     known: Any = pool.ConnectionCls

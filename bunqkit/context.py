@@ -374,7 +374,7 @@ class Context(Caller, Overview):
     def _farewell(
         self, state: State | None, kept_in: Path | None, ledgers: list[Path], *, has_ended: bool
     ) -> str:
-        """Tell what was deleted, and what stays."""
+        """Print what was deleted, and what stays."""
         ended = "The session has ended."
         if not has_ended:
             ended = "The bank did not confirm the end of the session: it ends by itself."

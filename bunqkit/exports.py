@@ -221,7 +221,7 @@ def _to_csv(frame: pd.DataFrame, table: str, *, raw: bool) -> str:
 
 
 def _say_unfinished(export: Export, owner: str) -> None:
-    """Say that what follows is not complete, until the end says otherwise."""
+    """Mark what follows as incomplete, until the end says otherwise."""
     unfinished = Export(**{**vars(export), "complete": False, "cut_by": "export"})
     _publish_text(export.path / f"{owner}.json", _manifest(unfinished, []))
 

@@ -217,7 +217,7 @@ def amounts_in(body: object) -> list[tuple[Decimal, str]]:
 
 
 def payees_in(body: object) -> list[str]:
-    """Give the value of every counterparty in a body, at any depth, as it would be sent."""
+    """Return the value of every counterparty in a body, at any depth, as it would be sent."""
     return [value for _, value in find_payees(body)]
 
 
@@ -302,7 +302,7 @@ def _amounts(value: object, name: object = "") -> Iterator[tuple[Decimal, str]]:
 
 
 def _strange_members(value: object, name: object = "") -> Iterator[str]:
-    """Give the members of amounts that no amount has, at any depth."""
+    """Return the members of amounts that no amount has, at any depth."""
     if isinstance(value, Mapping):
         if _is_amount(value, name):
             yield from (repr(_clean(key)) for key in value if key not in _AMOUNT_MEMBERS)

@@ -92,7 +92,7 @@ class Entry:
         return found and found[1]
 
     def is_like(self, other: Entry) -> bool:
-        """Whether two have the same operation, account, payees, amounts and description.
+        """Return whether two have the same operation, account, payees, amounts and description.
 
         Writes that have none of the last three are alike if their bodies are equal.
         """
@@ -332,7 +332,7 @@ class Journal:
         self._held = held
 
     def _lives(self, folder: Path, owner: str) -> bool:
-        """Whether the process that has sent something still holds its lock."""
+        """Return whether the process that has sent something still holds its lock."""
         if owner == f".{self._owner}":
             return True
         path = folder / f"{owner[1:]}.owner"

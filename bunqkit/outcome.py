@@ -73,7 +73,7 @@ def add_reference(operation: Operation, body: Mapping[str, Any]) -> dict[str, An
 
 
 class References:
-    """Gives each write references of its own; those that a preview has shown go to its call."""
+    """The references of writes: each has its own, and what a preview showed goes to its call."""
 
     def __init__(self) -> None:
         self._shown: tuple[Operation, Mapping[str, Any], dict[str, Any]] | None = None

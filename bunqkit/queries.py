@@ -195,7 +195,7 @@ def _ask_sqlite(query: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _allow_reading(action: int, _first: str | None, name: str | None, *_where: object) -> int:
-    """Tell SQLite whether a part of a query may be done."""
+    """Return to SQLite whether a part of a query may be done."""
     is_reading = action in _SQLITE_READS and name != "load_extension"
     return sqlite3.SQLITE_OK if is_reading else sqlite3.SQLITE_DENY
 
@@ -217,7 +217,7 @@ def _size(row: tuple[object, ...]) -> int:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text has neither NUL, where engines end it, nor half a surrogate pair."""
+    """Return whether a text has neither NUL, where engines end it, nor half a surrogate pair."""
     return not re.search("[\x00\ud800-\udfff]", text)
 
 

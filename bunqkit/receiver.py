@@ -236,7 +236,7 @@ class _Server(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that hang up."""
+        """Log nothing about clients that hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -280,7 +280,7 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def log_message(self, format: str, *_told: object) -> None:  # noqa: A002 (as above)
-        """Say nothing: what came is in ``received`` and ``refused``."""
+        """Log nothing: what came is in ``received`` and ``refused``."""
 
 
 class _WrongLengthError(Exception):

@@ -109,12 +109,12 @@ class Secret(Private):
 
     @property
     def is_short(self) -> bool:
-        """Whether it is as short as a PIN, so that what is no secret may be written like it."""
+        """Return whether it is as short as a PIN, so that other texts may be equal to it."""
         return len(self._text) < _LEAST_PART
 
     @property
     def is_header(self) -> bool:
-        """Whether a header can hold it: nothing but letters and signs of ASCII."""
+        """Return whether a header can hold it: nothing but letters and signs of ASCII."""
         return self._text.isascii() and self._text.isprintable()
 
     def reveal_value(self) -> Any:
@@ -289,7 +289,7 @@ def _empty(error: BaseException) -> None:
 
 
 def forgetting(function: Callable[Asked, Given]) -> Callable[Asked, Given]:
-    """Have a function leave no variables behind when it fails; its named secrets are concealed."""
+    """Make a function that leaves no variables behind when it fails, and conceals named secrets."""
 
     @functools.wraps(function)
     def forgetful(*asked: Any, **named: Any) -> Any:

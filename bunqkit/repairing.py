@@ -56,7 +56,7 @@ class Repair:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is wrong."""
+        """Return whether nothing is wrong."""
         return not self.problem
 
     def __repr__(self) -> str:

@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS segment (
 
 @contextlib.contextmanager
 def describe(path: Path) -> Iterator[None]:
-    """Say in words what goes wrong with the file inside the block."""
+    """Raise a typed error for what goes wrong with the file inside the block."""
     try:
         yield
     except sqlite3.Error as error:

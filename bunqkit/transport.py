@@ -105,7 +105,7 @@ class Bounds:
     download_mb: int = 256
 
     def choose(self, status: int, headers: Mapping[str, str]) -> tuple[int, str]:
-        """Give the bound of an answer, and the setting that says it."""
+        """Return the bound of an answer, and the setting that says it."""
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if status != _OK or kind == "application/json":
             return self.json_mb, "BUNQ_MAX_JSON_MB"
@@ -115,7 +115,7 @@ class Bounds:
 def open_connections(
     origin: str, transport: requests.adapters.BaseAdapter | None
 ) -> requests.Session:
-    """Give the session that holds the connections.
+    """Return the session that holds the connections.
 
     Parameters
     ----------
@@ -281,7 +281,7 @@ class _Inflater:
         self._has_begun = False
 
     def inflate(self, part: bytes, most: int) -> bytes:
-        """Give what a part of the body stands for, at most so many bytes of it."""
+        """Return what a part of the body stands for, at most so many bytes of it."""
         if self._zlib is None:
             return part
         inflated = b""
@@ -328,7 +328,7 @@ def _no_answer(why: str, asked: Exchange, origin: str, *, was_sent: bool) -> NoA
 
 
 def _why(error: Exception, sending: Sending, timeout_s: float) -> str:
-    """Say what an error means on the side of the first byte that the connection tells of."""
+    """Return what an error means: before the first byte left, or after."""
     wrapped = list(_unwrap(error))
     is_late = sending.is_late or any(isinstance(each, _LATE) for each in wrapped)
     if sending.has_left:
@@ -347,7 +347,7 @@ def _why(error: Exception, sending: Sending, timeout_s: float) -> str:
 
 
 def _unwrap(error: BaseException) -> Iterator[BaseException]:
-    """Give an error and what it wraps, the way that the libraries wrap."""
+    """Return an error and what it wraps, the way that the libraries wrap."""
     inside: object = error
     while isinstance(inside, BaseException):
         yield inside

@@ -91,7 +91,7 @@ class Admission:
             )
 
     def is_in_link(self, environ: WSGIEnvironment) -> bool:
-        """Whether the address that was called holds the token."""
+        """Return whether the address that was called holds the token."""
         query = parse_qs(environ.get("QUERY_STRING", ""))
         return any(map(self._is_token, query.get("token", [])))
 

@@ -162,7 +162,7 @@ def may_be_called(address: _Address, *, is_secure: bool) -> bool:
 def _connect(
     host: str, port: int | None, late: threading.Event, *, is_secure: bool
 ) -> Iterator[http.client.HTTPConnection]:
-    """Give a connection to a host, at the very address that was checked, until the deadline."""
+    """Return a connection to a host, at the very address that was checked, until the deadline."""
     context = ssl.create_default_context() if is_secure else None
     there = (
         http.client.HTTPConnection(host, port)
@@ -203,7 +203,7 @@ def _connect(
 
 
 def _reach(places: list[tuple[str, int]], end: float) -> socket.socket:
-    """Give a socket to the first place that takes one."""
+    """Return a socket to the first place that takes one."""
     problem = OSError("There is no such host.")
     for place in places:
         left = max(end - time.monotonic(), 0.01)

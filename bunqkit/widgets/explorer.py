@@ -378,7 +378,7 @@ class Explorer(Panel):
 
 
 def _ended(error: BaseException) -> str:
-    """Say how a call ended that has no answer to show."""
+    """Return how a call ended that has no answer to show."""
     if isinstance(error, OutcomeUnknownError):
         return "The outcome is unknown."
     if isinstance(error, UnsettledError):
@@ -423,7 +423,7 @@ def _grouped(found: list[Operation]) -> Iterator[tuple[str, str]]:
 
 
 def _told(call: Call) -> str:
-    """Say what is sent, and to whom."""
+    """Return what is sent, and to whom."""
     whom = f" to {', '.join(map(printable, call.payees))}" if call.payees else ""
     return f"{_named(call)}{whom}"
 
