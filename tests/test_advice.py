@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from nbclient import NotebookClient
 from visitors import Visitor, payment
@@ -156,6 +155,7 @@ def test_an_error_that_nobody_catches_brings_its_card() -> None:
         ("pay(12.5, 'bravo@bunq.com', 'tea')", "FieldError", "The amount is 12.5.", "a Decimal"),
     ]
     cells = [f"import bunqkit\nbunqkit.connect().{call}" for call, *_ in cases]
+    nbformat = pytest.importorskip("nbformat", reason="nbformat reads the notebooks")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
     NotebookClient(notebook, allow_errors=True, timeout=60).execute()
     for cell, (_, name, on_the_card, below) in zip(notebook.cells, cases, strict=True):

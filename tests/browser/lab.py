@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 TOKEN = "t0k"
 # What a name from the bank must never become: markup, and code.
 HOSTILE = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
@@ -24,6 +22,8 @@ class Lab:
 
     def write(self, name: str, cells: list[str]) -> None:
         """Write a notebook of code cells."""
+        import nbformat  # noqa: PLC0415 (it takes a second, in every run that collects this)
+
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, self.work / name)
