@@ -206,7 +206,8 @@ def check_tables(ledger: Ledger, bunq: bunqkit.Context, *, events: bool) -> None
             pd.testing.assert_frame_equal(kept(), frame)
 
 
-@pytest.mark.parametrize("events", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("events", [False, True])
 def test_columns_that_were_kept_are_as_good(
     bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, events: bool
 ) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sampling import one_in
 from visitors import Door, Visitor
 
 from bunqkit.client import Client
@@ -218,10 +219,10 @@ DRIPS = {
 }
 
 
-@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
-def test_whatever_drips_ends_in_time(server: HostileServer, drip: tuple[bytes, bytes]) -> None:
+@pytest.mark.parametrize("name", one_in(2, DRIPS))
+def test_whatever_drips_ends_in_time(server: HostileServer, name: str) -> None:
     """Bytes come faster than any time-out between two of them: the deadline holds."""
-    server.speak = slowly(*drip)
+    server.speak = slowly(*DRIPS[name])
     started = time.monotonic()
     error = write(Client(server.url, timeout_s=0.2))
     assert 0.15 < time.monotonic() - started < 2.5
@@ -273,13 +274,13 @@ def test_many_deadlines_at_once(server: HostileServer) -> None:
         write(Client(server.url, timeout_s=timeout_s))
         ended[timeout_s] = time.monotonic() - started
 
-    threads = [threading.Thread(target=call, args=(each,)) for each in (1.5, 0.9, 0.3)]
+    threads = [threading.Thread(target=call, args=(each,)) for each in (0.9, 0.5, 0.2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert list(ended) == [0.3, 0.9, 1.5]
-    assert ended[0.3] < 0.9
+    assert list(ended) == [0.2, 0.5, 0.9]
+    assert ended[0.2] < 0.5
 
 
 # ---- how much
