@@ -13,9 +13,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bunqkit import __version__
 from bunqkit.errors import BunqkitError
 from bunqkit.terminal import printable_lines
+from bunqkit.version import __version__
 
 _ENVIRONMENTS = ("OFFLINE", "SANDBOX", "PRODUCTION")
 _COURSE = "bunqkit-course"

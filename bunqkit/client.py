@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import requests
 
-from bunqkit import __version__
 from bunqkit.answer import Answer
 from bunqkit.errors import (
     ApiError,
@@ -45,6 +44,7 @@ from bunqkit.redaction import (
 from bunqkit.retries import Retries
 from bunqkit.signing import KeyPair, PublicKey
 from bunqkit.transport import Authentication, Bounds, bytes_of, carry, open_connections
+from bunqkit.version import __version__
 
 _TIMEOUT_S = 30.0
 _OK = 200

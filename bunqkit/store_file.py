@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bunqkit import __version__
 from bunqkit.errors import StateError
 from bunqkit.private_files import make_database_private, make_folder
 
 # "bq", then the version: other programs' databases bear small numbers.
 VERSION = 0x62710001
+# Of the segments, which hold columns as this code forms them; another number has them made anew.
+_SEGMENTS = "2"
 _BUSY_S = 60.0
 # What a disk, a folder or another program does to a sound file. Source: sqlite.org, "Result Codes".
 _OUTSIDE = {
@@ -142,6 +143,6 @@ def _prepare(db: sqlite3.Connection) -> str | None:
     db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
     # Columns are as this version reads items; another may read them otherwise.
     kept = "SELECT 1 FROM fact WHERE name = 'segments' AND text = ?"
-    db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({kept})", (__version__,))  # noqa: S608
-    db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (__version__,))
+    db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({kept})", (_SEGMENTS,))  # noqa: S608
+    db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (_SEGMENTS,))
     return None

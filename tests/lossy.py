@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from visitors import Wire
 
 from bunqkit.client import Client
 from bunqkit.context import Context
+from bunqkit.errors import OutcomeUnknownError
 from bunqkit.redaction import Secret
 from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sessions import Sessions
 from bunqkit.settings import load_settings
 from bunqkit.state import StateFile
+
+PAY = {"amount": "10.00", "to": "bravo@bunq.com", "description": "tea"}
+
+PAY_WHOLE = {
+    "amount": {"value": "10.00", "currency": "EUR"},
+    "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
+    "description": "tea",
+}
 
 
 class Lossy(requests.adapters.BaseAdapter):
@@ -77,3 +90,37 @@ class Kernels:
         return [
             path for path in self.folder.rglob("*.journal/*") if path.suffix in (".sent", ".lost")
         ]
+
+
+@contextmanager
+def served(bank: Bank) -> Iterator[str]:
+    """Give the address of the bank on loopback."""
+    pytest.importorskip("waitress", reason="serving the bank needs waitress")
+    server = doors.Server(bank, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield server.url
+    server.close()
+    thread.join(10)
+
+
+def lose(bunq: Context, lossy: Lossy, when: str, **call: Any) -> OutcomeUnknownError:
+    """Make a payment whose answer and look are both lost."""
+    lossy.lose, lossy.error = when, requests.ConnectionError("cut")
+    books, bunq._books.sleep = bunq._books.sleep, interrupt
+    try:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            bunq.call("payment.create", **(call or PAY))
+    finally:
+        bunq._books.sleep = books
+    return caught.value
+
+
+def interrupt(_seconds: float) -> None:
+    """Interrupt, in place of a pause."""
+    raise KeyboardInterrupt
+
+
+def sent(wire: Wire, method: str = "POST") -> int:
+    """Count the writes that the bank got."""
+    return sum(call.startswith(method) for call in wire.calls)

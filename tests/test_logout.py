@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from lossy import Kernels, Lossy
-from test_outcome import PAY
-from test_settling import lose, served
+from lossy import PAY, Kernels, Lossy, lose, served
 from visitors import Wire
 
 import bunqkit

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from lossy import Lossy
+from lossy import PAY, PAY_WHOLE, Lossy, sent
 from visitors import Frozen, Wire
 
 import bunqkit
@@ -27,13 +27,6 @@ from bunqkit.outcome import bears_reference
 from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
 
-PAY = {"amount": "10.00", "to": "bravo@bunq.com", "description": "tea"}
-
-PAY_WHOLE = {
-    "amount": {"value": "10.00", "currency": "EUR"},
-    "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
-    "description": "tea",
-}
 # What bears a reference of the caller's own may have twins that bear it too.
 OWN = {
     "amount": {"value": "1.25", "currency": "EUR"},
@@ -63,11 +56,6 @@ def bunq(bank: Bank, lossy: Lossy) -> Context:
     )
     bunq._books.sleep = lambda _seconds: None
     return bunq
-
-
-def sent(wire: Wire, method: str = "POST") -> int:
-    """Count the writes that the bank got."""
-    return sum(call.startswith(method) for call in wire.calls)
 
 
 LOSSES: dict[str, BaseException] = {

@@ -6,22 +6,16 @@ import json
 import stat
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from lossy import Kernels, Lossy
-from test_outcome import PAY, PAY_WHOLE, sent
+from lossy import PAY, PAY_WHOLE, Kernels, Lossy, interrupt, lose, sent, served
 from visitors import Wire
 
 import bunqkit
 from bunqkit import outcome
 from bunqkit.client import Client
-from bunqkit.context import Context
 from bunqkit.errors import FieldError, OutcomeUnknownError, StateError, UnsettledError
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, doors
@@ -33,34 +27,6 @@ PASSPHRASE = Secret("a long passphrase")
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome, "_PAUSES_S", (0.0,))
-
-
-@contextmanager
-def served(bank: Bank) -> Iterator[str]:
-    """Give the address of the bank on loopback."""
-    pytest.importorskip("waitress", reason="serving the bank needs waitress")
-    server = doors.Server(bank, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield server.url
-    server.close()
-    thread.join(10)
-
-
-def lose(bunq: Context, lossy: Lossy, when: str, **call: Any) -> OutcomeUnknownError:
-    """Make a payment whose answer and look are both lost."""
-    lossy.lose, lossy.error = when, requests.ConnectionError("cut")
-    books, bunq._books.sleep = bunq._books.sleep, _interrupt
-    try:
-        with pytest.raises(OutcomeUnknownError) as caught:
-            bunq.call("payment.create", **(call or PAY))
-    finally:
-        bunq._books.sleep = books
-    return caught.value
-
-
-def _interrupt(_seconds: float) -> None:
-    raise KeyboardInterrupt
 
 
 def test_it_is_noted_before_it_leaves(kernels: Kernels, wire: Wire) -> None:
@@ -144,7 +110,7 @@ def test_in_this_process_nothing_is_waited_for(bank: Bank) -> None:
     keys, lossy = bunq._client, Lossy(Wire(bank))
     bunq._client = Client(doors.BASE_URL, key=keys.key, bank_key=keys.bank_key, transport=lossy)
     lose(bunq, lossy, "before")
-    bunq._books.sleep = _interrupt
+    bunq._books.sleep = interrupt
     assert len(bunq.unsettled) == 1
     (told,) = bunq.settle()
     assert told.outcome == "not made"
@@ -249,7 +215,7 @@ def test_a_change_that_was_made_is_settled(kernels: Kernels, lossy: Lossy) -> No
     bunq = kernels.start()
     number = bunq.request_money("5.00", "bravo@bunq.com", "half")["id"]
     lossy.lose = "after"
-    bunq._books.sleep = _interrupt
+    bunq._books.sleep = interrupt
     with pytest.raises(OutcomeUnknownError):
         bunq.call("request-inquiry.update", number, status="REVOKED")
     (told,) = kernels.start().settle()

@@ -6,7 +6,6 @@ import gzip
 import signal
 import socket
 import struct
-import sys
 import threading
 import time
 import zlib
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_server import Fault, HostileServer, Speak
 from sampling import one_in
 from visitors import Door, Visitor
 
@@ -23,9 +23,6 @@ from bunqkit.errors import BadAnswerError, BunqkitError, NoAnswerError, StoppedB
 from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank
 from bunqkit.transport import Bounds
-
-sys.path.insert(0, str(Path(__file__).parent / "adversary"))
-from hostile_server import Fault, HostileServer, Speak
 
 TOKEN = Secret("0123456789abcdef" * 4)
 PATH = "/user/1/payment"
