@@ -15,67 +15,67 @@ from .context import (
 from .differences import (
     drift as drift,
 )
-from .errors import (
+from .errors.exceptions import (
     ApiError as ApiError,
 )
-from .errors import (
+from .errors.exceptions import (
     BadAnswerError as BadAnswerError,
 )
-from .errors import (
+from .errors.exceptions import (
     BankBusyError as BankBusyError,
 )
-from .errors import (
+from .errors.exceptions import (
     BunqkitError as BunqkitError,
 )
-from .errors import (
+from .errors.exceptions import (
     BusyError as BusyError,
 )
-from .errors import (
+from .errors.exceptions import (
     CallError as CallError,
 )
-from .errors import (
+from .errors.exceptions import (
     CatalogueError as CatalogueError,
 )
-from .errors import (
+from .errors.exceptions import (
     FieldError as FieldError,
 )
-from .errors import (
+from .errors.exceptions import (
     FrameError as FrameError,
 )
-from .errors import (
+from .errors.exceptions import (
     Interrupted as Interrupted,
 )
-from .errors import (
+from .errors.exceptions import (
     KeyFormatError as KeyFormatError,
 )
-from .errors import (
+from .errors.exceptions import (
     LockedError as LockedError,
 )
-from .errors import (
+from .errors.exceptions import (
     NoAnswerError as NoAnswerError,
 )
-from .errors import (
+from .errors.exceptions import (
     OutcomeUnknownError as OutcomeUnknownError,
 )
-from .errors import (
+from .errors.exceptions import (
     PickleRefusedError as PickleRefusedError,
 )
-from .errors import (
+from .errors.exceptions import (
     ScrubError as ScrubError,
 )
-from .errors import (
+from .errors.exceptions import (
     SettingsError as SettingsError,
 )
-from .errors import (
+from .errors.exceptions import (
     SignatureError as SignatureError,
 )
-from .errors import (
+from .errors.exceptions import (
     StateError as StateError,
 )
-from .errors import (
+from .errors.exceptions import (
     UnknownNameError as UnknownNameError,
 )
-from .errors import (
+from .errors.exceptions import (
     UnsettledError as UnsettledError,
 )
 from .frames import (

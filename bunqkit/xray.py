@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bunqkit.advice import advise
 from bunqkit.errors import SettingsError
+from bunqkit.errors.advice import advise
 from bunqkit.redaction import redact_headers, shorten
 from bunqkit.sheet import Bytes, Facts, Notes, Part, Section, Sheet, Verbatim, Words
 from bunqkit.signing import PublicKey

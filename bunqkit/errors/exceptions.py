@@ -33,7 +33,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from bunqkit.advice import advise
+from bunqkit.errors.advice import advise
 
 
 class BunqkitError(Exception):

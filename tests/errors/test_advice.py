@@ -14,8 +14,8 @@ from nbclient import NotebookClient
 from visitors import Visitor, payment
 
 from bunqkit import sandbox
-from bunqkit.advice import advise, look_up
 from bunqkit.errors import ApiError
+from bunqkit.errors.advice import advise, look_up
 from bunqkit.sandbox.faults import Fault
 
 HOME = Path(sandbox.__file__).parent
