@@ -2,6 +2,6 @@
 
 import sys
 
-from bunqkit.cli import main
+from bunqkit.cli.main import main
 
 sys.exit(main())

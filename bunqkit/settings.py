@@ -24,10 +24,10 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
 
-from bunqkit.env_files import check_profile, find_env_file, read_env_file
 from bunqkit.errors import SettingsError
-from bunqkit.redaction import Secret, forgetting
-from bunqkit.sightings import find_secrets
+from bunqkit.security.env_files import check_profile, find_env_file, read_env_file
+from bunqkit.security.redaction import Secret, forgetting
+from bunqkit.security.secret_scan import find_secrets
 
 # Source: bunq docs, "Environments".
 BASE_URLS = {

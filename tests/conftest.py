@@ -17,8 +17,8 @@ from visitors import Door, Frozen, Hook, Visitor, Wire
 from world import World, make_world
 
 from bunqkit.sandbox import Bank, Clock, doors
-from bunqkit.sightings import find_secrets
-from bunqkit.signing import KeyPair
+from bunqkit.security.secret_scan import find_secrets
+from bunqkit.security.signing import KeyPair
 
 # What these log is searched for secrets after each test.
 for _logger in ("bunqkit", "requests", "urllib3"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from bunqkit.corrections import Correction
-from bunqkit.description import kind_by_name
+from bunqkit.catalogue.corrections import Correction
+from bunqkit.catalogue.swagger import kind_by_name
 
 Json = dict[str, Any]
 ID = {"properties": {"id": {"type": "integer", "readOnly": True, "writeOnly": False}}}

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from hypothesis import strategies as st
 
-from bunqkit import catalogue
-from bunqkit.envelopes import EnvelopeReader
-from bunqkit.frames import Gathered
+from bunqkit.catalogue import operations as catalogue
+from bunqkit.frames.frames import Gathered
+from bunqkit.frames.json_reader import EnvelopeReader
 
 _DEPTH = 4
 _TEXTS = st.sampled_from(

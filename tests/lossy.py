@@ -13,15 +13,15 @@ import pytest
 import requests
 from visitors import Wire
 
-from bunqkit.client import Client
-from bunqkit.context import Context
+from bunqkit.auth.sessions import Sessions
+from bunqkit.auth.state import StateFile
+from bunqkit.client.client import Client
+from bunqkit.client.retries import Retries
+from bunqkit.context.context import Context
 from bunqkit.errors import OutcomeUnknownError
-from bunqkit.redaction import Secret
-from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
-from bunqkit.sessions import Sessions
+from bunqkit.security.redaction import Secret
 from bunqkit.settings import load_settings
-from bunqkit.state import StateFile
 
 PAY = {"amount": "10.00", "to": "bravo@bunq.com", "description": "tea"}
 

@@ -6,15 +6,15 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from bunqkit.caller import Caller
-from bunqkit.catalogue import Operation, example_answer, operation
-from bunqkit.client import Client
-from bunqkit.redaction import Secret
+from bunqkit.auth.sessions import Sessions
+from bunqkit.auth.state import Device, Installation, Session, State
+from bunqkit.catalogue.operations import Operation, example_answer, operation
+from bunqkit.client.client import Client
+from bunqkit.context.caller import Caller
 from bunqkit.sandbox import doors
-from bunqkit.sessions import Sessions
+from bunqkit.security.redaction import Secret
+from bunqkit.security.signing import KeyPair, PublicKey
 from bunqkit.settings import load_settings
-from bunqkit.signing import KeyPair, PublicKey
-from bunqkit.state import Device, Installation, Session, State
 
 TOKEN = "5" * 64
 ACCOUNT = {

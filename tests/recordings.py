@@ -17,8 +17,8 @@ import pandas as pd
 from items import quick_frame
 
 from bunqkit import to_frame, to_items
-from bunqkit.columns import pruned
-from bunqkit.schemas import join_path
+from bunqkit.frames.columns import pruned
+from bunqkit.frames.schemas import join_path
 
 
 def items_in(file: Path) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import bunqkit
-from bunqkit.catalogue import operations
+from bunqkit.catalogue.operations import operations
 from bunqkit.settings import NAMES, load_settings
 
 ROOT = Path(__file__).parent.parent
@@ -140,7 +140,9 @@ def test_version_is_said_once_more() -> None:
     assert f"**{bunqkit.__version__}**" in README
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "bunqkit/py.typed", "bunqkit/catalogue.json"])
+@pytest.mark.parametrize(
+    "name", ["LICENSE", "bunqkit/py.typed", "bunqkit/catalogue/catalogue.json"]
+)
 def test_what_a_wheel_needs_is_there(name: str) -> None:
     """Licence, typing marker, facts."""
     assert (ROOT / name).exists()

@@ -14,14 +14,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bunqkit import handshake
-from bunqkit.client import Client
+from bunqkit.auth import handshake
+from bunqkit.auth.state import Installation, Session
+from bunqkit.client.client import Client
+from bunqkit.client.rate_limits import Limiter
 from bunqkit.errors import ApiError
-from bunqkit.limits import Limiter
-from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank
-from bunqkit.signing import KeyPair
-from bunqkit.state import Installation, Session
+from bunqkit.security.redaction import Secret
+from bunqkit.security.signing import KeyPair
 
 # Items as odd as they come; each is a ``Response`` list.
 ANSWERS: dict[str, list[dict[str, Any]]] = {

@@ -9,10 +9,11 @@ from typing import Any
 
 from visitors import Door, Visitor, Wire, certificate, payment, request
 
-from bunqkit import catalogue, handshake
-from bunqkit.catalogue import Operation
+from bunqkit.auth import handshake
+from bunqkit.catalogue import operations as catalogue
+from bunqkit.catalogue.operations import Operation
 from bunqkit.sandbox import Bank, CardUse, DirectDebit, doors
-from bunqkit.signing import KeyPair
+from bunqkit.security.signing import KeyPair
 
 EVERY = catalogue.operations()
 FIRM: Any = catalogue.example_body(catalogue.operation("company.create"))
@@ -299,7 +300,7 @@ class World:
 
 def thing(bank: Bank, scope: str, type_: str = "NoteText") -> int:
     """Put something in a scope, whatever it is."""
-    from bunqkit.sandbox.resources.things import add_thing  # noqa: PLC0415
+    from bunqkit.sandbox.resources.generic_resources import add_thing  # noqa: PLC0415
 
     with bank.ledger.transaction():
         return add_thing(bank.ledger, scope.strip("/"), type_, {})

@@ -42,7 +42,7 @@ class BunqkitError(Exception):
     _is_shown = False
 
     def _repr_html_(self) -> str:
-        from bunqkit.look import error_card  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import error_card  # noqa: PLC0415 (front ends only)
 
         return error_card(str(self) or type(self).__name__, {})
 
@@ -321,7 +321,7 @@ class ApiError(CallError):
         )
 
     def _repr_html_(self) -> str:
-        from bunqkit.look import error_card  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import error_card  # noqa: PLC0415 (front ends only)
 
         return error_card(
             f"The bank refused {self.method} {self.path} with status {self.status}",

@@ -111,11 +111,11 @@ Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``no
 insists that its file was uploaded to the same account.
 """
 
+from bunqkit.sandbox.admin import Office
 from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.clock import Clock
 from bunqkit.sandbox.faults import Fault
-from bunqkit.sandbox.habits import Habits
-from bunqkit.sandbox.office import Office
+from bunqkit.sandbox.quirks import Habits
 from bunqkit.sandbox.resources.card_use import CardUse
 from bunqkit.sandbox.resources.debits import DirectDebit
 

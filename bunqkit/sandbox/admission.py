@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from bunqkit.errors import BunqkitError
-from bunqkit.private_files import warn_if_open, write_private
-from bunqkit.redaction import Secret
 from bunqkit.sandbox.refusal import refuse
+from bunqkit.security.private_files import warn_if_open, write_private
+from bunqkit.security.redaction import Secret
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

@@ -19,20 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
-from bunqkit import catalogue
-from bunqkit.catalogue import Operation
+from bunqkit.catalogue import operations as catalogue
+from bunqkit.catalogue.operations import Operation
 from bunqkit.errors import SignatureError
-from bunqkit.redaction import Secret
-from bunqkit.sandbox import agenda, crowd, life, oauth, people
+from bunqkit.sandbox import crowd, history, oauth, people, scheduled_jobs
 from bunqkit.sandbox.callbacks import Callbacks
 from bunqkit.sandbox.clock import START, Clock, wire_time
-from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
 from bunqkit.sandbox.faults import CutConnection, Fault, Faults
-from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.image import load_image
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.limits import PROFILES, Limits
+from bunqkit.sandbox.quirks import Habits
 from bunqkit.sandbox.refusal import (
     MAINTENANCE,
     NO_SIGNATURE,
@@ -48,6 +46,7 @@ from bunqkit.sandbox.resources.card_use import CardUse, challenge, give_back, us
 from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
 from bunqkit.sandbox.resources.duties import DUTIES
+from bunqkit.sandbox.resources.generic_resources import add_thing
 from bunqkit.sandbox.resources.invoices import bill
 from bunqkit.sandbox.resources.merchants import pay_ideal, pay_sofort
 from bunqkit.sandbox.resources.notifications import set_by_owner
@@ -55,7 +54,6 @@ from bunqkit.sandbox.resources.providers import answer_draft
 from bunqkit.sandbox.resources.rights import check_rights, veil
 from bunqkit.sandbox.resources.rules import rule_of
 from bunqkit.sandbox.resources.tabs import pay_tab
-from bunqkit.sandbox.resources.things import add_thing
 from bunqkit.sandbox.routes import (
     all_routes,
     read_body,
@@ -64,7 +62,9 @@ from bunqkit.sandbox.routes import (
     read_path,
     read_upload,
 )
-from bunqkit.signing import KeyPair, PublicKey, generate_soon
+from bunqkit.sandbox.webhook_sender import Courier
+from bunqkit.security.redaction import Secret
+from bunqkit.security.signing import KeyPair, PublicKey, generate_soon
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -165,7 +165,7 @@ class Bank:
                 if clock is None:
                     self.clock.start_after(self.ledger.last_time())
         self._open_books()
-        agenda.catch_up(self.ledger, DUTIES)
+        scheduled_jobs.catch_up(self.ledger, DUTIES)
         self.clock.watch(self._keep_pace)
 
     def close(self) -> None:
@@ -385,7 +385,7 @@ class Bank:
         with self.ledger.transaction():
             # A bank that is killed on the way goes on from here.
             self.ledger.set_fact("time", wire_time(self.clock.now()))
-        agenda.catch_up(self.ledger, DUTIES)
+        scheduled_jobs.catch_up(self.ledger, DUTIES)
         self.deliver()
 
     def _name(self, method: str, path: str) -> str:
@@ -413,7 +413,7 @@ class Bank:
     ) -> tuple[int, str, bytes]:
         language = environ.get("HTTP_X_BUNQ_LANGUAGE", "en_US")
         try:
-            if agenda.catch_up(self.ledger, DUTIES):
+            if scheduled_jobs.catch_up(self.ledger, DUTIES):
                 self._courier.wake()
             with self.ledger.transaction():
                 content_type, body = self._carry_out(environ, path, faults)
@@ -550,7 +550,7 @@ def _first_day(seed: int, start: datetime) -> bytes:
 
 def _write_people(ledger: Ledger) -> None:
     people.found(ledger)
-    ledger.set_fact(_DEMO_PERSON, str(life.live(ledger)))
+    ledger.set_fact(_DEMO_PERSON, str(history.live(ledger)))
 
 
 def _insist_on_user(call: Call) -> None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bunqkit import catalogue
+from bunqkit.catalogue import operations as catalogue
 from bunqkit.errors import UnknownNameError
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.courier import Courier
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.events import add_callback, owners
 from bunqkit.sandbox.resources.history import tell_object
-from bunqkit.signing import KeyPair
+from bunqkit.sandbox.webhook_sender import Courier
+from bunqkit.security.signing import KeyPair
 
 CATEGORIES = {
     "BILLING": ("BILLING_INVOICE_CREATED", "Invoice"),

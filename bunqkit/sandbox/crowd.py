@@ -14,10 +14,10 @@ from operator import itemgetter
 from random import Random
 from typing import NamedTuple
 
-from bunqkit.redaction import Secret
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.people import add_company, add_person
+from bunqkit.security.redaction import Secret
 
 _SHOPS = ("Buurtsuper", "Marktplein Supermarkt", "Railreis", "Koffiehuis Noord", "Boekhandel Ster")
 _BILLS = ("Half of dinner", "My part of the tickets", "Groceries for Saturday", "Present for Mum")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bunqkit.catalogue import Field, Operation, type_named
+from bunqkit.catalogue.operations import Field, Operation, type_named
 from bunqkit.errors import UnknownNameError
-from bunqkit.sandbox.habits import Habits
+from bunqkit.sandbox.quirks import Habits
 from bunqkit.sandbox.refusal import Refusal, refuse
 
 _KINDS: dict[str, tuple[str, type | tuple[type, ...]]] = {

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from bunqkit.private_files import make_folder, why_open, why_untrusted
+from bunqkit.security.private_files import make_folder, why_open, why_untrusted
 
 PACKAGE = Path(__file__).parent.parent
 FORMED_BY = ("sandbox/**/*.py", "catalogue.py", "catalogue.json", "fields.py")

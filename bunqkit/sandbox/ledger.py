@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bunqkit.errors import BunqkitError
-from bunqkit.private_files import make_database_private
 from bunqkit.sandbox.clock import Clock, read_time, wire_time
 from bunqkit.sandbox.image import copy_into, create_file
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.schema import FINDERS, KEPT, SCHEMA, VERSION
+from bunqkit.security.private_files import make_database_private
 
 # First ids of each kind, of the size that the sandbox gives (dossier: users near 1.8 million).
 _FIRST = {

@@ -18,7 +18,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
-from bunqkit.redaction import Secret
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.page import HTML, POLICY, frame_page
 from bunqkit.sandbox.refusal import Refusal, refuse
@@ -26,6 +25,7 @@ from bunqkit.sandbox.resources import consents
 from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.users import PROVIDER
 from bunqkit.sandbox.resources.wire import amount
+from bunqkit.security.redaction import Secret
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bunqkit.sandbox.clock import wire_time
 
 if TYPE_CHECKING:
-    from bunqkit.sandbox.office import Office
+    from bunqkit.sandbox.admin import Office
 
 HTML = "text/html; charset=utf-8"
 # Nothing is loaded from elsewhere, and no other site can lay a frame around the buttons.

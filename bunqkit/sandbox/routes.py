@@ -9,9 +9,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from bunqkit.catalogue import Operation, operations
+from bunqkit.catalogue.operations import Operation, operations
 from bunqkit.sandbox.fields import check_fields, straighten
-from bunqkit.sandbox.habits import Habits
+from bunqkit.sandbox.quirks import Habits
 from bunqkit.sandbox.refusal import NO_ROUTE, refuse
 from bunqkit.sandbox.resources.call import File, Paging
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bunqkit.catalogue import Operation
-from bunqkit.guard import amounts_in, payees_in
-from bunqkit.redaction import Secret
-from bunqkit.shorthand import read_upload
+from bunqkit.catalogue.operations import Operation
+from bunqkit.catalogue.values import read_upload
+from bunqkit.context.guard import amounts_in, payees_in
+from bunqkit.security.redaction import Secret
 
 if TYPE_CHECKING:
-    from bunqkit.answer import Answer
-    from bunqkit.context import Context
-    from bunqkit.exchange import Exchange
+    from bunqkit.client.answer import Answer
+    from bunqkit.client.exchange import Exchange
+    from bunqkit.context.context import Context
 
 SCRIPT_HEAD = "import bunqkit\n\nbunq = bunqkit.connect()\n"
 _WIDTH = 88

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from bunqkit.env_files import write_api_key
+from bunqkit.context.steps import Steps
+from bunqkit.display.html import code_to_copy, fold, key_values, paragraph, section
 from bunqkit.errors import FieldError, SettingsError
-from bunqkit.look import code_to_copy, fold, key_values, paragraph, section
-from bunqkit.redaction import Secret, shorten
+from bunqkit.frames.statement import show
+from bunqkit.security.env_files import write_api_key
+from bunqkit.security.redaction import Secret, shorten
 from bunqkit.settings import ENVIRONMENTS, load_settings
-from bunqkit.steps import Steps
-from bunqkit.view import show
 from bunqkit.widgets.parts import Panel, status_html
 
 if TYPE_CHECKING:
-    from bunqkit.context import Context
+    from bunqkit.context.context import Context
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 _TICK_S = 1.0

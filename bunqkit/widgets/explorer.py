@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from bunqkit.answer import Answer
-from bunqkit.catalogue import Operation, find, operations
-from bunqkit.catalogue import operation as operation_named
+from bunqkit.catalogue.operations import Operation, find, operation as operation_named, operations
+from bunqkit.client.answer import Answer
+from bunqkit.client.exchange import Exchange
+from bunqkit.context.outcome import add_reference
+from bunqkit.display.terminal import printable
 from bunqkit.errors import (
     ApiError,
     BunqkitError,
@@ -22,10 +24,7 @@ from bunqkit.errors import (
     OutcomeUnknownError,
     UnsettledError,
 )
-from bunqkit.exchange import Exchange
-from bunqkit.outcome import add_reference
-from bunqkit.paging import frame_of_pages, say_completeness
-from bunqkit.terminal import printable
+from bunqkit.frames.paging import frame_of_pages, say_completeness
 from bunqkit.widgets.calls import Call
 from bunqkit.widgets.form import Form
 from bunqkit.widgets.history import Entry, History
@@ -39,7 +38,7 @@ from bunqkit.widgets.sending import Sending
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bunqkit.context import Context
+    from bunqkit.context.context import Context
 
 _LOOKED_UP = 200
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}

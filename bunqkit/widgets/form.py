@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 
 import ipywidgets
 
-from bunqkit.catalogue import Operation, type_named
-from bunqkit.look import method_label
-from bunqkit.redaction import MASK, Secret, conceal, is_secret_field
+from bunqkit.catalogue.operations import Operation, type_named
+from bunqkit.display.html import method_label
+from bunqkit.security.redaction import MASK, Secret, conceal, is_secret_field
 from bunqkit.widgets.calls import Call, Upload
 from bunqkit.widgets.inputs import Group
 from bunqkit.widgets.leaves import Desk, Line, masked

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from bunqkit.look import code_to_copy
+from bunqkit.display.html import code_to_copy
 from bunqkit.widgets.calls import SCRIPT_HEAD, Call
 from bunqkit.widgets.parts import Panel, empty_html
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import ipywidgets
 
-from bunqkit.catalogue import Field, Type, type_named
-from bunqkit.redaction import is_secret_field
+from bunqkit.catalogue.operations import Field, Type, type_named
+from bunqkit.security.redaction import is_secret_field
 from bunqkit.widgets.leaves import Amount, Desk, Hidden, Input, Json, Leaf, Line, Pointer
 from bunqkit.widgets.parts import Fold, swap
 

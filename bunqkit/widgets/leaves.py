@@ -15,9 +15,9 @@ from typing import Any
 
 import ipywidgets
 
+from bunqkit.catalogue.values import write_amount, write_pointer
 from bunqkit.errors import FieldError
-from bunqkit.redaction import MASK, Secret
-from bunqkit.shorthand import write_amount, write_pointer
+from bunqkit.security.redaction import MASK, Secret
 from bunqkit.widgets.parts import Panel
 from bunqkit.widgets.pickers import Pickers, picked
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from bunqkit.display.html import badge, error_card, stylesheet
 from bunqkit.errors import BunqkitError
-from bunqkit.look import badge, error_card, stylesheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -268,7 +268,7 @@ class DataTable(ipywidgets.VBox):
         self._sort()
 
     def _sort(self) -> None:
-        from bunqkit.view import sort_rows  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.frames.statement import sort_rows  # noqa: PLC0415 (pandas when first used)
 
         if self.frame is None:
             return
@@ -286,7 +286,7 @@ class DataTable(ipywidgets.VBox):
         self._draw()
 
     def _draw(self) -> None:
-        from bunqkit.view import show  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.frames.statement import show  # noqa: PLC0415 (pandas when first used)
 
         assert self._sorted is not None
         count = len(self._sorted)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from bunqkit.display.html import fold, json_tree, key_values, paragraph, section
 from bunqkit.errors import ApiError
-from bunqkit.look import fold, json_tree, key_values, paragraph, section
-from bunqkit.redaction import redact
+from bunqkit.security.redaction import redact
 from bunqkit.widgets.parts import empty_html
 from bunqkit.widgets.results import file_html
 
 if TYPE_CHECKING:
-    from bunqkit.context import Context
+    from bunqkit.context.context import Context
 
 
 class PaymentView:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from bunqkit.errors import FieldError, Interrupted
-from bunqkit.money import exact
-from bunqkit.paging import say_completeness
-from bunqkit.view import show
+from bunqkit.frames.money import exact
+from bunqkit.frames.paging import say_completeness
+from bunqkit.frames.statement import show
 from bunqkit.widgets.parts import (
     DataTable,
     Fold,
@@ -27,7 +27,7 @@ from bunqkit.widgets.transfers import Transfers, account_options
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bunqkit.context import Context
+    from bunqkit.context.context import Context
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 _NARROW = {"width": "230px"}
@@ -183,7 +183,7 @@ class PaymentsPanel(Panel):
             self._hear_choice()
 
     def _mask(self, payments: pd.DataFrame) -> pd.Series[bool]:
-        from bunqkit.analysis import days_of  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.analysis.spending import days_of  # noqa: PLC0415 (pandas when first used)
 
         chosen = payments["id"].notna()
         if self.account.value:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from bunqkit.catalogue import operation as operation_named
-from bunqkit.catalogue import operations
+from bunqkit.catalogue.operations import operation as operation_named, operations
+from bunqkit.catalogue.values import find_iban
+from bunqkit.client.exchange import Exchange
 from bunqkit.errors import UnknownNameError
-from bunqkit.exchange import Exchange
-from bunqkit.shorthand import find_iban
 
 SEPARATOR = " · "
 _ACCOUNT = "account"

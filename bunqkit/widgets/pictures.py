@@ -71,7 +71,7 @@ class Pictures:
 
 def _image(title: str, frame: pd.DataFrame, payments: pd.DataFrame) -> str:
     try:
-        from bunqkit import plots  # noqa: PLC0415 (matplotlib is an extra)
+        from bunqkit.analysis import plots  # noqa: PLC0415 (matplotlib is an extra)
 
         draw: dict[str, Callable[[], Any]] = {
             "Balance": lambda: plots.plot_balances(_whole(frame, payments), allow_incomplete=True),

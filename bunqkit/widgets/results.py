@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from bunqkit.answer import Answer
-from bunqkit.exchange import Exchange
-from bunqkit.look import code_to_copy, json_tree, key_values
-from bunqkit.redaction import redact, redact_headers
+from bunqkit.client.answer import Answer
+from bunqkit.client.exchange import Exchange
+from bunqkit.display.html import code_to_copy, json_tree, key_values
+from bunqkit.security.redaction import redact, redact_headers
 from bunqkit.widgets.parts import DataTable, Panel, empty_html, status_html, swap
 
 if TYPE_CHECKING:

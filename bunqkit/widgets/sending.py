@@ -18,7 +18,7 @@ from bunqkit.widgets.parts import Panel, Progress, empty_html, status_html
 from bunqkit.widgets.question import Question
 
 if TYPE_CHECKING:
-    from bunqkit.context import Context
+    from bunqkit.context.context import Context
 
 
 class Sending:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from bunqkit.analysis import split_evenly
-from bunqkit.catalogue import operation
+from bunqkit.analysis.spending import split_evenly
+from bunqkit.catalogue.operations import operation
+from bunqkit.catalogue.values import write_amount, write_pointer
+from bunqkit.context.outcome import add_reference
+from bunqkit.display.html import code_to_copy, fold
 from bunqkit.errors import FieldError
-from bunqkit.look import code_to_copy, fold
-from bunqkit.outcome import add_reference
-from bunqkit.shorthand import write_amount, write_pointer
 from bunqkit.widgets.calls import Call
 from bunqkit.widgets.parts import Panel, problem_html, status_html
 from bunqkit.widgets.question import Question
@@ -23,7 +23,7 @@ from bunqkit.widgets.sending import Sending
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bunqkit.context import Context
+    from bunqkit.context.context import Context
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 _ACTIVE, _ACCEPTED = "ACTIVE", "ACCEPTED"

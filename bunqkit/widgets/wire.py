@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from bunqkit.client.exchange import Exchange
+from bunqkit.display.report import Bytes
 from bunqkit.errors import FieldError
-from bunqkit.exchange import Exchange
-from bunqkit.sheet import Bytes
 from bunqkit.widgets.parts import Panel, empty_html, status_html
 
 if TYPE_CHECKING:
-    from bunqkit.context import Context
+    from bunqkit.context.context import Context
 
 _LISTED = 100
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}

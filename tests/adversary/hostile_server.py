@@ -35,7 +35,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 import bunqkit
-from bunqkit.context import Context
+from bunqkit.context.context import Context
 from bunqkit.sandbox import Bank
 
 Leg = Literal["up", "down"]

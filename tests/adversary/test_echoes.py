@@ -11,12 +11,12 @@ from urllib.parse import quote
 import pytest
 from visitors import Door, Visitor, Wire, refusal
 
-from bunqkit.client import Client
+from bunqkit.auth.handshake import register_device
+from bunqkit.client.client import Client
 from bunqkit.errors import ApiError
-from bunqkit.handshake import register_device
-from bunqkit.redaction import Secret, find_known, mask_known
 from bunqkit.sandbox import Bank, doors
-from bunqkit.signing import KeyPair
+from bunqkit.security.redaction import Secret, find_known, mask_known
+from bunqkit.security.signing import KeyPair
 
 KEY = "sandbox_" + "0f1e2d3c4b5a6978" * 4
 CODE = "c0de+" * 9 + "0123456789ab/"

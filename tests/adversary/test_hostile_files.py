@@ -13,11 +13,11 @@ import pytest
 from adversary.hostile_files import HARMLESS, LIVE_KEY, PLAY_KEY, REFUSED, give_away, write
 
 import bunqkit
-from bunqkit.checkup import doctor
-from bunqkit.env_files import write_api_key
+from bunqkit.diagnosis.checkup import doctor
 from bunqkit.errors import SettingsError
-from bunqkit.private_files import PrivacyWarning
-from bunqkit.redaction import Secret
+from bunqkit.security.env_files import write_api_key
+from bunqkit.security.private_files import PrivacyWarning
+from bunqkit.security.redaction import Secret
 from bunqkit.settings import load_settings
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="others have no such owners and modes")

@@ -13,14 +13,15 @@ import pytest
 from adversary.hostile_names import NAMES, check_html, check_text
 
 import bunqkit
-from bunqkit import cli, plots
-from bunqkit.context import Context
-from bunqkit.envelopes import blocks_of
+from bunqkit.analysis import plots
+from bunqkit.cli import main as cli
+from bunqkit.context.context import Context
+from bunqkit.course.tour import show_tour
 from bunqkit.errors import ApiError
-from bunqkit.frames import Gathered
+from bunqkit.frames.frames import Gathered
+from bunqkit.frames.json_reader import blocks_of
+from bunqkit.frames.tables import tabulate_payments
 from bunqkit.sandbox import Bank
-from bunqkit.tables import tabulate_payments
-from bunqkit.tour import show_tour
 
 # Half a pair can't be written in UTF-8, and so not be sent.
 SENT = [text for text in NAMES.values() if text != "\ud800"]

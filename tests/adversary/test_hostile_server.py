@@ -10,7 +10,7 @@ import pytest
 from hostile_server import Fault, HostileServer, How, Leg, visit
 
 import bunqkit
-from bunqkit.context import Context
+from bunqkit.context.context import Context
 from bunqkit.errors import ApiError, BunqkitError, OutcomeUnknownError
 from bunqkit.sandbox import Bank
 

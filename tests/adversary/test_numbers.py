@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import bunqkit
-from bunqkit.catalogue import operation
-from bunqkit.context import Context
+from bunqkit.catalogue.operations import operation
+from bunqkit.context.context import Context
 from bunqkit.errors import ApiError, FieldError
-from bunqkit.redaction import MASK, Secret, conceal, find_known, redact, secret_spans
 from bunqkit.sandbox import Bank
+from bunqkit.security.redaction import MASK, Secret, conceal, find_known, redact, secret_spans
 from bunqkit.widgets.calls import Call
 
 NUMBERS: dict[str, Any] = {

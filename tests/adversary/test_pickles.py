@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import bunqkit
-from bunqkit.context import Context
+from bunqkit.context.context import Context
+from bunqkit.context.steps import Steps
 from bunqkit.errors import BunqkitError, PickleRefusedError
-from bunqkit.redaction import Body, Headers, Secret
 from bunqkit.sandbox import Bank
-from bunqkit.steps import Steps
+from bunqkit.security.redaction import Body, Headers, Secret
 
 HOLDERS: dict[str, Callable[[Context], Any]] = {
     "a secret": lambda _: Secret("x" * 40),

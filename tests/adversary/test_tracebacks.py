@@ -16,15 +16,15 @@ import requests
 from visitors import Wire
 
 import bunqkit
-from bunqkit.client import Client
-from bunqkit.context import Context
-from bunqkit.env_files import write_api_key
+from bunqkit.auth.state import StateFile
+from bunqkit.client.client import Client
+from bunqkit.context.context import Context
 from bunqkit.errors import BunqkitError
-from bunqkit.redaction import Forgetting, Secret, find_known
 from bunqkit.sandbox import Bank, doors
+from bunqkit.security.env_files import write_api_key
+from bunqkit.security.redaction import Forgetting, Secret, find_known
+from bunqkit.security.signing import KeyPair
 from bunqkit.settings import load_settings
-from bunqkit.signing import KeyPair
-from bunqkit.state import StateFile
 
 KEY = "sandbox_" + "0f1e2d3c4b5a6978" * 4
 PIN = 73_194

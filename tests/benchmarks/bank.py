@@ -32,9 +32,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from visitors import Door, Visitor, Wire, payment
 
-from bunqkit.redaction import Secret
 from bunqkit.sandbox import Bank, doors
-from bunqkit.signing import KeyPair
+from bunqkit.security.redaction import Secret
+from bunqkit.security.signing import KeyPair
 
 THREADS = 2
 Call = Callable[[int], object]

@@ -29,18 +29,18 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bunqkit.client import Client
-from bunqkit.context import Context
+from bunqkit.auth.sessions import Sessions
+from bunqkit.auth.state import StateFile
+from bunqkit.client.client import Client
+from bunqkit.client.rate_limits import Limiter
+from bunqkit.client.retries import Retries
+from bunqkit.context.context import Context
+from bunqkit.context.outcome import Books
 from bunqkit.errors import BunqkitError, OutcomeUnknownError
-from bunqkit.limits import Limiter
-from bunqkit.outcome import Books
-from bunqkit.redaction import Secret
-from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sandbox.faults import KINDS, Fault
-from bunqkit.sessions import Sessions
+from bunqkit.security.redaction import Secret
 from bunqkit.settings import load_settings
-from bunqkit.state import StateFile
 
 THREADS = 8
 SHARE = 0.30

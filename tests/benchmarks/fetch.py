@@ -24,8 +24,8 @@ import pandas as pd
 import requests
 
 import bunqkit
-from bunqkit.context import Context
-from bunqkit.limits import Limiter
+from bunqkit.client.rate_limits import Limiter
+from bunqkit.context.context import Context
 from bunqkit.sandbox import Bank, doors
 
 PAGE = 200

@@ -138,7 +138,7 @@ def items_of(pages: list[bytes]) -> list[dict[str, Any]]:
 
 def ours(pages: list[bytes]) -> Any:
     """Bytes by bunqkit."""
-    from bunqkit.paging import frame_of_pages  # noqa: PLC0415 (only what a case needs is loaded)
+    from bunqkit.frames.paging import frame_of_pages  # noqa: PLC0415 (only what a case needs is loaded)
 
     return frame_of_pages(pages, type="Payment", progress=False)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 BARE = "pass"
 OURS = """
-import bunqkit.api
+import bunqkit.context.api
 api = bunqkit.api.make_api(None)
 assert "create" in dir(api.payment)
 assert "requests" not in sys.modules

@@ -27,7 +27,7 @@ from pathlib import Path
 import pandas as pd
 
 import bunqkit
-from bunqkit.ledger import Ledger
+from bunqkit.ledger.ledger import Ledger
 from bunqkit.sandbox import Bank, Office, doors
 from bunqkit.sandbox.clock import wire_time
 

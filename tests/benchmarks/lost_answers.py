@@ -20,17 +20,17 @@ from typing import Any
 
 import requests
 
-from bunqkit import connect, handshake
-from bunqkit.catalogue import Operation, operations
-from bunqkit.catalogue import operation as catalogue_operation
-from bunqkit.client import Client
-from bunqkit.context import Context
+from bunqkit import connect
+from bunqkit.auth import handshake
+from bunqkit.catalogue.operations import Operation, operation as catalogue_operation, operations
+from bunqkit.client.client import Client
+from bunqkit.client.retries import Retries
+from bunqkit.context.context import Context
+from bunqkit.context.outcome import bears_reference
 from bunqkit.errors import BunqkitError, BusyError, OutcomeUnknownError
-from bunqkit.outcome import bears_reference
-from bunqkit.retries import Retries
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sandbox.resources.card_use import CardUse
-from bunqkit.signing import KeyPair
+from bunqkit.security.signing import KeyPair
 
 PAYMENT: dict[str, Any] = {
     "amount": {"value": "0.10", "currency": "EUR"},

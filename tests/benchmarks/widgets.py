@@ -13,7 +13,7 @@ import sys
 import time
 
 import bunqkit
-from bunqkit.catalogue import operations
+from bunqkit.catalogue.operations import operations
 from bunqkit.widgets import Explorer
 
 PROMISED_MEDIAN_MS = 100

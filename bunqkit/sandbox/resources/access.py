@@ -11,10 +11,10 @@ import sqlite3
 from datetime import timedelta
 
 from bunqkit.errors import KeyFormatError
-from bunqkit.sandbox import agenda, people
+from bunqkit.sandbox import people, scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.habits import Habits
 from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.quirks import Habits
 from bunqkit.sandbox.refusal import (
     BAD_PUBLIC_KEY,
     INSUFFICIENT,
@@ -26,7 +26,7 @@ from bunqkit.sandbox.refusal import (
 from bunqkit.sandbox.resources.call import Call, Item, created
 from bunqkit.sandbox.resources.consents import consent_behind
 from bunqkit.sandbox.resources.users import tell_consent, tell_user
-from bunqkit.signing import PublicKey
+from bunqkit.security.signing import PublicKey
 
 
 def create_person(call: Call) -> list[Item]:
@@ -170,7 +170,7 @@ def create_session(call: Call) -> list[Item]:
     consent = consent_behind(ledger, call.installation["id"])
     number, token, now = ledger.next_id("token"), secrets.token_hex(32), ledger.clock.now()
     expires = now + _timeout(ledger, person["id"], consent)
-    agenda.plan(ledger, "session", number, expires)
+    scheduled_jobs.plan(ledger, "session", number, expires)
     ledger.insert(
         "session",
         id=number,
@@ -203,7 +203,7 @@ def delete_session(call: Call) -> list[Item]:
 
 def end_session(ledger: Ledger, number: int) -> None:
     """End a session: its token opens nothing any more."""
-    agenda.cancel(ledger, "session", number)
+    scheduled_jobs.cancel(ledger, "session", number)
     ledger.delete("session", number)
 
 
@@ -247,4 +247,4 @@ def touch(call: Call) -> None:
     if session["expires"] < wire_time(now + timedelta(seconds=call.habits.extension_s)):
         expires = now + _timeout(ledger, session["person_id"], call.consent)
         ledger.update("session", session["id"], expires=wire_time(expires))
-        agenda.plan(ledger, "session", session["id"], expires)
+        scheduled_jobs.plan(ledger, "session", session["id"], expires)

@@ -12,7 +12,7 @@ import sqlite3
 from decimal import Decimal
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
@@ -165,7 +165,7 @@ def create_account(call: Call) -> list[Item]:
         details=_kept(body),
     )
     if kind == "MonetaryAccountSavings":
-        agenda.plan(ledger, "interest", number, next_quarter_day(ledger.clock.now()))
+        scheduled_jobs.plan(ledger, "interest", number, next_quarter_day(ledger.clock.now()))
     if call.consent is not None:
         ledger.insert("consent_account", consent_id=call.consent["id"], account_id=number)
     for each in people:

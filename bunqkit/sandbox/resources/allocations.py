@@ -15,16 +15,7 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
-from bunqkit.sandbox.resources.payments import (
-    ALLOCATIONS,
-    find_counterparty,
-    pay_batch,
-    payment_row,
-    tell_batch,
-    tell_payment,
-)
-from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     as_placed,
     find_thing,
@@ -35,6 +26,15 @@ from bunqkit.sandbox.resources.things import (
     secret_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.payments import (
+    ALLOCATIONS,
+    find_counterparty,
+    pay_batch,
+    payment_row,
+    tell_batch,
+    tell_payment,
+)
+from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _NAME = "PaymentAutoAllocate"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bunqkit.catalogue import Operation
-from bunqkit.sandbox.habits import Habits
+from bunqkit.catalogue.operations import Operation
 from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.quirks import Habits
 
 Item = tuple[str, dict[str, Any]]
 

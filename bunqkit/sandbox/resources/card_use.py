@@ -14,17 +14,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.cards import paying_account, read_card
 from bunqkit.sandbox.resources.events import notify, record
-from bunqkit.sandbox.resources.labels import label_account, label_user
-from bunqkit.sandbox.resources.payments import book, payment_row, tell_payment
-from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     change_thing,
     find_thing,
@@ -36,6 +33,9 @@ from bunqkit.sandbox.resources.things import (
     tell_thing,
     thing_of,
 )
+from bunqkit.sandbox.resources.labels import label_account, label_user
+from bunqkit.sandbox.resources.payments import book, payment_row, tell_payment
+from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount
 
 
@@ -183,7 +183,7 @@ def challenge(ledger: Ledger, card_id: int, use: CardUse) -> int:
     scope = f"{row['scope'].removesuffix('card')}challenge-request"
     secret = {"card_id": card_id, "use": asdict(use)}
     number = add_thing(ledger, scope, _CHALLENGE, values, secret=secret)
-    agenda.plan(ledger, "challenge", number, expiry)
+    scheduled_jobs.plan(ledger, "challenge", number, expiry)
     return number
 
 
@@ -206,7 +206,7 @@ def expire_challenge(ledger: Ledger, number: int) -> None:
 
 
 def _end(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
-    agenda.cancel(ledger, "challenge", row["id"])
+    scheduled_jobs.cancel(ledger, "challenge", row["id"])
     secret, why = secret_of(row), _WHY_NOT.get(status)
     values = {"status": status}
     if why is not None:

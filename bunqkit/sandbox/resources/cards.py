@@ -16,8 +16,7 @@ from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import GRANTED, is_granted
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import record
-from bunqkit.sandbox.resources.labels import label_account
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     change_thing,
     find_thing,
@@ -25,6 +24,7 @@ from bunqkit.sandbox.resources.things import (
     scope_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _LONGEST_LINE = 17

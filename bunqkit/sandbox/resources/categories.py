@@ -18,9 +18,9 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.generic_resources import add_thing, change_thing, scope_of
 from bunqkit.sandbox.resources.recurrence import read_moment
 from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import add_thing, change_thing, scope_of
 from bunqkit.sandbox.resources.wire import amount
 
 # Description, in English and Dutch, colour and icon.

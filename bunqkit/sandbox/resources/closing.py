@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.resources import accounts, drafts, merchants, schedules, shares, tabs
 from bunqkit.sandbox.resources.call import Call, Item
+from bunqkit.sandbox.resources.generic_resources import status_of
 from bunqkit.sandbox.resources.requests import answer
-from bunqkit.sandbox.resources.things import status_of
 
 
 def update_account(call: Call) -> list[Item]:
@@ -43,7 +43,7 @@ def _end_all(ledger: Ledger, account_id: int, person_id: int) -> None:
         "? IN (json_extract(secret, '$.incoming_id'), json_extract(secret, '$.paying_id'))",
         account_id,
     )
-    agenda.cancel(ledger, "interest", account_id)
+    scheduled_jobs.cancel(ledger, "interest", account_id)
 
 
 def _waiting(ledger: Ledger, account_id: int, collection: str, status: str) -> list[sqlite3.Row]:

@@ -13,21 +13,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
-from bunqkit.sandbox.resources.labels import label_account
-from bunqkit.sandbox.resources.payments import (
-    book,
-    find_counterparty,
-    payment_row,
-    tell_payment,
-)
-from bunqkit.sandbox.resources.rates import bought, cost, rate_of
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     as_placed,
     change_thing,
@@ -38,6 +30,14 @@ from bunqkit.sandbox.resources.things import (
     status_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.payments import (
+    book,
+    find_counterparty,
+    payment_row,
+    tell_payment,
+)
+from bunqkit.sandbox.resources.rates import bought, cost, rate_of
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _LIFETIME = timedelta(minutes=5)
@@ -76,7 +76,7 @@ def create_quote(call: Call) -> list[Item]:
         "time_expiry": wire_time(expiry),
     }
     number = add_thing(ledger, scope_of(call), "CurrencyConversionQuote", values, secret=secret)
-    agenda.plan(ledger, "conversion quote", number, expiry)
+    scheduled_jobs.plan(ledger, "conversion quote", number, expiry)
     return created(number)
 
 
@@ -97,7 +97,7 @@ def update_quote(call: Call) -> list[Item]:
         raise refuse(400, f"This quote is {now} and can't be changed any more.")
     if status == "ACCEPTED":
         _convert(ledger, account, row)
-    agenda.cancel(ledger, "conversion quote", row["id"])
+    scheduled_jobs.cancel(ledger, "conversion quote", row["id"])
     change_thing(ledger, row, {"status": status})
     return created(row["id"])
 

@@ -19,16 +19,16 @@ from bunqkit.sandbox.refusal import WRONG_CREDENTIALS, not_found, refuse
 from bunqkit.sandbox.resources.access import add_permitted_ip, check_addresses
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.consents import revoke_all
-from bunqkit.sandbox.resources.rights import roles_in
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     change_thing,
     find_thing,
     scope_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.users import PROVIDER
-from bunqkit.signing import certificate_key, read_certificate
+from bunqkit.security.signing import certificate_key, read_certificate
 
 # Source: bunq docs, "PSD2": a credential is good for 90 days, and its first session for an hour.
 _CREDENTIAL_LIFETIME = timedelta(days=90)

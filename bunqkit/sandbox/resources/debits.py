@@ -14,17 +14,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
-from bunqkit.sandbox.resources.labels import label_account, label_user
-from bunqkit.sandbox.resources.recurrence import check_schedule, due_at
-from bunqkit.sandbox.resources.requests import add_request, answer, read_request
-from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     as_placed,
     find_thing,
@@ -34,6 +30,10 @@ from bunqkit.sandbox.resources.things import (
     secret_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.labels import label_account, label_user
+from bunqkit.sandbox.resources.recurrence import check_schedule, due_at
+from bunqkit.sandbox.resources.requests import add_request, answer, read_request
+from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _WAITS = timedelta(days=3)
@@ -118,7 +118,7 @@ def _plan(ledger: Ledger, number: int, kept: dict[str, Any]) -> None:
     if kept["times"] is None or kept["turn"] < kept["times"]:
         due = due_at(check_schedule(_times(kept["every"], kept["start"])), kept["turn"])
         if due is not None:
-            agenda.plan(ledger, "debit", number, due)
+            scheduled_jobs.plan(ledger, "debit", number, due)
 
 
 def _times(unit: str, start: datetime | str) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _collect(ledger: Ledger, account: sqlite3.Row, debit: DirectDebit) -> int:
         "eligible_whitelist_id": whitelist and whitelist["id"],
     }
     number = add_request(ledger, creditor, account["id"], debit.cents, body)
-    agenda.plan(ledger, "debit expiry", number, expiry)
+    scheduled_jobs.plan(ledger, "debit expiry", number, expiry)
     row = read_request(ledger, number)
     if whitelist is not None and _is_within(ledger, whitelist, debit.cents):
         paying = secret_of(whitelist)["paying_id"]

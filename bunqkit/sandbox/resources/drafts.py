@@ -14,6 +14,17 @@ from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import insist_on_right, own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
+from bunqkit.sandbox.resources.generic_resources import (
+    add_thing,
+    as_placed,
+    find_thing,
+    read_thing,
+    rewrite_thing,
+    scope_of,
+    secret_of,
+    status_of,
+    tell_thing,
+)
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.payments import (
     pay,
@@ -26,17 +37,6 @@ from bunqkit.sandbox.resources.payments import (
 from bunqkit.sandbox.resources.recurrence import check_schedule
 from bunqkit.sandbox.resources.schedules import add_schedule
 from bunqkit.sandbox.resources.shape import read
-from bunqkit.sandbox.resources.things import (
-    add_thing,
-    as_placed,
-    find_thing,
-    read_thing,
-    rewrite_thing,
-    scope_of,
-    secret_of,
-    status_of,
-    tell_thing,
-)
 
 _ENDS = ("ACCEPTED", "REJECTED", "CANCELLED")
 

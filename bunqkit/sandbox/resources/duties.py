@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bunqkit.sandbox.agenda import Duty
 from bunqkit.sandbox.resources import (
     access,
     allocations,
@@ -16,6 +15,7 @@ from bunqkit.sandbox.resources import (
     tabs,
     transfers,
 )
+from bunqkit.sandbox.scheduled_jobs import Duty
 
 DUTIES: dict[str, Duty] = {
     "allocation": allocations.sort_payment,

@@ -13,15 +13,15 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, File, Item, created
-from bunqkit.sandbox.resources.labels import label_user, tell_images
-from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     change_thing,
     content_of,
     find_thing,
     scope_of,
 )
+from bunqkit.sandbox.resources.labels import label_user, tell_images
+from bunqkit.sandbox.resources.shape import shape
 
 # Source: bunq docs for the pictures; PDF is taken in practice.
 _PDF = "application/pdf"

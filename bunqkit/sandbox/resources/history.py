@@ -25,8 +25,8 @@ from bunqkit.sandbox.resources import (
     transfers,
 )
 from bunqkit.sandbox.resources.call import Call, Item, Page, read_id
+from bunqkit.sandbox.resources.generic_resources import tell_thing
 from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import tell_thing
 
 # How the object of an event is read: its table, its key, and what tells it.
 _OBJECTS: dict[str, tuple[str, str, Callable[[Ledger, sqlite3.Row], Item]]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.resources.payments import book
@@ -23,7 +23,7 @@ def pay_and_plan(ledger: Ledger, account_id: int) -> None:
     if ledger.account(account_id)["status"] == "CANCELLED":
         return
     pay_interest(ledger, account_id)
-    agenda.plan(ledger, "interest", account_id, next_quarter_day(ledger.clock.now()))
+    scheduled_jobs.plan(ledger, "interest", account_id, next_quarter_day(ledger.clock.now()))
 
 
 def pay_interest(ledger: Ledger, account_id: int) -> None:

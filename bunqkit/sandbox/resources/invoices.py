@@ -14,10 +14,7 @@ from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found
 from bunqkit.sandbox.resources.call import Call, File, Item, created
 from bunqkit.sandbox.resources.events import notify, record
-from bunqkit.sandbox.resources.labels import label_account
-from bunqkit.sandbox.resources.payments import book
-from bunqkit.sandbox.resources.sheets import write_pdf
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     content_of,
     scope_of,
@@ -25,6 +22,9 @@ from bunqkit.sandbox.resources.things import (
     tell_thing,
     thing_of,
 )
+from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.payments import book
+from bunqkit.sandbox.resources.sheets import write_pdf
 from bunqkit.sandbox.resources.wire import amount
 
 _VAT_PERCENT = 21

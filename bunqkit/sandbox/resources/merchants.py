@@ -13,16 +13,14 @@ import sqlite3
 from datetime import timedelta
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
-from bunqkit.sandbox.resources.labels import label_account
-from bunqkit.sandbox.resources.payments import MERCHANT, book
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     as_placed,
     find_thing,
@@ -33,6 +31,8 @@ from bunqkit.sandbox.resources.things import (
     status_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.payments import MERCHANT, book
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _IDEAL = "IdealMerchantTransaction"
@@ -69,7 +69,7 @@ def create_ideal(call: Call) -> list[Item]:
         raise refuse(400, f'"{body["issuer"]}" is not the BIC of an issuer. There are: {known}.')
     cents = cents_of(body["amount_requested"], account["currency"], "amount_requested")
     number = _add(ledger, account, _IDEAL, cents, body["issuer"])
-    agenda.plan(ledger, "ideal", number, ledger.clock.now() + _LIFETIME)
+    scheduled_jobs.plan(ledger, "ideal", number, ledger.clock.now() + _LIFETIME)
     record(ledger, account["id"], _IDEAL, number)
     return created(number)
 
@@ -82,7 +82,7 @@ def pay_ideal(ledger: Ledger, number: int, *, name: str = "J. de Vries") -> int:
     status = secret_of(row) and status_of(row)
     if status != "OPEN":
         raise refuse(400, f"This transaction is {status} and can't be paid any more.")
-    agenda.cancel(ledger, "ideal", number)
+    scheduled_jobs.cancel(ledger, "ideal", number)
     return _pay(ledger, row, name)
 
 
@@ -101,7 +101,7 @@ def expire_ideal(ledger: Ledger, number: int) -> None:
 
 def end_ideal(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
     """Have a transaction lead nowhere from now on."""
-    agenda.cancel(ledger, "ideal", row["id"])
+    scheduled_jobs.cancel(ledger, "ideal", row["id"])
     _set_status(ledger, row, status, secret_of(row))
     record(ledger, secret_of(row)["account_id"], _IDEAL, row["id"])
 

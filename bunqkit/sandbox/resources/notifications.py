@@ -17,8 +17,8 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.call import Call, Item, created, read_id
 from bunqkit.sandbox.resources.credentials import is_callable
+from bunqkit.sandbox.resources.generic_resources import add_thing, scope_of, tell_thing
 from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import add_thing, scope_of, tell_thing
 
 _MOST_URLS = 2
 

@@ -11,15 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Fixed, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
-from bunqkit.sandbox.resources.labels import label_account
-from bunqkit.sandbox.resources.rights import check_payee
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     change_thing,
     find_thing,
@@ -27,6 +25,8 @@ from bunqkit.sandbox.resources.things import (
     scope_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.rights import check_payee
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 ALLOCATIONS = "monetary-account/{}/payment-auto-allocate"
@@ -202,7 +202,7 @@ def book(
     is_sorted = "allocation_id" in (movement.details or {})
     allocations = ALLOCATIONS.format(target_id)
     if not is_sorted and ledger.row("SELECT 1 FROM thing WHERE scope = ?", allocations):
-        agenda.plan(ledger, "allocation", ids[1], at or ledger.clock.now())
+        scheduled_jobs.plan(ledger, "allocation", ids[1], at or ledger.clock.now())
     return ids
 
 

@@ -14,9 +14,14 @@ from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, created
 from bunqkit.sandbox.resources.credentials import is_callable
+from bunqkit.sandbox.resources.generic_resources import (
+    add_thing,
+    change_thing,
+    find_thing,
+    scope_of,
+)
 from bunqkit.sandbox.resources.payments import book, check_description, find_counterparty
 from bunqkit.sandbox.resources.shape import fill
-from bunqkit.sandbox.resources.things import add_thing, change_thing, find_thing, scope_of
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _DRAFT = "PaymentServiceProviderDraftPayment"

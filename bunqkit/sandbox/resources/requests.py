@@ -12,17 +12,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
+from bunqkit.sandbox.resources.generic_resources import add_thing, find_thing, scope_of, tell_thing
 from bunqkit.sandbox.resources.labels import label_account, label_pointer, label_user
 from bunqkit.sandbox.resources.payments import book, check_description, find_counterparty
 from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import add_thing, find_thing, scope_of, tell_thing
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 SUGAR_DADDY = "sugardaddy@bunq.com"
@@ -252,7 +252,7 @@ def answer(
         raise refuse(400, f"This request is {row['status']} and can't be answered any more.")
     now = wire_time(at or ledger.clock.now())
     responded, details = None, json.loads(row["details"])
-    agenda.cancel(ledger, "debit expiry", row["id"])
+    scheduled_jobs.cancel(ledger, "debit expiry", row["id"])
     if status == "ACCEPTED":
         responded = cents or row["cents"]
         kind, sub_kind = ("EBA_SDD", "SDD") if details.get("type") else ("BUNQ", "REQUEST")

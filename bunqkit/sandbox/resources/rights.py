@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bunqkit.catalogue import Operation
+from bunqkit.catalogue.operations import Operation
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.call import Call, File, Item, Page
 from bunqkit.sandbox.resources.users import PROVIDER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bunqkit.catalogue import Operation, operations
+from bunqkit.catalogue.operations import Operation, operations
 from bunqkit.sandbox.resources import (
     access,
     accounts,
@@ -20,6 +20,7 @@ from bunqkit.sandbox.resources import (
     drafts,
     files,
     funds,
+    generic_resources,
     history,
     invoices,
     merchants,
@@ -31,7 +32,6 @@ from bunqkit.sandbox.resources import (
     shares,
     statements,
     tabs,
-    things,
     transfers,
     users,
 )
@@ -231,11 +231,11 @@ _FILTERS: dict[str, Rule] = {
     "create": notifications.set_filters,
 }
 _GENERIC: dict[str, Rule] = {
-    "list": things.list_things,
-    "get": things.get_thing,
-    "create": things.create_thing,
-    "update": things.update_thing,
-    "delete": things.delete_thing,
+    "list": generic_resources.list_things,
+    "get": generic_resources.get_thing,
+    "create": generic_resources.create_thing,
+    "update": generic_resources.update_thing,
+    "delete": generic_resources.delete_thing,
 }
 
 

@@ -12,13 +12,24 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
+from bunqkit.sandbox.resources.generic_resources import (
+    add_thing,
+    as_placed,
+    find_thing,
+    read_thing,
+    rewrite_thing,
+    scope_of,
+    secret_of,
+    status_of,
+    tell_thing,
+)
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.payments import (
     pay,
@@ -30,17 +41,6 @@ from bunqkit.sandbox.resources.payments import (
 )
 from bunqkit.sandbox.resources.recurrence import check_schedule, due_at, first_turn
 from bunqkit.sandbox.resources.shape import read, shape
-from bunqkit.sandbox.resources.things import (
-    add_thing,
-    as_placed,
-    find_thing,
-    read_thing,
-    rewrite_thing,
-    scope_of,
-    secret_of,
-    status_of,
-    tell_thing,
-)
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _KINDS = {"schedule-payment": "ScheduledPayment", "schedule-payment-batch": "ScheduledPaymentBatch"}
@@ -180,7 +180,7 @@ def add_schedule(
 
 def cancel_schedule(ledger: Ledger, row: sqlite3.Row, *, person_id: int) -> None:
     """Take a schedule off the agenda for good."""
-    agenda.cancel(ledger, "schedule", row["id"])
+    scheduled_jobs.cancel(ledger, "schedule", row["id"])
     secret = secret_of(row) | {"cancelled_by": person_id}
     rewrite_thing(ledger, row, {"status": "CANCELLED"}, secret=secret)
     _tell_definition(ledger, row["id"], "CANCELLED")
@@ -210,9 +210,9 @@ def _plan(ledger: Ledger, number: int) -> bool:
     """Put the next turn on the agenda; say whether there is one."""
     due = _next_due(secret_of(read_thing(ledger, number)))
     if due is None:
-        agenda.cancel(ledger, "schedule", number)
+        scheduled_jobs.cancel(ledger, "schedule", number)
         return False
-    agenda.plan(ledger, "schedule", number, due)
+    scheduled_jobs.plan(ledger, "schedule", number, due)
     return True
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bunqkit.catalogue import Field, Type, type_named
+from bunqkit.catalogue.operations import Field, Type, type_named
 from bunqkit.errors import UnknownNameError
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.resources.labels import label_account, label_pointer, label_user

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.fields import SHARE_DETAILS
 from bunqkit.sandbox.ledger import Ledger
@@ -21,9 +21,7 @@ from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record, record_for
-from bunqkit.sandbox.resources.labels import label_account, label_user
-from bunqkit.sandbox.resources.recurrence import read_moment
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     as_placed,
     find_thing,
@@ -34,6 +32,8 @@ from bunqkit.sandbox.resources.things import (
     status_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.labels import label_account, label_user
+from bunqkit.sandbox.resources.recurrence import read_moment
 
 _INQUIRY = "ShareInviteMonetaryAccountInquiry"
 _RESPONSE = "ShareInviteMonetaryAccountResponse"
@@ -97,7 +97,7 @@ def create_inquiry(call: Call) -> list[Item]:
     )
     _tell_all(ledger, number, "CREATED")
     if end is not None:
-        agenda.plan(ledger, "share", number, end)
+        scheduled_jobs.plan(ledger, "share", number, end)
     return created(number)
 
 
@@ -184,7 +184,7 @@ def keep_time(ledger: Ledger, number: int) -> None:
         return
     ledger.update("share", number, is_open=1)
     if end is not None:
-        agenda.plan(ledger, "share", number, end)
+        scheduled_jobs.plan(ledger, "share", number, end)
 
 
 def end_shares(ledger: Ledger, account_id: int, person_id: int) -> None:
@@ -200,13 +200,13 @@ def _accept(ledger: Ledger, number: int) -> None:
     start = _time(row, "start_date")
     _set_status(ledger, number, "ACCEPTED", {})
     if start is not None and start > now:
-        agenda.plan(ledger, "share", number, start)
+        scheduled_jobs.plan(ledger, "share", number, start)
     else:
         ledger.update("share", number, is_open=1)
 
 
 def _end(ledger: Ledger, number: int, status: str, *, by: int | None) -> None:
-    agenda.cancel(ledger, "share", number)
+    scheduled_jobs.cancel(ledger, "share", number)
     ledger.update("share", number, is_open=0)
     _set_status(ledger, number, status, {} if by is None else {"ended_by": by})
 

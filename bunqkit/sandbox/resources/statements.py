@@ -20,6 +20,7 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import MINE, own_account
 from bunqkit.sandbox.resources.call import Call, File, Item, created
+from bunqkit.sandbox.resources.generic_resources import add_thing, content_of, scope_of, thing_of
 from bunqkit.sandbox.resources.history import tell_object
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.shape import fill
@@ -31,7 +32,6 @@ from bunqkit.sandbox.resources.sheets import (
     write_mt940,
     write_pdf,
 )
-from bunqkit.sandbox.resources.things import add_thing, content_of, scope_of, thing_of
 
 _FORMATS = ("CSV", "PDF", "MT940")
 _REGIONS = ("EUROPEAN", "UK_US")

@@ -11,17 +11,14 @@ import sqlite3
 from datetime import timedelta
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.events import notify, record
-from bunqkit.sandbox.resources.labels import label_account
-from bunqkit.sandbox.resources.payments import book, check_description, payment_row, tell_payment
-from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     as_placed,
     find_thing,
@@ -32,6 +29,9 @@ from bunqkit.sandbox.resources.things import (
     status_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.payments import book, check_description, payment_row, tell_payment
+from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _LIFETIME = timedelta(days=30)
@@ -58,7 +58,7 @@ def create_tab(call: Call) -> list[Item]:
     secret = {"account_id": account["id"], "cents": cents, "entry": entry, "paid": []}
     values = {"status": "WAITING_FOR_PAYMENT", "time_expiry": wire_time(expiry)}
     number = add_thing(ledger, scope_of(call), "BunqMeTab", values, secret=secret)
-    agenda.plan(ledger, "tab", number, expiry)
+    scheduled_jobs.plan(ledger, "tab", number, expiry)
     _tell_all(ledger, number, (("BUNQME_TAB", "BUNQME_TAB_CREATED"),))
     return created(number)
 
@@ -81,7 +81,7 @@ def expire_tab(ledger: Ledger, number: int) -> None:
 
 def end_tab(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
     """Have a link lead nowhere from now on."""
-    agenda.cancel(ledger, "tab", row["id"])
+    scheduled_jobs.cancel(ledger, "tab", row["id"])
     rewrite_thing(ledger, row, {"status": status}, secret=secret_of(row))
     _tell_all(ledger, row["id"], (("BUNQME_TAB", f"BUNQME_TAB_{status}"),))
 

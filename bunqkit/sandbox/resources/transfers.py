@@ -13,17 +13,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from bunqkit.sandbox import agenda
+from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, Page, created, read_id
 from bunqkit.sandbox.resources.events import record
-from bunqkit.sandbox.resources.labels import label_account, label_outside
-from bunqkit.sandbox.resources.payments import book
-from bunqkit.sandbox.resources.rates import CURRENCIES, bought, cost, rate_of
-from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.things import (
+from bunqkit.sandbox.resources.generic_resources import (
     add_thing,
     as_placed,
     change_thing,
@@ -35,6 +31,10 @@ from bunqkit.sandbox.resources.things import (
     secret_of,
     tell_thing,
 )
+from bunqkit.sandbox.resources.labels import label_account, label_outside
+from bunqkit.sandbox.resources.payments import book
+from bunqkit.sandbox.resources.rates import CURRENCIES, bought, cost, rate_of
+from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, cents_of
 
 _LIFETIME = timedelta(minutes=30)
@@ -102,7 +102,7 @@ def create_quote(call: Call) -> list[Item]:
     }
     _link(ledger, call.person_id)
     number = add_thing(ledger, scope_of(call), "TransferwiseQuote", values, secret=secret)
-    agenda.plan(ledger, "transfer quote", number, now + _LIFETIME)
+    scheduled_jobs.plan(ledger, "transfer quote", number, now + _LIFETIME)
     return created(number)
 
 
@@ -218,7 +218,7 @@ def create_transfer(call: Call) -> list[Item]:
     }
     number = add_thing(ledger, scope_of(call), "TransferwisePayment", values, secret=secret)
     record(ledger, account["id"], "TransferwisePayment", number)
-    agenda.plan(ledger, "transfer", number, ledger.clock.now() + _DELIVERY)
+    scheduled_jobs.plan(ledger, "transfer", number, ledger.clock.now() + _DELIVERY)
     return created(number)
 
 
@@ -246,7 +246,7 @@ def _quote(call: Call) -> sqlite3.Row:
 
 
 def _set_quote(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
-    agenda.cancel(ledger, "transfer quote", row["id"])
+    scheduled_jobs.cancel(ledger, "transfer quote", row["id"])
     rewrite_thing(ledger, row, {}, secret=secret_of(row) | {"status": status})
 
 

@@ -1,0 +1,5 @@
+"""From a table of payments to an answer or a picture: spending, plots, reconciliation."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+"""The commands and the magics: parse, call, print."""

@@ -1,0 +1,1 @@
+"""One call: serialise, sign, send within the limits, verify, judge."""

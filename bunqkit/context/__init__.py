@@ -1,0 +1,1 @@
+"""``connect()`` and the context that it returns: calls, tables, the guard of writes."""

@@ -1,0 +1,221 @@
+"""``bunq.api``: every operation as a method, for Tab completion, ``?`` and Shift-Tab.
+
+Resources and verbs are built from the catalogue when they are first looked at. Nothing here sends
+anything: a method hands its operation and arguments to the caller that it was made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from bunqkit.catalogue.operations import Field, Operation, operations, type_named
+from bunqkit.errors import UnknownNameError
+from bunqkit.security.redaction import conceal
+
+if TYPE_CHECKING:
+    import inspect
+
+    from bunqkit.catalogue.docs import Page
+    from bunqkit.client.answer import Answer
+
+Caller = Callable[..., "Answer"]
+
+
+class _Documented:
+    """Shows itself as its documentation."""
+
+    def _page(self) -> Page:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self._page().text()
+
+    def _repr_html_(self) -> str:
+        return self._page().html()
+
+    def _repr_markdown_(self) -> str:
+        return self._page().markdown()
+
+
+class Resource(_Documented):
+    """What bunq calls a resource: its verbs, and the resources below it.
+
+    Parameters
+    ----------
+    name
+        As in the names of operations, ``card.export-statement-card``; ``""`` is the whole API.
+    below
+        The operations whose names start with it.
+    call
+        What a verb is handed to.
+    """
+
+    def __init__(self, name: str, below: Mapping[str, Operation], call: Caller) -> None:
+        self._name = name
+        self._below = below
+        self._call = call
+
+    @cached_property
+    def _members(self) -> dict[str, Resource | Verb]:
+        depth = self._name.count(".") + 1 if self._name else 0
+        members: dict[str, Resource | Verb] = {}
+        below: dict[str, dict[str, Operation]] = {}
+        for operation in self._below.values():
+            parts = operation.name.split(".")
+            if len(parts) == depth + 1:
+                members[parts[depth].replace("-", "_")] = Verb(operation, self._call)
+            else:
+                name = ".".join(parts[: depth + 1])
+                below.setdefault(name, {})[operation.name] = operation
+        for name, known in below.items():
+            member = name.rpartition(".")[2].replace("-", "_")
+            members[member] = Resource(name, known, self._call)
+        return members
+
+    def __getattr__(self, name: str) -> Resource | Verb:
+        if name in self._members:
+            return self._members[name]
+        if name.startswith("_"):
+            raise AttributeError(name)
+        from bunqkit.catalogue.search import nearest_names  # noqa: PLC0415 (when a name is wrong)
+
+        nearest = nearest_names(name, self._members)
+        # An AttributeError too, so that hasattr() and completion work as everywhere.
+        raise NoSuchMemberError(
+            f"{self._name or 'The API'} has no {name!r}. Did you mean {', '.join(nearest)}? "
+            "bunq.find() searches all operations.",
+            nearest,
+        )
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._members)
+
+    def _page(self) -> Page:
+        from bunqkit.catalogue.docs import describe_api, describe_resource  # noqa: PLC0415 (when shown)
+
+        if not self._name:
+            return describe_api(self._below.values())
+        return describe_resource(self._name, self._below.values())
+
+
+class NoSuchMemberError(UnknownNameError, AttributeError):
+    """A name that completion would not have given."""
+
+
+class Verb(_Documented):
+    """One operation, to be called.
+
+    Parameters
+    ----------
+    operation
+        What is called.
+    call
+        Takes the operation and the arguments.
+    """
+
+    def __init__(self, operation: Operation, call: Caller) -> None:
+        self.operation = operation
+        self._call = call
+        self.__name__ = operation.python_name.rpartition(".")[2]
+
+    def __call__(self, *own_id: object, **given: Any) -> Answer:
+        """Call the operation; the signature tells what it takes."""
+        given = conceal(given)
+        return self._call(self.operation, *own_id, **given)
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        """Write the docstring when it is asked for: completion does not need it."""
+        from bunqkit.catalogue.docs import write_docstring  # noqa: PLC0415 (when shown)
+
+        return write_docstring(self.operation)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Tell what the operation takes, as ``inspect.signature`` wants it."""
+        return _signature(self.operation)
+
+    def _page(self) -> Page:
+        from bunqkit.catalogue.docs import describe_operation  # noqa: PLC0415 (when shown)
+
+        return describe_operation(self.operation)
+
+
+def make_api(call: Caller) -> Resource:
+    """Give the whole API, whose verbs are handed to ``call``."""
+    return Resource("", {operation.name: operation for operation in operations()}, call)
+
+
+def argument_names(operation: Operation) -> list[str]:
+    """Give the names of what an operation takes by keyword: ids, the query, fields of the body."""
+    return [
+        name
+        for name, parameter in _signature(operation).parameters.items()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+
+
+def _signature(operation: Operation) -> inspect.Signature:
+    """Tell what a verb takes: its own id, required fields, other ids, the rest."""
+    import inspect  # noqa: PLC0415 (when a signature is asked for)
+
+    ids = [name for name in operation.ids if name not in ("user_id", "account")]
+    parameters = [
+        inspect.Parameter(ids[-1], inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=int)
+        for _ in ids[-1:]
+    ]
+
+    def keyword(name: str, annotation: object, *, required: bool = False) -> None:
+        default = inspect.Parameter.empty if required else None
+        parameters.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+            )
+        )
+
+    for name in ids[:-1]:
+        keyword(name, int, required=True)
+    fields = [] if operation.body is None else list(type_named(operation.body).writable)
+    for field in fields:
+        short = field.name == "counterparty_alias" and operation.takes_counterparty
+        keyword(
+            "to" if short else field.name,
+            _annotation(field),
+            required=field.required and operation.method == "POST",
+        )
+    if operation.takes_counterparty and "name" not in [field.name for field in fields]:
+        keyword("name", str)
+    if "account" in operation.ids:
+        keyword("account", int | str)
+    for name in operation.query:
+        keyword(name, int if name in ("count", "older_id", "newer_id") else str)
+    if operation.method in ("POST", "PUT"):
+        keyword("body", dict)
+        keyword("check", bool)
+    return inspect.Signature(parameters, return_annotation="Answer")
+
+
+def _annotation(field: Field) -> object:
+    return list if field.is_body_list else _annotations().get(field.body_kind, dict)
+
+
+@cache
+def _annotations() -> dict[str, object]:
+    """Give the Python types of the catalogue's kinds."""
+    from datetime import date, datetime  # noqa: PLC0415 (when a signature is asked for)
+    from decimal import Decimal  # noqa: PLC0415 (when a signature is asked for)
+
+    return {
+        "integer": int,
+        "number": float,
+        "decimal": Decimal | str,
+        "text": str,
+        "boolean": bool,
+        "time": datetime | str,
+        "date": date | str,
+        "any": object,
+        "Amount": Decimal | str | dict,
+        "Pointer": str | dict,
+    }

@@ -1,0 +1,1 @@
+"""The course: lessons and their exercises, copying the notebooks out, the tour."""

@@ -1,0 +1,1 @@
+"""``bunqkit doctor`` and ``bunqkit scrub``: what is wrong with a set-up, what holds secrets."""

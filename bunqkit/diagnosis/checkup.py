@@ -1,0 +1,350 @@
+"""``doctor()``: says why a connection fails, the most likely cause first, and what to do.
+
+It goes the way that ``connect()`` goes and stops where that would fail. At the bank it does no more
+than ``connect()`` would: a living session is only looked at, and where there is none, what the
+three steps reach is kept, so that the next ``connect()`` uses it and nothing is opened twice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import platform
+import re
+import stat
+import textwrap
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from html import escape
+from importlib import metadata
+from pathlib import Path
+
+from bunqkit.diagnosis.causes import Cause, cause
+from bunqkit.diagnosis.probe import Check, Found, Visit
+from bunqkit.display.html import badge, card, key_values, table
+from bunqkit.display.terminal import printable
+from bunqkit.errors import SettingsError
+from bunqkit.security.env_files import list_profiles
+from bunqkit.security.private_files import (
+    PrivacyWarning,
+    has_owners,
+    how_to_own,
+    why_open,
+    why_untrusted,
+)
+from bunqkit.security.redaction import Secret, forgetting
+from bunqkit.security.secret_scan import mask_secrets
+from bunqkit.settings import NAMES, Settings, load_settings, read_written
+
+_WIDTH = 79
+# What people write for a setting, where it is too far from its name to be a slip of the hand.
+_ALSO_MEANT = {
+    **dict.fromkeys(
+        ("API_KEY", "APIKEY", "BUNQ_KEY", "BUNQ_API", "BUNQ_TOKEN", "BUNQ_API_TOKEN", "BUNQ_SECRET",
+         "BUNQ_SANDBOX_API_KEY", "BUNQ_SANDBOX_KEY", "BUNQ_PRODUCTION_API_KEY"),
+        "BUNQ_API_KEY",
+    ),
+    "BUNQ_ENV": "BUNQ_ENVIRONMENT",
+    "BUNQ_URL": "BUNQ_BASE_URL",
+    "BUNQ_HOST": "BUNQ_BASE_URL",
+    "BUNQ_LANG": "BUNQ_LANGUAGE",
+    "BUNQ_IPS": "BUNQ_PERMITTED_IPS",
+    "BUNQ_STATE_FOLDER": "BUNQ_STATE_DIR",
+    "BUNQ_CAP": "BUNQ_TOTAL_CAP",
+}  # fmt: skip
+_NEARLY_ENV = (".env.txt", ".env.example", ".env.local", "env", "env.txt", "dotenv")
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What the doctor found: shows itself, most likely cause first; holds no secret.
+
+    Attributes
+    ----------
+    cause
+        Why it does not work, or what should be mended; ``None`` if all is well.
+    checks
+        What was looked at, in order.
+    environment
+        ``OFFLINE``, ``SANDBOX``, ``PRODUCTION``, or empty if it can't be told.
+    """
+
+    cause: Cause | None
+    checks: tuple[Check, ...]
+    environment: str
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is to be done."""
+        return self.cause is None
+
+    @property
+    def headline(self) -> str:
+        """The most likely cause in one line, or that there is none."""
+        if self.cause is not None:
+            return self.cause.said
+        reached = [check.told for check in self.checks if check.name in ("bank", "session")]
+        return f"All is well: {reached[-1]}"
+
+    def __repr__(self) -> str:
+        parts = [self.headline]
+        if self.cause is not None:
+            parts += ["", "What to do"]
+            for number, step in enumerate(self.cause.steps, 1):
+                parts += _fill(step, f"  {number}. ")
+        parts += ["", "What was looked at"]
+        for check in self.checks:
+            parts += _fill(printable(check.told), f"  {check.name:<13}{check.state:<7}")
+        return "\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        steps = self.cause.steps if self.cause else ()
+        told = {str(number): step for number, step in enumerate(steps, 1)}
+        rows = [[escape(check.name), escape(check.state), escape(check.told)]
+                for check in self.checks]  # fmt: skip
+        looked_at = table(("check", "state", "found"), rows)
+        label = badge(self.environment) if self.environment else ""
+        return card(
+            f"{label}{escape(self.headline)}",
+            (key_values(told) if told else "") + looked_at,
+            is_production=self.environment == "PRODUCTION",
+        )
+
+
+@forgetting
+def doctor(
+    *,
+    environment: str | None = None,
+    api_key: str | Secret | None = None,
+    env_file: str | os.PathLike[str] | None = None,
+    profile: str | None = None,
+) -> Checkup:
+    """Find out why ``connect()`` fails, and what to do.
+
+    Parameters
+    ----------
+    environment, api_key, env_file, profile
+        As for ``connect()``.
+
+    Returns
+    -------
+    Checkup
+        Show it; its first line is the most likely cause. It holds no secret and is fit for a bug
+        report.
+    """
+    api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+    with warnings.catch_warnings():
+        # What others can read is told as a check.
+        warnings.simplefilter("ignore", PrivacyWarning)
+        examination = _Examination(env_file, profile)
+        settings: Settings | None = None
+        found: Cause | None = None
+        try:
+            settings = examination.settings(environment, api_key)
+            if settings.base_url is None:
+                examination.note(
+                    "bank", "well", "connect() opens a bank in this process, and needs no key"
+                )
+            else:
+                place = examination.place_of("BUNQ_API_KEY", api_key)
+                visit = Visit(settings, examination.checks, place, examination.age_of_key(place))
+                found = visit.go()
+        except Found as stop:
+            found = stop.cause
+        blemish = [*examination.files(settings), *examination.libraries()]
+        if found is None:
+            found = next(iter(blemish), None)
+        return Checkup(
+            found and Cause(found.name, _tidy(found.said), tuple(map(_tidy, found.steps))),
+            tuple(replace(check, told=_tidy(check.told)) for check in examination.checks),
+            settings.environment if settings else "",
+        )
+
+
+class _Examination:
+    """What can be looked at without a network."""
+
+    def __init__(self, env_file: str | os.PathLike[str] | None, profile: str | None) -> None:
+        self.checks: list[Check] = []
+        self._env_file, self._profile = env_file, profile
+        self._path, self._written = read_written(env_file, profile)
+
+    def note(self, name: str, state: str, told: str) -> None:
+        self.checks.append(Check(name, state, told))
+
+    def settings(self, environment: str | None, api_key: Secret | None) -> Settings:
+        """Read the settings, or stop at what is wrong with them."""
+        if profiles := list_profiles():
+            self.note("profiles", "well", f"to choose by BUNQ_PROFILE: {', '.join(profiles)}")
+        self._look_for_misspelt_names(has_key=api_key is not None)
+        try:
+            settings = load_settings(
+                environment=environment,
+                api_key=api_key,
+                env_file=self._env_file,
+                profile=self._profile,
+            )
+        except SettingsError as error:
+            self.note("settings", "wrong", str(error))
+            raise Found(_cause_of(str(error), self._path or self._env_file)) from error
+        where = f"from {self._path}" if self._path else "no .env was found"
+        self.note("settings", "well", f"{settings.environment}, {where}")
+        if places := settings.describe_places():
+            self.note("places", "well", places)
+        if self._path is None:
+            self._look_for_nearly_env()
+        self._look_at_key(settings, api_key)
+        return settings
+
+    def place_of(self, name: str, argument: object) -> str:
+        """Say where a setting stands, or would."""
+        if argument is not None:
+            return "the argument of the call"
+        if name in os.environ:
+            return "the environment"
+        return str(self._path) if self._path else ".env"
+
+    def age_of_key(self, place: str) -> float:
+        """Give the hours since the file with the key was written; 0 if it is in none."""
+        if self._path is None or place != str(self._path):
+            return 0.0
+        return (datetime.now(UTC).timestamp() - self._path.stat().st_mtime) / 3600
+
+    def files(self, settings: Settings | None) -> Iterator[Cause]:
+        """Look at who may read what opens the account."""
+        if not has_owners():
+            self.note("permissions", "note", "not checked: files have no owners and modes here")
+            return
+        files = [self._path] if self._path else []
+        if settings is not None and settings.base_url is not None:
+            files += sorted(settings.state_folder.glob(f"{settings.environment.lower()}-*.json"))
+            folder = settings.state_folder
+            if folder.is_dir() and (why := why_open(folder.stat(), reading=0)):
+                command = how_to_own(folder, folder.stat())
+                self.note("permissions", "wrong", f"{folder}: {why}")
+                yield cause("open folder", file=folder, command=command)
+        is_private = True
+        for file in files:
+            status = file.stat()
+            if why := why_open(status, reading=stat.S_IRGRP | stat.S_IROTH) or why_untrusted(
+                status
+            ):
+                is_private = False
+                command = how_to_own(file, status)
+                self.note("permissions", "wrong", f"{file}: {why}. This mends it: {command}")
+                yield cause("open file", file=file, command=command)
+        if files and is_private:
+            self.note("permissions", "well", "what opens the account is readable by you alone")
+
+    def libraries(self) -> Iterator[Cause]:
+        """Compare versions with what the package asks for."""
+        told = [f"bunqkit {_version('bunqkit')}", f"Python {platform.python_version()}",
+                platform.system()]  # fmt: skip
+        state = "well"
+        for requirement in metadata.requires("bunqkit") or ():
+            asked = re.match(r"([\w.-]+)>=([\d.]+)$", requirement)
+            if asked is None:
+                continue
+            library, least = asked.groups()
+            version = _version(library)
+            told.append(f"{library} {version}")
+            if _numbers(version) < _numbers(least):
+                state = "wrong"
+                yield cause("old library", library=library, version=version, least=least)
+        self.note("versions", state, ", ".join(told))
+
+    def _look_for_nearly_env(self) -> None:
+        for name in _NEARLY_ENV:
+            file = Path.cwd() / name
+            if file.is_file() and re.search(rb"(?m)^[ \t]*BUNQ_\w+=", file.read_bytes()):
+                self.note("settings", "wrong", f"{file} has settings, and is not read")
+                raise Found(cause("file of another name", file=name))
+
+    def _look_for_misspelt_names(self, *, has_key: bool) -> None:
+        for wrong in self._written:
+            right = _meant(wrong)
+            is_set = right in self._written or (has_key and right == "BUNQ_API_KEY")
+            if right is None:
+                continue
+            if is_set:
+                self.note("settings", "note", f"{wrong} is no setting; {right} is, and it is set")
+                continue
+            place = "the environment" if wrong in os.environ else str(self._path)
+            self.note("settings", "wrong", f"{wrong} in {place} is no setting of bunqkit")
+            raise Found(cause("misspelt name", wrong=wrong, right=right, place=place))
+
+    def _look_at_key(self, settings: Settings, argument: Secret | None) -> None:
+        key = settings.api_key.reveal() if settings.api_key else ""
+        place = self.place_of("BUNQ_API_KEY", argument)
+        if not key:
+            if settings.environment == "PRODUCTION":
+                self.note("key", "wrong", "none, and production can't make one")
+                raise Found(cause("no key", place=place))
+            is_idle = "BUNQ_API_KEY" in self._written
+            idle = f"the one in {place} is not used: OFFLINE needs none"
+            why = "none" if settings.base_url is None else "none: connect() makes a user"
+            self.note("key", "note" if is_idle else "well", idle if is_idle else why)
+        elif not re.fullmatch(r"[\w.~+/=-]+", key, re.ASCII):
+            self.note("key", "wrong", f"in {place}, with letters that no key has")
+            raise Found(cause("letters of key", place=place))
+        else:
+            form = "a sandbox key" if key.startswith("sandbox_") else "a key or token of 64 digits"
+            is_usual = re.fullmatch(r"(sandbox_)?[0-9a-f]{64}", key) is not None
+            told = f"the form of {form}" if is_usual else f"an unusual form, {len(key)} letters"
+            self.note("key", "well" if is_usual else "note", f"in {place}, with {told}")
+
+
+def _cause_of(message: str, path: object) -> Cause:
+    """Give the cause that a settings' error stands for."""
+    place = str(path) if path else ".env"
+    if "letters that no key has" in message:
+        return cause("letters of key", place=place)
+    if "is a sandbox key" in message:
+        return cause("sandbox key in production", place=place)
+    name = re.match(r"BUNQ_\w+", message)
+    if name is not None and "does not count for" in message:
+        return cause("place", name=name[0], message=message)
+    if "was not read: " in message:
+        return cause("stranger's file", message=message)
+    if name is not None:
+        return cause("settings", name=name[0], message=message)
+    return cause("env file", message=message)
+
+
+def _meant(name: str) -> str | None:
+    """Give the setting that was meant by a name that is none."""
+    if name in NAMES:
+        return None
+    words = name.upper().replace("-", "_")
+    if words in NAMES or words in _ALSO_MEANT:
+        return _ALSO_MEANT.get(words, words)
+    near = difflib.get_close_matches(words, NAMES, n=1, cutoff=0.8)
+    return near[0] if near else None
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
+def _tidy(text: str) -> str:
+    """Take out secrets that stand where none belongs, and whose home folder it is."""
+    return mask_secrets(text).replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
+
+
+def _fill(text: str, start: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_on_hyphens=False,
+    )

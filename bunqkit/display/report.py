@@ -1,0 +1,217 @@
+"""A page that reads the same as HTML in a notebook and as text in a terminal of 80 columns.
+
+A sheet has sections, a section has parts, and every part knows both ways to show itself.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bunqkit.display.html import byte_view, card, code, key_values, notes, paragraph, section
+from bunqkit.display.terminal import printable_lines
+
+_WIDTH = 80
+_INDENT = "  "
+_NAME_WIDTH = 14
+_ROW = 16
+
+
+class Part(Protocol):
+    """Something that is shown: prose, facts, bytes."""
+
+    def html(self) -> str:
+        """Give it for a notebook."""
+        ...
+
+    def text(self) -> str:
+        """Give it for a terminal."""
+        ...
+
+
+@dataclass(frozen=True)
+class Words:
+    """A paragraph."""
+
+    words: str
+
+    def html(self) -> str:
+        """Give it for a notebook."""
+        return paragraph(self.words)
+
+    def text(self) -> str:
+        """Give it for a terminal."""
+        return _fill(self.words, _INDENT, _INDENT)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and what they are, side by side."""
+
+    facts: Mapping[str, str]
+
+    def html(self) -> str:
+        """Give it for a notebook."""
+        return key_values(self.facts)
+
+    def text(self) -> str:
+        """Give it for a terminal."""
+        beside = _INDENT + " " * _NAME_WIDTH
+        return "\n".join(
+            _fill(what, f"{_INDENT}{name:<{_NAME_WIDTH - 1}} ", beside)
+            for name, what in self.facts.items()
+        )
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Rows of a name, a value, and a remark on why it is there."""
+
+    header: tuple[str, str, str]
+    rows: Sequence[tuple[str, str, str]]
+
+    def html(self) -> str:
+        """Give it for a notebook."""
+        return notes(self.header, self.rows)
+
+    def text(self) -> str:
+        """Give it for a terminal."""
+        lines = []
+        for name, value, remark in self.rows:
+            lines.append(_fill(f"{name}: {value}", _INDENT, _INDENT * 3))
+            if remark:
+                lines.append(_fill(remark, _INDENT * 3, _INDENT * 3))
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """Code, or JSON: every line as it is."""
+
+    lines: str
+
+    def html(self) -> str:
+        """Give it for a notebook."""
+        return code(self.lines)
+
+    def text(self) -> str:
+        """Give it for a terminal."""
+        return "\n".join(
+            part
+            for line in self.lines.splitlines()
+            for part in textwrap.wrap(
+                line,
+                _WIDTH,
+                initial_indent=_INDENT,
+                subsequent_indent=_INDENT * 2,
+                drop_whitespace=False,
+                replace_whitespace=False,
+                break_on_hyphens=False,
+            )
+            or [""]
+        )
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Bytes in hexadecimal and as text, sixteen a row.
+
+    Attributes
+    ----------
+    content
+        The bytes.
+    label
+        What they are.
+    hidden
+        Where secrets stand, as first byte and end: shown as dots.
+    framed
+        The byte that stands out, if one does.
+    first, end
+        Which of them are shown; a whole number of rows.
+    """
+
+    content: bytes
+    label: str
+    hidden: Sequence[tuple[int, int]] = ()
+    framed: int | None = None
+    first: int = 0
+    end: int | None = None
+
+    def html(self) -> str:
+        """Give it for a notebook."""
+        return byte_view(self.label, self._rows(), self.framed)
+
+    def text(self) -> str:
+        """Give it for a terminal; under the byte that stands out there is a mark."""
+        lines = [f"{_INDENT}{self.label}"]
+        for start, cells in self._rows():
+            shown = " ".join(digits for digits, _ in cells)
+            letters = "".join(letter for _, letter in cells)
+            lines.append(f"{_INDENT}{start:06x}  {shown:<{3 * _ROW}} {letters}")
+            if self.framed is not None and start <= self.framed < start + _ROW:
+                at = self.framed - start
+                lines.append(
+                    f"{_INDENT}{'':6}  {' ' * 3 * at}^^{' ' * (3 * (_ROW - at) - 1)}{' ' * at}^"
+                )
+        return "\n".join(lines)
+
+    def _rows(self) -> list[tuple[int, list[tuple[str, str]]]]:
+        end = len(self.content) if self.end is None else min(self.end, len(self.content))
+        return [
+            (start, [self._cell(at) for at in range(start, min(start + _ROW, end))])
+            for start in range(self.first, end, _ROW)
+        ]
+
+    def _cell(self, at: int) -> tuple[str, str]:
+        if any(first <= at < end for first, end in self.hidden):
+            return "··", "·"
+        byte = self.content[at]
+        is_letter = 0x20 <= byte < 0x7F  # noqa: PLR2004 (what ASCII can print)
+        return f"{byte:02x}", chr(byte) if is_letter else "·"
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some parts under a heading."""
+
+    heading: str
+    parts: Sequence[Part]
+
+
+class Sheet:
+    """What is shown; made of sections, in the order in which they are read."""
+
+    def __init__(self, title: str, sections: Sequence[Section]) -> None:
+        self.title = title
+        self.sections = tuple(sections)
+
+    def __str__(self) -> str:
+        blocks = [_fill(self.title, "", _INDENT)]
+        blocks += [
+            "\n".join([each.heading, *(part.text() for part in each.parts)])
+            for each in self.sections
+        ]
+        # What the bank sends must not steer a terminal.
+        return printable_lines("\n\n".join(blocks))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        body = "".join(
+            section(each.heading, "".join(part.html() for part in each.parts))
+            for each in self.sections
+        )
+        return card(paragraph(self.title), body)
+
+
+def _fill(words: str, first: str, others: str) -> str:
+    return textwrap.fill(
+        words,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,
+    )

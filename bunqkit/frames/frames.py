@@ -1,0 +1,329 @@
+"""Items become a table: one row an item, one column a leaf, nothing lost, nothing made up.
+
+Columns get a type only where every value of theirs allows it; a text becomes a number or a time
+only if each value prints back to the same text. ``attrs["bunqkit"]["wire"]`` of the table says how
+each converted column was written, which is what the way back needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bunqkit.catalogue.operations import type_named
+from bunqkit.errors import FrameError
+from bunqkit.frames.columns import Block, Column, chain_columns, is_nothing
+from bunqkit.frames.dtypes import HOLLOW, to_pandas, to_wire
+from bunqkit.frames.json_reader import TOO_DEEP, Rows, blocks_of
+from bunqkit.frames.money import Money, check_money
+from bunqkit.frames.schemas import (
+    ITEM_TYPE,
+    Path,
+    is_type,
+    join_path,
+    kind_of,
+    schema_of,
+    split_name,
+)
+
+ATTRS = "bunqkit"
+"""Where a table says how it was written and whether it is complete."""
+
+
+def to_frame(
+    items: Sequence[Mapping[str, Any]],
+    *,
+    type: str | None = None,  # noqa: A002 (the bank's word for it)
+    money: Money = "float",
+) -> pd.DataFrame:
+    r"""One row for each item of a list answer, one column for each leaf.
+
+    Parameters
+    ----------
+    items
+        The ``Response`` list, each item under its type: ``{"Payment": {...}}``; or bare items, if
+        ``type`` says of what type they are.
+    type
+        The type of bare items, and of an empty list, which has that type's columns then: such as
+        ``Payment``.
+    money
+        Amounts as ``"float"`` (float64), ``"decimal"`` (``Decimal`` objects) or ``"cents"``
+        (Int64, the smallest units of the currency beside: cents of EUR, whole yen).
+
+    Returns
+    -------
+    DataFrame, shape (items, leaves + 1)
+        First column ``item_type``; keys of nested objects joined by ``.``, with ``\`` before a
+        dot or backslash inside a key. All columns that the catalogue knows of the types are there,
+        whether or not an item has them, then what else the items have, by name; objects named
+        after their
+        own type, and a type inside itself, have columns for what is there only. Whole numbers
+        ``Int64``, truth values ``boolean``, times UTC-aware in microseconds, amounts with their
+        currency in the column beside, rates ``Decimal``, text ``str``, lists Arrow-backed; values
+        of several kinds stay objects. What is missing is missing, not zero. An object that holds
+        nothing is ``True`` in a column of its own name. ``attrs["bunqkit"]`` holds ``rows``,
+        ``money``, ``wire`` (how converted columns were written) and ``kept`` (columns that hold
+        something else than expected, and what).
+
+    Raises
+    ------
+    FrameError
+        If an item does not have exactly one type, or ``money`` is no form.
+    UnknownNameError
+        If the list is empty and nothing is known of ``type``.
+
+    Source: bunq docs, "Response body format".
+    """
+    check_money(money)
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Sequence):
+        raise FrameError(
+            f"Items are a list, each under its type; this is of type {items.__class__.__name__}. "
+            "Of an answer, give its .wrapped."
+        )
+    if not items and type is not None:
+        type_named(type)
+    gathered = Gathered(type)
+    is_wrapped = type is None and _are_wrapped(items)
+    wrapped = items if is_wrapped else [_wrap(entry, at, type) for at, entry in enumerate(items)]
+    try:
+        gathered.add(blocks_of(wrapped))
+    except RecursionError as error:
+        raise FrameError(f"An item {TOO_DEEP}") from error
+    return gathered.frame(money)
+
+
+def to_items(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give the items of a table again, each under its type, without null keys.
+
+    Parameters
+    ----------
+    frame
+        What :func:`to_frame` gave, or some of its rows or columns.
+
+    Returns
+    -------
+    list of dict
+        ``[{"Payment": {...}}, ...]``. An object all of whose keys were null is ``{}``.
+
+    Raises
+    ------
+    FrameError
+        If the table does not say how it was written (pandas forgets that when two different
+        tables are put together), or two columns have one name.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise FrameError(f"Items are made of a table; this is of type {type(frame).__name__}.")
+    wire = frame.attrs.get(ATTRS, {}).get("wire")
+    if wire is None or ITEM_TYPE not in frame.columns:
+        raise FrameError(
+            f'The table has no column {ITEM_TYPE}, or attrs["{ATTRS}"] does not say how it was '
+            "written. Turn tables into items before you put them together."
+        )
+    if not frame.columns.is_unique:
+        raise FrameError("Two columns of the table have one name. Rename one of them.")
+    items: list[dict[str, Any]] = [{} for _ in range(len(frame))]
+    for name in frame.columns:
+        if name == ITEM_TYPE:
+            continue
+        path = split_name(str(name))
+        beside = join_path((*path[:-1], "currency"))
+        currencies = frame[beside] if beside in frame.columns else None
+        values = to_wire(frame[name], wire.get(name, ""), currencies)
+        for item, value in zip(items, values, strict=True):
+            if value is not None:
+                _put(item, path, value)
+    return [{name: item} for name, item in zip(frame[ITEM_TYPE], items, strict=True)]
+
+
+class Gathered:
+    """Blocks of columns that become one table.
+
+    Parameters
+    ----------
+    type
+        The type whose columns the table has in any case.
+    """
+
+    def __init__(self, type: str | None = None) -> None:  # noqa: A002 (as in to_frame)
+        self._expected = expected_types(type)
+        self._names: list[str] = []
+        self._blocks: dict[str, list[Block]] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def add(self, rows: Rows) -> None:
+        """Add rows below the others."""
+        names, blocks = rows
+        for name in dict.fromkeys(names):
+            self._blocks.setdefault(name, [])
+        for name, block in blocks:
+            self._blocks[name].append(block)
+        self._names.extend(names)
+
+    @property
+    def names(self) -> list[str]:
+        """The type of each row."""
+        return self._names
+
+    @property
+    def paths(self) -> list[Path]:
+        """The columns that a row has something in, or null, in no order."""
+        return list(dict.fromkeys(path for block in self._all() for path in block.leaves))
+
+    def column(self, path: Path) -> Column:
+        """Give a column as it came, nulls where there is none."""
+        return _column(self._all(), path, _order_of(self._names, list(self._blocks)))
+
+    def frame(self, money: Money) -> pd.DataFrame:
+        """Give all rows as a table; can be done once, since memory is given back on the way."""
+        types = list(dict.fromkeys([*self._expected, *self._blocks]))
+        order = _order_of(self._names, list(self._blocks))
+        lead = {ITEM_TYPE: pd.Series(self._names, dtype="str").array}
+        try:
+            return assemble(self._all(), types, lead, money, order)
+        except RecursionError as error:
+            raise FrameError(f"An item {TOO_DEEP}") from error
+
+    def _all(self) -> list[Block]:
+        return [block for each in self._blocks.values() for block in each]
+
+
+def expected_types(type: str | None) -> list[str]:  # noqa: A002 (as in to_frame)
+    """Give the types that items of a type come under: several if it is a choice of them."""
+    if type is None or not is_type(type):
+        return []
+    known = type_named(type)
+    return [field.kind for field in known.readable] if known.is_anchor else [known.name]
+
+
+def assemble(
+    blocks: Sequence[Block],
+    types: Sequence[str],
+    lead: Mapping[str, Any],
+    money: Money,
+    order: np.ndarray[Any, Any] | None = None,
+) -> pd.DataFrame:
+    """Give blocks as a table.
+
+    Parameters
+    ----------
+    blocks
+        Of one type each; their columns are taken out of them, so that memory is given back.
+    types
+        The types whose columns it has, in order.
+    lead
+        Columns that stand before them.
+    money
+        The form of amounts.
+    order
+        Where each row of the table stands among those of the blocks; as they are if not given.
+    """
+    paths = list(_paths(blocks, types))
+    known = set(paths)
+    split = {path[:depth] for path in paths for depth in range(1, len(path))}
+    wire: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    columns = dict(lead)
+    for path in paths:
+        beside = (*path[:-1], "currency")
+        kind = kind_of(path, types, has_currency=beside in known)
+        currencies = _column(blocks, beside, order) if kind.name == "amount" else None
+        column = _column(blocks, path, order)
+        if path[-1] != "currency":
+            for block in blocks:
+                block.leaves.pop(path, None)
+        name = join_path(path, list(lead))
+        columns[name], form, odd = to_pandas(column, kind, money=money, currencies=currencies)
+        if form:
+            wire[name] = form
+        if path in split and form != HOLLOW:
+            odd = odd or "objects among other values; their keys have columns of their own"
+        if odd:
+            kept[name] = odd
+    frame = pd.DataFrame(columns, copy=False)
+    frame.attrs[ATTRS] = {"rows": len(frame), "money": money, "wire": wire, "kept": kept}
+    return frame
+
+
+def _are_wrapped(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all items are dictionaries under one type each; others are looked at one by one."""
+    if set(map(type, items)) != {dict} or set(map(len, items)) != {1}:
+        return False
+    return set(map(type, chain.from_iterable(entry.values() for entry in items))) == {dict}
+
+
+def _wrap(entry: object, at: int, bare_type: str | None) -> Mapping[str, Mapping[str, Any]]:
+    """Unwrap by position: one key is the type, whatever it is called."""
+    if isinstance(entry, Mapping):
+        if len(entry) == 1:
+            name, item = next(iter(entry.items()))
+            # Types are written in capitals; a bare item may have a single field, too.
+            if isinstance(item, Mapping) and (bare_type is None or name[:1].isupper()):
+                return entry
+        if bare_type is not None:
+            return {bare_type: entry}
+    held = f"an object with {len(entry)} keys" if isinstance(entry, Mapping) else "no object"
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        held = f"{next(iter(entry))!r} with no object under it"
+    raise FrameError(
+        f"Item {at} is {held}, where one type with the item under it was expected. Give the "
+        'Response list as it came, or say type="Payment" for bare items.'
+    )
+
+
+def _order_of(names: list[str], types: list[str]) -> np.ndarray[Any, Any] | None:
+    """Tell where each row stands when rows are sorted by type; ``None`` if they are."""
+    if len(types) < 2:  # noqa: PLR2004 (one type is in order)
+        return None
+    codes = pd.Categorical(names, categories=types).codes
+    order = np.empty(len(names), dtype="int64")
+    order[np.argsort(codes, kind="stable")] = np.arange(len(names))
+    return order
+
+
+def _column(blocks: Sequence[Block], path: Path, order: np.ndarray[Any, Any] | None) -> Column:
+    column = chain_columns(blocks, path)
+    if order is None:
+        return column
+    if isinstance(column, list):
+        return [column[at] for at in order]
+    return column.take(pa.array(order))
+
+
+def _paths(blocks: Sequence[Block], types: Sequence[str]) -> Iterator[Path]:
+    """Give the columns, the known ones first at each level, so that siblings stand together.
+
+    A null where other rows have an object is that object missing, and gets no column.
+    """
+    tree: dict[str, Any] = {}
+    schema = [path for name in types for path in schema_of(name)]
+    found = dict.fromkeys(path for block in blocks for path in block.leaves)
+    empty = {path for path in found if all(is_nothing(block, path) for block in blocks)}
+    # What the catalogue does not foresee has an order of its own, whatever page it came with.
+    for path in (*schema, *sorted(found)):
+        branch = tree
+        for key in path:
+            branch = branch.setdefault(key, {})
+    leaves = set(schema) | (found.keys() - empty)
+    yield from _walk(tree, (), leaves)
+
+
+def _walk(tree: dict[str, Any], prefix: Path, leaves: set[Path]) -> Iterator[Path]:
+    for key, branch in tree.items():
+        path = (*prefix, key)
+        if path in leaves or not branch:
+            yield path
+        yield from _walk(branch, path, leaves)
+
+
+def _put(item: dict[str, Any], path: Path, value: Any) -> None:
+    for key in path[:-1]:
+        item = item.setdefault(key, {})
+    if value != {} or path[-1] not in item:
+        item[path[-1]] = value

@@ -1,0 +1,231 @@
+"""A table that reads like a bank statement: a view, which changes nothing in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from html import escape
+from numbers import Number
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pandas as pd
+
+from bunqkit.display.html import card
+from bunqkit.display.terminal import printable
+from bunqkit.errors import FrameError
+from bunqkit.frames.column_docs import CENTS, describe_columns
+from bunqkit.frames.money import minor_units
+from bunqkit.frames.paging import say_completeness
+from bunqkit.security.redaction import redact
+
+_LONGEST = 40
+_LONG = 16
+_STYLE = """
+.bunqkit .rows{overflow-x:auto}
+.bunqkit table.rows{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
+.bunqkit table.rows th,.bunqkit table.rows td{padding:4px 8px;text-align:left;white-space:nowrap;
+ border-bottom:1px solid var(--jp-border-color2,#9994)}
+.bunqkit table.rows .number{text-align:right}
+.bunqkit table.rows .long{white-space:normal;min-width:14ch}
+"""
+
+
+def show(
+    frame: pd.DataFrame,
+    *,
+    rows: int = 200,
+    zone: str = "UTC",
+    searchable: bool = False,
+    said: str = "",
+) -> View:
+    """Give a view of a table that reads like a bank statement.
+
+    Parameters
+    ----------
+    frame
+        Any table of the kit; it is not changed.
+    rows
+        At most so many rows, the first.
+    zone
+        The zone in which times are shown, such as ``Europe/Amsterdam``.
+    searchable
+        Whether it can be sorted and searched in a notebook, by itables.
+    said
+        What the line below says; by default how many rows there are, and whether that is all.
+
+    Returns
+    -------
+    View
+        Shows itself: amounts with sign and the decimals of their currency, long texts cut (the
+        whole stands in the title), columns that hold nothing left out, secrets masked, and how
+        many of how many rows there are.
+
+    Raises
+    ------
+    FrameError
+        If it is no table, there is no such zone, ``rows`` is negative, or itables is not installed.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise FrameError(
+            f"show() takes a table; this is of type {type(frame).__name__}. Make one of items by "
+            "bunqkit.to_frame()."
+        )
+    if rows < 0:
+        raise FrameError(f"rows is {rows}. Make it 0 or more.")
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise FrameError(f"There is no zone {zone!r}. Write one as Europe/Amsterdam.") from error
+    if searchable:
+        _itables()
+    return View(frame, rows=rows, zone=zone, searchable=searchable, said=said)
+
+
+def sort_rows(frame: pd.DataFrame, column: str, *, descending: bool = False) -> pd.DataFrame:
+    """Give the rows sorted by one column, missing values last; unlike values sort as texts."""
+    try:
+        return frame.sort_values(column, ascending=not descending, kind="stable")
+    except TypeError:
+        return frame.sort_values(column, ascending=not descending, kind="stable", key=_as_texts)
+
+
+class View:
+    """What :func:`show` gives; show it in a notebook, or print it."""
+
+    def __init__(
+        self, frame: pd.DataFrame, *, rows: int, zone: str, searchable: bool, said: str = ""
+    ) -> None:
+        part = frame.head(rows)
+        told = describe_columns(frame).set_index("column")
+        self._searchable = searchable
+        self._numbers: set[str] = set()
+        self._texts: dict[str, list[str]] = {}
+        for name in part.columns:
+            unit = str(told.loc[str(name), "unit"])
+            # Whole cents say again what the amount beside them says.
+            if not part[name].isna().all() and unit != CENTS:
+                self._add(str(name), part, unit, zone)
+        self._said = printable(said) or say_completeness(frame, has_pages=False)
+        if len(part) < len(frame):
+            self._said = f"{len(part):,} of {self._said}"
+
+    @property
+    def texts(self) -> pd.DataFrame:
+        """What is shown, as a table of texts."""
+        return pd.DataFrame(self._texts, dtype="str")
+
+    def _add(self, name: str, part: pd.DataFrame, unit: str, zone: str) -> None:
+        values = part[name]
+        title = name
+        if unit == "UTC":
+            title = f"{name} ({zone})"
+            texts = [_time(value) for value in values.dt.tz_convert(zone)]
+        elif unit:
+            beside = unit.removeprefix("cents of ")
+            currencies = part[beside] if beside in part.columns else [None] * len(part)
+            texts = [
+                _amount(value, currency, is_cents=beside != unit)
+                for value, currency in zip(values, currencies, strict=True)
+            ]
+        else:
+            texts = [_text(name, value) for value in values]
+        title, texts = printable(title), [printable(text) for text in texts]
+        if unit not in ("UTC", "") or pd.api.types.is_numeric_dtype(values.dtype):
+            self._numbers.add(title)
+        self._texts[title] = texts
+
+    def __repr__(self) -> str:
+        lines = [self._said]
+        if self._texts:
+            columns = [
+                _align(title, texts, is_number=title in self._numbers)
+                for title, texts in self._texts.items()
+            ]
+            lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)] + lines
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        """Give the table and the line below it, for a place that has a frame already."""
+        return f"<style>{_STYLE}</style>{self._table()}<p>{escape(self._said)}</p>"
+
+    def _repr_html_(self) -> str:
+        if self._searchable:
+            table = str(_itables().to_html_datatable(self.texts))
+            return card("", f"{table}<p>{escape(self._said)}</p>")
+        return card("", self.html())
+
+    def _table(self) -> str:
+        kinds = {title: ' class="number"' * (title in self._numbers) for title in self._texts}
+        head = "".join(f"<th{kinds[title]}>{escape(title)}</th>" for title in self._texts)
+        body = "".join(
+            "<tr>" + "".join(_cell(text, kinds[title]) for title, text in row.items()) + "</tr>"
+            for row in self._rows()
+        )
+        table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        # It scrolls, so the keyboard must reach it.
+        region = '<div class="rows" role="region" aria-label="rows" tabindex="0">'
+        return f'{region}<table class="rows">{table}</table></div>'
+
+    def _rows(self) -> list[Mapping[str, str]]:
+        rows = zip(*self._texts.values(), strict=True)
+        return [dict(zip(self._texts, row, strict=True)) for row in rows]
+
+
+def _itables() -> Any:
+    try:
+        import itables  # noqa: PLC0415 (an extra)
+    except ImportError as error:
+        raise FrameError(
+            "A searchable table needs itables. Install bunqkit[lab], or leave searchable out."
+        ) from error
+    return itables
+
+
+def _cell(text: str, kind: str) -> str:
+    # On a narrow page a long text takes two lines before the table scrolls.
+    kind = kind or ' class="long"' * (len(text) > _LONG)
+    if len(text) <= _LONGEST:
+        return f"<td{kind}>{escape(text)}</td>"
+    return f'<td{kind} title="{escape(text)}">{escape(_cut(text))}</td>'
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _align(title: str, texts: list[str], *, is_number: bool) -> list[str]:
+    cells = [_cut(text) for text in (title, *texts)]
+    width = max(map(len, cells))
+    return [cell.rjust(width) if is_number else cell.ljust(width) for cell in cells]
+
+
+def _time(value: Any) -> str:
+    return "" if _is_missing(value) else f"{value:%Y-%m-%d %H:%M}"
+
+
+def _amount(value: Any, currency: Any, *, is_cents: bool) -> str:
+    if _is_missing(value):
+        return ""
+    if not isinstance(value, Number):
+        return str(value)
+    decimals = minor_units(None if _is_missing(currency) else currency)
+    number = Decimal(str(value)).scaleb(-decimals) if is_cents else value
+    # A view rounds to what the currency has; the table still holds all of it.
+    return f"{number:+,.{decimals}f}"
+
+
+def _text(name: str, value: Any) -> str:
+    if _is_missing(value):
+        return ""
+    # A list or an object may hold a secret deep inside; a column is one by its last segment.
+    shown = redact({name.rpartition(".")[2]: value})
+    return str(next(iter(shown.values())))
+
+
+def _as_texts(values: pd.Series[Any]) -> pd.Series[Any]:
+    return values.map(str, na_action="ignore")
+
+
+def _is_missing(value: Any) -> bool:
+    return not isinstance(value, list | dict) and bool(pd.isna(value))

@@ -1,0 +1,1 @@
+"""Payments kept in a file: store, sync, snapshots, SQL and exports."""

@@ -1,0 +1,214 @@
+"""Brings callbacks to their targets: signed, and tried again by bunq's schedule.
+
+Whoever has an account chooses a target, so a host is looked up once and each of its addresses is
+checked before the bank connects to it.
+
+Source: bunq docs, "Callbacks": any answer but a success, or none in time, is retried up to five
+times, a minute apart; then it counts as failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import socket
+import sqlite3
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from bunqkit.sandbox.clock import read_time, wire_time
+from bunqkit.sandbox.faults import Faults
+from bunqkit.sandbox.ledger import Ledger
+from bunqkit.security.signing import KeyPair
+
+_TRIES = 6
+_SPACING = timedelta(minutes=1)
+_TIMEOUT_S = 10.0
+# The bank's clock can be moved while the courier waits, so it looks up now and then.
+_NAP_S = 2.0
+_SUCCESSES = range(200, 300)
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Addresses of version 6 whose last 32 bits are one of version 4 (RFC 6052).
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class Courier:
+    """Delivers what is due, in a thread of its own or when it is told to.
+
+    Parameters
+    ----------
+    ledger, key, faults
+        Whose callbacks, what signs them, and what may go wrong.
+    """
+
+    def __init__(self, ledger: Ledger, key: KeyPair, faults: Faults) -> None:
+        self._ledger = ledger
+        self._key = key
+        self._faults = faults
+        self._turn = threading.Lock()
+        self._news = threading.Event()
+        self._is_closing = False
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """Have the thread look whether anything is due; there is none before it is needed."""
+        if self._thread is None:
+            if not self._ledger.row("SELECT 1 FROM callback WHERE due IS NOT NULL LIMIT 1"):
+                return
+            self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+            self._thread.start()
+        self._news.set()
+
+    def close(self) -> None:
+        """End the thread, after the delivery that it is at."""
+        self._is_closing = True
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join(2 * _TIMEOUT_S)
+
+    def deliver(self) -> int:
+        """Try everything that is due, what was due first first; give how many tries there were."""
+        due = "SELECT * FROM callback WHERE due <= ? ORDER BY due, id LIMIT 1"
+        with self._turn:
+            tries, now = 0, wire_time(self._ledger.clock.now())
+            while (row := self._ledger.row(due, now)) is not None:
+                self._try(row)
+                tries += 1
+            return tries
+
+    def _run(self) -> None:
+        while not self._is_closing:
+            self._news.wait(_NAP_S)
+            self._news.clear()
+            if not self._is_closing:
+                self.deliver()
+
+    def _try(self, row: sqlite3.Row) -> None:
+        answers = [self._post(row["target"], row["body"].encode())]
+        if self._faults.take(lambda: str(row["event_type"]), callbacks=True):
+            answers.append(self._post(row["target"], row["body"].encode()))
+        code, problem = answers[0]
+        tries = row["tries"] + 1
+        due = None
+        if problem is not None and tries < _TRIES:
+            due = wire_time(read_time(row["due"]) + _SPACING)
+        now = wire_time(self._ledger.clock.now())
+        with self._ledger.transaction():
+            for answer in answers:
+                self._ledger.insert(
+                    "attempt",
+                    callback_id=row["id"],
+                    at=now,
+                    response_code=answer[0],
+                    problem=answer[1],
+                )
+            self._ledger.update(
+                "callback", row["id"], due=due, tries=tries, response_code=code, problem=problem
+            )
+
+    def _post(self, target: str, body: bytes) -> tuple[int | None, str | None]:
+        """Return the answer's status, and what was wrong; no redirection is followed."""
+        parts = urlsplit(target)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "bunq",
+            "X-Bunq-Server-Signature": self._key.sign(body),
+        }
+        late = threading.Event()
+        try:
+            is_secure = parts.scheme == "https"
+            with _connect(parts.hostname or "", parts.port, late, is_secure=is_secure) as there:
+                there.request("POST", path, body, headers)
+                status = there.getresponse().status
+                if late.is_set():
+                    raise TimeoutError
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if late.is_set() or isinstance(error, TimeoutError):
+                return None, f"The target took longer than {_TIMEOUT_S:g} s."
+            return None, f"{type(error).__name__}: {error}"
+        return status, None if status in _SUCCESSES else f"The target answered {status}."
+
+
+def may_be_called(address: _Address, *, is_secure: bool) -> bool:
+    """Return whether callbacks may go to an address: by https to hosts, else to this machine.
+
+    By https the certificate must be the host's too. Addresses of links, of groups, of nobody and of
+    providers' inner nets are never called: there a machine is told its own secrets.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _TRANSLATED:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return may_be_called(inner, is_secure=is_secure)
+    if not is_secure:
+        return address.is_loopback
+    is_strange = (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or (address.is_reserved and not address.is_loopback)
+    )
+    return not is_strange and (address.is_global or address.is_private)
+
+
+@contextlib.contextmanager
+def _connect(
+    host: str, port: int | None, late: threading.Event, *, is_secure: bool
+) -> Iterator[http.client.HTTPConnection]:
+    """Return a connection to a host, at the very address that was checked, until the deadline."""
+    context = ssl.create_default_context() if is_secure else None
+    there = (
+        http.client.HTTPConnection(host, port)
+        if context is None
+        else http.client.HTTPSConnection(host, port, context=context)
+    )
+    places = []
+    for *_, place in socket.getaddrinfo(there.host, there.port, type=socket.SOCK_STREAM):
+        address = ipaddress.ip_address(place[0])
+        if not may_be_called(address, is_secure=is_secure):
+            raise ValueError(f"{host} is at {address}, where no callback may go.")
+        places.append((str(address), int(place[1])))
+    end = time.monotonic() + _TIMEOUT_S
+
+    def give_up() -> None:
+        late.set()
+        # It wakes whoever waits for the next byte, which closing would not.
+        if there.sock is not None:
+            with contextlib.suppress(OSError):
+                there.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_TIMEOUT_S, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        there.sock = _reach(places, end)
+        if context is not None:
+            there.sock = context.wrap_socket(
+                there.sock, server_hostname=host, do_handshake_on_connect=False
+            )
+            there.sock.do_handshake()
+        if late.is_set():
+            raise TimeoutError
+        yield there
+    finally:
+        timer.cancel()
+        there.close()
+
+
+def _reach(places: list[tuple[str, int]], end: float) -> socket.socket:
+    """Return a socket to the first place that takes one."""
+    problem = OSError("There is no such host.")
+    for place in places:
+        left = max(end - time.monotonic(), 0.01)
+        try:
+            return socket.create_connection(place, timeout=left)
+        except OSError as error:
+            problem = error
+    raise problem

@@ -1,0 +1,1 @@
+"""What keeps secrets: masking, signing, encryption at rest, private files, the secret scan."""

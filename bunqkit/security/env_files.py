@@ -1,0 +1,217 @@
+"""The ``.env`` that counts: where it is found, who may have written it, what it says.
+
+``.env.work`` is the one of the profile ``work``. Nothing of a file is used that somebody else than
+this user and root may have written: it could send a key elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+from pathlib import Path
+
+from dotenv import dotenv_values, find_dotenv
+from dotenv.parser import parse_stream
+
+from bunqkit.errors import SettingsError
+from bunqkit.security.private_files import how_to_own, warn_if_open, why_untrusted, write_private
+from bunqkit.security.redaction import Body, Secret, forgetting
+from bunqkit.security.secret_scan import mask_secrets
+
+_MOST_BYTES = 1 << 20
+_PROFILE = re.compile("[A-Za-z0-9_-]+")
+# Committed, and so nobody's: the template.
+_TEMPLATE = "example"
+
+
+def find_env_file(
+    env_file: str | os.PathLike[str] | None = None, profile: str | None = None
+) -> Path | None:
+    """Return the ``.env`` that counts; ``None`` if there is none.
+
+    Parameters
+    ----------
+    env_file
+        A file to read in place of the one found upward from the working folder.
+    profile
+        ``work`` means ``.env.work``, which must be there.
+
+    Raises
+    ------
+    SettingsError
+        If the profile's file is not found.
+    """
+    if env_file is not None:
+        return Path(env_file).expanduser()
+    if found := find_dotenv(f".env.{profile}" if profile else ".env", usecwd=True):
+        return Path(found)
+    if profile is None:
+        return None
+    others = ", ".join(list_profiles()) or "none"
+    raise SettingsError(
+        f"There is no .env.{profile} in {Path.cwd()} or above it, so the profile {profile} can't "
+        f"be used. Make it as .env.example shows; the profiles found are: {others}."
+    )
+
+
+def check_profile(name: str, place: str) -> str:
+    """Return the name of a profile.
+
+    Parameters
+    ----------
+    name
+        What was given.
+    place
+        Where, in words.
+
+    Raises
+    ------
+    SettingsError
+        If it can't be one.
+    """
+    if not _PROFILE.fullmatch(name) or name == _TEMPLATE or mask_secrets(name) != name:
+        raise SettingsError(
+            f"BUNQ_PROFILE in {place} is no name of a profile. Use letters, digits, - and _: "
+            "'work' reads .env.work. 'example' is the name of the template."
+        )
+    return name
+
+
+def list_profiles() -> list[str]:
+    """Return the names of the profiles whose files are found upward from the working folder."""
+    here = Path.cwd()
+    names = {
+        path.name.removeprefix(".env.")
+        for folder in (here, *here.parents)
+        for path in folder.glob(".env.*")
+        if path.is_file()
+    }
+    return sorted(name for name in names if _PROFILE.fullmatch(name) and name != _TEMPLATE)
+
+
+def read_env_file(path: Path) -> dict[str, Secret]:
+    """Return what a ``.env`` says.
+
+    Warns of a file that everybody can read, or that a group may write.
+
+    Raises
+    ------
+    SettingsError
+        If it can't be read, is no text, or a stranger may have written it; the message gives the
+        command that mends it.
+    """
+    content, problem = _read(path)
+    values: dict[str, Secret] = {}
+    if not problem:
+        values, problem = _parse(content)
+    if problem:
+        raise SettingsError(f"{mask_secrets(str(path))} {problem}")
+    warn_if_open(path)
+    return values
+
+
+@forgetting
+def write_api_key(
+    api_key: Secret, env_file: Path | None, *, environment: str | None = None
+) -> Path:
+    """Put the key into ``.env``, made in the working folder if there is none; give its path.
+
+    The file is replaced whole, keeps its other lines, and ends up readable by its owner alone. A
+    link stays a link: the file that it leads to is written.
+
+    Parameters
+    ----------
+    api_key
+        Takes the place of a key that is there.
+    env_file
+        The file; ``None`` is ``.env`` in the working folder.
+    environment
+        Is written too, in place of one that is there, unless it is ``None``.
+
+    Raises
+    ------
+    SettingsError
+        If it can't be written, or a stranger may have written what is there.
+    """
+    path = env_file or Path.cwd() / ".env"
+    before = Body(b"")
+    if os.path.lexists(path) and path.exists():
+        # What stands there would count for the key from now on.
+        before, problem = _read(path)
+        problem = problem or _parse(before)[1]
+        if problem:
+            raise SettingsError(f"BUNQ_API_KEY was not written: {path} {problem}")
+    try:
+        write_private(path.resolve(), _with_key(before, api_key, environment))
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or "a link leads in a circle"
+        raise SettingsError(
+            f"BUNQ_API_KEY could not be written to {path} ({why}). Make the folder "
+            "writable, or put a key there yourself."
+        ) from error
+    return path
+
+
+_NO_TEXT = "is not a text file in UTF-8. Save it again as plain text, or name another file."
+
+
+def _read(path: Path) -> tuple[Body, str]:
+    """Return the bytes of a file, or why they can't be used; asks the open file, not its name."""
+    try:
+        # A pipe would be waited for, perhaps for ever.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            problem = _problem(path, status)
+            if problem:
+                return Body(b""), problem
+            content = Body(file.read(_MOST_BYTES + 1))
+    except OSError as error:
+        return Body(b""), f"can't be read ({error.strerror}). Check the path and its permissions."
+    if len(content) > _MOST_BYTES:
+        return Body(b""), "is larger than 1 MB, so it is no .env. Name another file."
+    return content, ""
+
+
+def _problem(path: Path, status: os.stat_result) -> str:
+    if not stat.S_ISREG(status.st_mode):
+        return "can't be read: it is a folder, a pipe or a device. Name a file."
+    for asked in (path.lstat(), status):
+        if why := why_untrusted(asked):
+            return (
+                f"was not read: {why}, so a stranger could send your key elsewhere. Look through "
+                f"it, then make it yours alone: {how_to_own(path, asked)}. Or name another file "
+                "by env_file=, which is checked in the same way."
+            )
+    return ""
+
+
+def _parse(content: Body) -> tuple[dict[str, Secret], str]:
+    """Return what the bytes say, or what is wrong with them."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return {}, _NO_TEXT
+    if "\0" in text:
+        return {}, _NO_TEXT
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            return {}, (
+                f"can't be used: its line {binding.original.line} is not NAME=value (a quote left "
+                "open, perhaps). Correct it; .env.example shows the form."
+            )
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: Secret(value or "") for name, value in values.items()}, ""
+
+
+def _with_key(before: Body, api_key: Secret, environment: str | None) -> str:
+    written = {"BUNQ_ENVIRONMENT": environment} if environment else {}
+    written["BUNQ_API_KEY"] = api_key.reveal()
+    text = before.decode("utf-8-sig")
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    lines = parse_stream(io.StringIO(text, newline=""))
+    kept = "".join(line.original.string for line in lines if line.key not in written)
+    gap = line_end if kept and not kept.endswith("\n") else ""
+    return f"{kept}{gap}" + "".join(f"{name}={told}{line_end}" for name, told in written.items())

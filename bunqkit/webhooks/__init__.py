@@ -1,0 +1,1 @@
+"""Callbacks of the bank: receive them and verify who sent them."""
