@@ -76,7 +76,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _pool_of_keys() -> Iterator[None]:
+def _keys() -> Iterator[deque[KeyPair]]:
     """Let this process use few keys, one after the other: making one takes 40 ms."""
     make, pool = KeyPair.generate, deque[KeyPair]()
 
@@ -89,19 +89,21 @@ def _pool_of_keys() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KeyPair, "generate", draw)
-        yield
+        yield pool
 
 
 @pytest.fixture(scope="session")
-def key() -> KeyPair:
-    """Give one key for all, so that no test waits for it."""
-    return KeyPair.generate()
+def key(_keys: deque[KeyPair]) -> KeyPair:
+    """Return one key for all, so that no test waits for it, which no bank has."""
+    KeyPair.generate()
+    return _keys.pop()
 
 
 @pytest.fixture(scope="session")
-def other_key() -> KeyPair:
-    """Give a key that no installation knows."""
-    return KeyPair.generate()
+def other_key(_keys: deque[KeyPair]) -> KeyPair:
+    """Return a key that no installation knows."""
+    KeyPair.generate()
+    return _keys.pop()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ LIBRARIES = {
     "pandas", "platformdirs", "pyarrow", "requests", "tqdm", "urllib3", "waitress",
 }  # fmt: skip
 # These put the package together, are the ways into it, or are names that notebooks import.
-NO_ROOMS = {"__init__", "__main__", "version", "plots", "recurring", "lessons"}
+NO_ROOMS = {"__init__", "__main__", "version", "plots", "recurring", "lessons", "guard"}
 
 
 def name_of(path: Path) -> str:

@@ -1,6 +1,6 @@
 """Every operation and type of the bunq API: find, name, fill a path, check a body.
 
-The facts come from ``catalogue.json``, which ``build_catalogue.py`` makes of bunq's description.
+The facts come from ``catalogue.json``, which ``build.py`` makes of bunq's description.
 They are loaded when they are first asked for, not when this module is imported.
 """
 

@@ -25,7 +25,12 @@ from platformdirs import user_cache_path
 from bunqkit.security.private_files import make_folder, why_open, why_untrusted
 
 PACKAGE = Path(__file__).parent.parent
-FORMED_BY = ("sandbox/**/*.py", "catalogue.py", "catalogue.json", "fields.py")
+FORMED_BY = (
+    "sandbox/**/*.py",
+    "catalogue/operations.py",
+    "catalogue/types.py",
+    "catalogue/catalogue.json",
+)
 """The files of the package whose content decides what an image holds."""
 
 _FORMAT = 1

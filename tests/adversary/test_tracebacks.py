@@ -181,7 +181,7 @@ def doors_client(bank: Bank) -> Client:
     return Client(doors.BASE_URL, transport=doors.InProcess(bank))
 
 
-@pytest.mark.filterwarnings("ignore::bunqkit.private_files.PrivacyWarning")
+@pytest.mark.filterwarnings("ignore::bunqkit.security.private_files.PrivacyWarning")
 @pytest.mark.parametrize("name", OF_CONNECT)
 def test_keys(bank: Bank, name: str) -> None:
     """However ``connect()`` or a call fails, the key was ``Secret`` from the first line on."""

@@ -18,7 +18,7 @@ from pathlib import Path
 BARE = "pass"
 OURS = """
 import bunqkit.context.api
-api = bunqkit.api.make_api(None)
+api = bunqkit.context.api.make_api(None)
 assert "create" in dir(api.payment)
 assert "requests" not in sys.modules
 """

@@ -167,7 +167,7 @@ def test_processes_do_not_lose_each_others_calls(tmp_path: Path) -> None:
     file = tmp_path / "limits.json"
     program = (
         "import sys, pathlib\n"
-        "from bunqkit.limits import Limiter\n"
+        "from bunqkit.client.rate_limits import Limiter\n"
         "limits = Limiter('windows', file=pathlib.Path(sys.argv[1]))\n"
         "for _ in range(5): limits.wait('GET', '/user/1/card')\n"
     )

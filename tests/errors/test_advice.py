@@ -27,7 +27,7 @@ def refusals() -> Iterator[str]:
     """Give every text with which the offline bank refuses, read from its source."""
     for path in sorted(HOME.rglob("*.py")):
         # The page and the desk are no part of the API: their answers are no ``ApiError``.
-        if path.stem in ("admission", "office"):
+        if path.stem in ("admission", "admin"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             name = getattr(getattr(node, "func", None), "id", "")

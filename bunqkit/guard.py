@@ -1,0 +1,5 @@
+"""The guard of writes, by the name that notebooks use."""
+
+from bunqkit.context.guard import Guard
+
+__all__ = ["Guard"]
