@@ -136,8 +136,10 @@ def test_dependencies_have_no_ceilings() -> None:
 
 
 def test_version_is_said_once_more() -> None:
-    """Metadata and package agree."""
+    """README names the version, and the changelog has a section for it."""
     assert f"**{bunqkit.__version__}**" in README
+    changes = (ROOT / ".github/CHANGELOG.md").read_text()
+    assert f"\n## {bunqkit.__version__}\n" in changes
 
 
 @pytest.mark.parametrize(
