@@ -16,7 +16,8 @@ README = """\
 mkdir -p .venv/bin && stub bunqkit tour
 mkdir -p .venv/bin && stub pip install && cp "$(command -v stub)" .venv/bin/python \
 && cp .venv/bin/python .venv/bin/ruff && cp .venv/bin/python .venv/bin/mypy \
-&& cp .venv/bin/python .venv/bin/codespell && .venv/bin/python -m pytest -n auto
+&& cp .venv/bin/python .venv/bin/codespell && cp .venv/bin/python .venv/bin/check-jsonschema \
+&& .venv/bin/python -m pytest -n auto
 """
 # Says what it was called with, and fails if that ends as FAILING does.
 STUB = """\
@@ -100,7 +101,7 @@ def test_steps_come_in_the_order_of_their_cost(tmp_path: Path) -> None:
     assert took[4:] == ["default", "slow", "browser", "interop"]
     said = [line for line in done.stdout.splitlines() if " in CI=" in line]
     cache = tmp_path / ".cache/pip"
-    assert [line.partition(" in ")[2] for line in said] == [f"CI=true, cache {cache}, home 0"] * 10
+    assert [line.partition(" in ")[2] for line in said] == [f"CI=true, cache {cache}, home 0"] * 12
     assert "python -m pytest -n auto" in [line.partition(" in ")[0] for line in said]
 
 
