@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hostile_server import Fault, HostileServer, How, Leg, visit
+from adversary.hostile_server import Fault, HostileServer, How, Leg, visit
 
 import bunqkit
 from bunqkit.context.context import Context

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import requests
-from lab import TOKEN, Lab, Notebook
+from browser.lab import TOKEN, Lab, Notebook
 
 ROOT = Path(__file__).parents[2]
 AXE = "axe-core@4.14.1"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import HOSTILE, Notebook, press, see, state
+from browser.lab import HOSTILE, Notebook, press, see, state
 
 pytestmark = pytest.mark.slow
 

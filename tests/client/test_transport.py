@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_server import Fault, HostileServer, Speak
+from adversary.hostile_server import Fault, HostileServer, Speak
 from sampling import one_in
 from visitors import Door, Visitor
 
