@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from packaging.version import Version
 
 import bunqkit
 from bunqkit.errors import FieldError, FrameError, StateError
@@ -325,7 +326,8 @@ def test_three_readers_read_the_same_rows_from_csv(
     export_tables(payments, ledger.accounts(), tmp_path, "csv", raw=raw)
     file = tmp_path / "payments.csv"
     texts = payments["description"].tolist()
-    assert pd.read_csv(file, keep_default_na=False)["description"].tolist() == texts
+    if Version(pd.__version__) >= Version("3.1"):  # before, pandas drops what follows a NUL
+        assert pd.read_csv(file, keep_default_na=False)["description"].tolist() == texts
     with file.open(newline="", encoding="utf-8") as opened:
         assert [row["description"] for row in csv.DictReader(opened)] == texts
     rows = duckdb.sql(f"SELECT COALESCE(description, '') FROM read_csv('{file}')").fetchall()
