@@ -171,7 +171,7 @@ def test_facts_only() -> None:
 
 def test_loaded_late() -> None:
     """Importing reads nothing."""
-    code = "import bunqkit.catalogue.operations as c; print(c._facts.cache_info().currsize)"
+    code = "import bunqkit.catalogue.types as t; print(t.load_facts.cache_info().currsize)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
 
