@@ -1,4 +1,7 @@
-"""Composes the documentation of the API from the facts of the catalogue."""
+"""Composes the documentation of the API from the facts of the catalogue.
+
+An operation or a type is handed over by who knows it, so this module imports neither.
+"""
 
 from __future__ import annotations
 
@@ -8,69 +11,66 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bunqkit.catalogue.operations import (
-    Field,
-    Operation,
-    Type,
-    example_answer,
-    example_body,
-    type_named,
-)
 from bunqkit.display.html import card, code, method_label, table
 
-# bunq's pages move, and their search does not.
+if TYPE_CHECKING:
+    from bunqkit.catalogue.operations import Operation
+    from bunqkit.catalogue.types import Field, Type
+
+# bunq moves its pages, but not their search.
 _SEARCH = "https://doc.bunq.com/?q="
 _WIDTH = 88
 _MOST_FOUND = 12
 
 
 @dataclass(frozen=True)
-class Page:
+class DocPage:
     """One page of the documentation, in three forms.
 
     Attributes
     ----------
     title
-        What it describes.
+        The name of what the page describes.
     blocks
         Paragraphs (texts), tables and pieces of JSON, in order.
     """
 
     title: str
-    blocks: list[Paragraph | Table | Json] = field(default_factory=list)
+    blocks: list[Paragraph | Table | JsonExample] = field(default_factory=list)
 
     def text(self) -> str:
-        """Give the page for a terminal."""
+        """Return the page for a terminal."""
         return "\n\n".join([self.title, *(block.text() for block in self.blocks)])
 
     def markdown(self) -> str:
-        """Give the page as Markdown."""
+        """Return the page as Markdown."""
         return "\n\n".join([f"### {self.title}", *(block.markdown() for block in self.blocks)])
 
     def html(self) -> str:
-        """Give the page as HTML; every text is escaped."""
+        """Return the page as HTML; every text is escaped."""
         return card(escape(self.title), "".join(block.html() for block in self.blocks))
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A few sentences, and a link behind them."""
+    """A few sentences, followed by a link."""
 
     words: str
     link: str = ""
 
     def text(self) -> str:
-        """Give it for a terminal."""
+        """Return it for a terminal."""
         return textwrap.fill(f"{self.words} {self.link}".strip(), _WIDTH, break_long_words=False)
 
     def markdown(self) -> str:
-        """Give it as Markdown."""
+        """Return it as Markdown."""
         return f"{self.words} <{self.link}>" if self.link else self.words
 
     def html(self) -> str:
-        """Give it as HTML."""
+        """Return it as HTML."""
         link = f' <a href="{escape(self.link)}">{escape(self.link)}</a>' if self.link else ""
         return f"<p>{escape(self.words)}{link}</p>"
 
@@ -83,30 +83,29 @@ class Table:
     rows: Sequence[tuple[str, ...]]
 
     def text(self) -> str:
-        """Give it for a terminal."""
-        widths = [max(len(row[at]) for row in (self.header, *self.rows)) for at in
-                  range(len(self.header) - 1)]  # fmt: skip
+        """Return it for a terminal."""
+        rows = (self.header, *self.rows)
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
         return "\n".join(
-            "  ".join((*map(str.ljust, row, widths), row[-1])).rstrip()
-            for row in (self.header, *self.rows)
+            "  ".join((*map(str.ljust, row, widths), row[-1])).rstrip() for row in rows
         )
 
     def markdown(self) -> str:
-        """Give it as Markdown."""
-        lines = [self.header, ("---",) * len(self.header), *self.rows]
-        return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
-                         for line in lines)  # fmt: skip
+        """Return it as Markdown."""
+        rows = (self.header, ("---",) * len(self.header), *self.rows)
+        escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+        return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
     def html(self) -> str:
-        """Give it as HTML."""
+        """Return it as HTML."""
         rows = [[method_label(cell) if at == 0 else escape(cell) for at, cell in enumerate(row)]
                 for row in self.rows]  # fmt: skip
         return table(self.header, rows)
 
 
 @dataclass(frozen=True)
-class Json:
-    """An example, with a word on what it is one of."""
+class JsonExample:
+    """A JSON value under a caption."""
 
     caption: str
     value: object
@@ -115,20 +114,20 @@ class Json:
         return json.dumps(self.value, indent=2, ensure_ascii=False)
 
     def text(self) -> str:
-        """Give it for a terminal."""
+        """Return it for a terminal."""
         return f"{self.caption}:\n{textwrap.indent(self._dumped(), '  ')}"
 
     def markdown(self) -> str:
-        """Give it as Markdown."""
+        """Return it as Markdown."""
         return f"{self.caption}:\n\n```json\n{self._dumped()}\n```"
 
     def html(self) -> str:
-        """Give it as HTML, folded."""
+        """Return it as HTML, folded."""
         return f"<details><summary>{escape(self.caption)}</summary>{code(self._dumped())}</details>"
 
 
-class Found(list[Operation]):
-    """Operations that were searched for; shows the first of them as a table."""
+class FoundOperations(list["Operation"]):
+    """The operations that a search found; it shows the first of them as a table."""
 
     def __repr__(self) -> str:
         return self._page().text()
@@ -136,8 +135,8 @@ class Found(list[Operation]):
     def _repr_html_(self) -> str:
         return self._page().html()
 
-    def _page(self) -> Page:
-        page = Page(f"{len(self)} operations", [operations_table(self[:_MOST_FOUND])])
+    def _page(self) -> DocPage:
+        page = DocPage(f"{len(self)} operations", [operations_table(self[:_MOST_FOUND])])
         if len(self) > _MOST_FOUND:
             page.blocks.append(
                 Paragraph(
@@ -148,17 +147,17 @@ class Found(list[Operation]):
         return page
 
 
-def describe_api(known: Iterable[Operation]) -> Page:
-    """Give the page of the whole API: its resources, and how much each can do."""
-    everything = list(known)
-    counts = Counter(each.name.split(".")[0] for each in everything)
-    effects = Counter(each.effect for each in everything)
+def describe_api(operations: Iterable[Operation]) -> DocPage:
+    """Return the page of the whole API: its resources, and how many operations each has."""
+    listed = list(operations)
+    counts = Counter(operation.name.split(".")[0] for operation in listed)
+    effects = Counter(operation.effect for operation in listed)
     rows = [(name, str(count)) for name, count in sorted(counts.items())]
-    return Page(
+    return DocPage(
         "The bunq API",
         [
             Paragraph(
-                f"{len(everything)} operations of {len(counts)} resources: {effects['reads']} "
+                f"{len(listed)} operations of {len(counts)} resources: {effects['reads']} "
                 f"read, {effects['changes']} change something, {effects['moves money']} move "
                 'money. bunq.find("words") searches them.'
             ),
@@ -167,94 +166,108 @@ def describe_api(known: Iterable[Operation]) -> Page:
     )
 
 
-def describe_resource(name: str, below: Iterable[Operation]) -> Page:
-    """Give the page of a resource: what it can do."""
-    return Page(name, [operations_table(below)])
+def describe_resource(name: str, operations: Iterable[Operation]) -> DocPage:
+    """Return the page of a resource: its operations."""
+    return DocPage(name, [operations_table(operations)])
 
 
-def operations_table(listed: Iterable[Operation]) -> Table:
-    """Give a table of operations: method, name, effect, path."""
-    rows = [(each.method, each.name, each.effect, each.path) for each in listed]
+def operations_table(operations: Iterable[Operation]) -> Table:
+    """Return a table of operations: method, name, effect, path."""
+    rows = [
+        (operation.method, operation.name, operation.effect, operation.path)
+        for operation in operations
+    ]
     return Table(("method", "operation", "effect", "path"), rows)
 
 
-def describe_operation(operation: Operation) -> Page:
-    """Give the page of an operation: what it takes and gives, with examples."""
-    page = Page(operation.name, [Paragraph(f"{operation.method} /v1{operation.path}")])
+def describe_operation(operation: Operation, body: object, answer: object) -> DocPage:
+    """Return the page of an operation: what it takes and answers.
+
+    Parameters
+    ----------
+    operation
+        The operation.
+    body, answer
+        Examples: a body, which is left out if it is empty, and a ``Response`` list.
+    """
+    page = DocPage(operation.name, [Paragraph(f"{operation.method} /v1{operation.path}")])
     page.blocks.append(Paragraph(" ".join(_sentences(operation))))
-    if operation.body is not None and operation.method in ("POST", "PUT"):
-        page.blocks.append(_fields_table(type_named(operation.body), written=True))
-    if body := example_body(operation):
-        page.blocks.append(Json("An example body", body))
+    if operation.body_type is not None and operation.method in ("POST", "PUT"):
+        page.blocks.append(_fields_table(operation.body_type, is_body=True))
+    if body:
+        page.blocks.append(JsonExample("An example body", body))
     if operation.answer is not None and not operation.is_bytes:
-        page.blocks.append(Json("An example answer", {"Response": example_answer(operation)}))
+        page.blocks.append(JsonExample("An example answer", {"Response": answer}))
     search = quote(operation.resource.rpartition(".")[2])
     page.blocks.append(Paragraph("bunq's own page:", f"{_SEARCH}{search}"))
     return page
 
 
-def describe_type(known: Type) -> Page:
-    """Give the page of a type: its fields as answers have them."""
-    return Page(known.name, [_fields_table(known, written=False)])
+def describe_type(type_: Type) -> DocPage:
+    """Return the page of a type: its fields as answers have them."""
+    return DocPage(type_.name, [_fields_table(type_, is_body=False)])
 
 
 def write_docstring(operation: Operation) -> str:
-    """Give what ``help()`` and Shift-Tab show of an operation."""
+    """Return the docstring of an operation, for ``help()`` and Shift-Tab."""
     lines = [f"{operation.method} /v1{operation.path}", "", *_sentences(operation)]
     ids = [name for name in operation.ids if name not in ("user_id", "account")]
-    fields = [] if operation.body is None else type_named(operation.body).writable
-    if ids or fields:
+    rows = [_field_row(field, is_body=True) for field in _body_fields(operation)]
+    if ids or rows:
         lines += ["", "Parameters", "----------"]
         lines += [f"{name} : id" for name in ids]
-        lines += [
-            f"{each.name} : {', '.join(filter(None, _field_row(each, written=True)[1:]))}"
-            for each in fields
-        ]
+        lines += [f"{name} : {', '.join(filter(None, facts))}" for name, *facts in rows]
     return "\n".join(lines)
 
 
 def _sentences(operation: Operation) -> list[str]:
-    """Tell in words what the facts say."""
-    told = [{"reads": "Reads.", "changes": "Changes something.", "moves money": "Moves money."}[
-        operation.effect
-    ]]  # fmt: skip
-    if operation.needs_signature:
-        told.append("bunq refuses it unsigned.")
-    if operation.sends_bytes:
-        told.append("The body is a file: bunq.upload() sends it.")
-    if operation.is_bytes:
-        told.append("Answers a file's bytes: bunq.download() gets them.")
-    elif operation.wrapper == "*":
-        told.append("Answers items under the names of their real types.")
-    elif operation.wrapper:
-        told.append(f"Answers {operation.wrapper}.")
-    if operation.is_paged:
-        told.append("Comes in pages, newest first: bunq.pages() follows them.")
-    fields = () if operation.body is None else type_named(operation.body).writable
-    if operation.takes_counterparty:
-        told.append(
-            "to= stands for counterparty_alias: an e-mail address, a phone number, or an IBAN "
-            "with name=."
-        )
-    if any(each.body_kind == "Amount" for each in fields):
-        told.append("An amount may be written '10.00'.")
-    if "account" in operation.ids:
-        told.append("account= is an id, IBAN or description; the main account without it.")
-    return told
+    """Return the facts of an operation in words."""
+    wrapper, fields = operation.wrapper, _body_fields(operation)
+    facts = [
+        (operation.effect == "reads", "Reads."),
+        (operation.effect == "changes", "Changes something."),
+        (operation.effect == "moves money", "Moves money."),
+        (operation.needs_signature, "bunq refuses it unsigned."),
+        (operation.sends_bytes, "The body is a file: bunq.upload() sends it."),
+        (operation.is_bytes, "Answers a file's bytes: bunq.download() gets them."),
+        (wrapper == "*", "Answers items under the names of their real types."),
+        (wrapper not in ("", "*"), f"Answers {wrapper}."),
+        (operation.is_paged, "Comes in pages, newest first: bunq.pages() follows them."),
+        (
+            operation.takes_counterparty,
+            (
+                "to= stands for counterparty_alias: an e-mail address, a phone number, or an "
+                "IBAN with name=."
+            ),
+        ),
+        (
+            any(field.body_kind == "Amount" for field in fields),
+            "An amount may be written '10.00'.",
+        ),
+        (
+            "account" in operation.ids,
+            "account= is an id, IBAN or description; without it the main account is used.",
+        ),
+    ]
+    return [sentence for is_true, sentence in facts if is_true]
 
 
-def _fields_table(known: Type, *, written: bool) -> Table:
-    fields = known.writable if written else known.readable
-    header = ("field", "kind", "required" if written else "", "values")
-    return Table(header, [_field_row(each, written=written) for each in fields])
+def _body_fields(operation: Operation) -> tuple[Field, ...]:
+    return () if operation.body_type is None else operation.body_type.writable
 
 
-def _field_row(each: Field, *, written: bool) -> tuple[str, str, str, str]:
-    kind = each.body_kind if written else each.kind
-    is_list = each.is_body_list if written else each.is_list
+def _fields_table(type_: Type, *, is_body: bool) -> Table:
+    fields = type_.writable if is_body else type_.readable
+    header = ("field", "kind", "required" if is_body else "", "values")
+    return Table(header, [_field_row(field, is_body=is_body) for field in fields])
+
+
+def _field_row(field: Field, *, is_body: bool) -> tuple[str, str, str, str]:
+    kind = field.body_kind if is_body else field.kind
+    is_list = field.is_body_list if is_body else field.is_list
     return (
-        each.name,
+        field.name,
         f"list of {kind}" if is_list else kind,
-        "required" if written and each.required else "",
-        " ".join(each.values),
+        "required" if is_body and field.required else "",
+        " ".join(field.values),
     )

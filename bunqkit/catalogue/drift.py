@@ -1,17 +1,17 @@
-"""Where an answer differs from the catalogue: the API has moved, or the catalogue is wrong.
+"""Compares answers with the catalogue: a difference means that the API or the catalogue is wrong.
 
-Nothing is refused for it; it is counted and told.
+No answer is refused for a difference; differences are counted and listed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bunqkit.catalogue.operations import Field, Type, find_type
+from bunqkit.catalogue.types import Field, Type, find_type
 from bunqkit.errors import FrameError
 from bunqkit.security.redaction import redact
 
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("type", "field", "difference", "expected", "found", "count", "example")
-_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}.*", re.ASCII)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_TEXTS = {"decimal": _DECIMAL, "time": _TIME, "date": _DATE}
+_FORMS = {
+    "decimal": re.compile(r"-?[0-9]+(\.[0-9]+)?"),
+    "time": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}.*"),
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+}
 _EXAMPLE_WIDTH = 60
 
 
 @dataclass(frozen=True)
 class _Difference:
-    """One way in which items differ; equal ones are counted together."""
+    """One kind of difference; equal ones are counted together."""
 
     type: str
     field: str
@@ -38,7 +39,7 @@ class _Difference:
 
 
 def drift(answer_or_items: object) -> pd.DataFrame:
-    """Compare an answer with the catalogue.
+    """Return how an answer differs from the catalogue.
 
     Parameters
     ----------
@@ -48,15 +49,15 @@ def drift(answer_or_items: object) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a difference: ``type, field, difference, expected, found, count, example``.
+        One row for each difference: ``type, field, difference, expected, found, count, example``.
         ``field`` is a path; ``difference`` is ``unknown type``, ``unknown field``, ``absent``,
         ``other kind``, ``unknown value``, or ``too deep`` if an item is nested too deeply to be
-        compared; ``count`` is how often it was met.
+        compared; ``count`` is the number of times it occurred.
 
     Raises
     ------
     FrameError
-        If it is neither.
+        If the argument is neither.
     """
     log = DriftLog()
     log.add(answer_or_items)
@@ -69,7 +70,7 @@ class DriftLog:
     Attributes
     ----------
     is_on
-        Whether a context adds its answers; off at first.
+        True if a context adds its answers; at first it is off.
     """
 
     def __init__(self) -> None:
@@ -82,7 +83,7 @@ class DriftLog:
         self.is_on = True
 
     def switch_off(self) -> None:
-        """Compare no more; what was found stays."""
+        """Stop comparing; the differences so far stay."""
         self.is_on = False
 
     def add(self, answer_or_items: object) -> None:
@@ -93,12 +94,12 @@ class DriftLog:
                 self._examples.setdefault(difference, example)
 
     def frame(self) -> pd.DataFrame:
-        """Give what was found so far, as ``drift`` does."""
+        """Return the differences so far, in the form of ``drift``."""
         import pandas as pd  # noqa: PLC0415 (pandas when first used)
 
         rows = [
-            (*vars(each).values(), count, self._examples[each])
-            for each, count in self._counts.items()
+            (*vars(difference).values(), count, self._examples[difference])
+            for difference, count in self._counts.items()
         ]
         return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(
             {name: "Int64" if name == "count" else "str" for name in _COLUMNS}
@@ -112,18 +113,18 @@ class DriftLog:
 def _typed(answer_or_items: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     items = getattr(answer_or_items, "wrapped", answer_or_items)
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Sequence):
-        raise FrameError("Give an answer, or a list of items under their types.")
+        raise FrameError("drift() takes an answer, or a list of items under their types.")
     for entry in items:
         if not (isinstance(entry, Mapping) and len(entry) == 1):
-            raise FrameError("Each item stands alone under its type: {'Payment': {...}}.")
+            raise FrameError("Each item must be alone under its type: {'Payment': {...}}.")
         name, item = next(iter(entry.items()))
         if not isinstance(item, Mapping):
-            raise FrameError(f"What stands under {name!r} is no object.")
+            raise FrameError(f"The value under {name!r} is not an object.")
         yield name, item
 
 
 def _differences(name: str, item: Mapping[str, Any]) -> list[tuple[_Difference, str]]:
-    """Return how an item differs, each way with an example; no answer is lost for its depth."""
+    """Return the differences of an item, each with an example; a deep item raises nothing."""
     try:
         return list(_compare_item(name, item))
     except RecursionError:
@@ -139,7 +140,7 @@ def _compare_item(name: str, item: Mapping[str, Any]) -> Iterator[tuple[_Differe
 
 
 class _Comparer:
-    """Compares one item, field by field, at whatever depth its types are known."""
+    """Compares one item, field by field, at every depth where the types are known."""
 
     def __init__(self, item_type: str) -> None:
         self._item_type = item_type
@@ -147,45 +148,43 @@ class _Comparer:
     def compare(
         self, known: Type, item: Mapping[str, Any], prefix: str
     ) -> Iterator[tuple[_Difference, str]]:
-        readable = {each.name: each for each in known.readable}
+        readable = {field.name: field for field in known.readable}
         for name, value in item.items():
             path = f"{prefix}{name}"
             if name not in readable:
-                found = _kind(value)
-                yield self._tell(path, "unknown field", "", found), _example(name, value)
+                difference = self._difference(path, "unknown field", "", _kind(value))
+                yield difference, _example(name, value)
             elif value is not None:
                 yield from self._compare_field(readable[name], value, path)
-        # Of an anchor's members one is there, and the others are not missed.
+        # An anchor has one of its members; the others are not missing.
         missing = [] if known.is_anchor else [name for name in readable if name not in item]
         for name in missing:
             expected = _describe(readable[name])
-            yield self._tell(f"{prefix}{name}", "absent", expected, ""), ""
+            yield self._difference(f"{prefix}{name}", "absent", expected, ""), ""
 
     def _compare_field(
         self, known: Field, value: Any, path: str
     ) -> Iterator[tuple[_Difference, str]]:
-        entries: Iterable[Any] = [value]
         if known.is_list != isinstance(value, list):
             yield self._other_kind(known, value, path)
             return
-        if known.is_list:
-            entries, path = value, f"{path}[]"
-        for each in entries:
-            nested = find_type(known.kind)
-            if nested is not None and isinstance(each, Mapping):
-                yield from self.compare(nested, each, f"{path}.")
-            elif not _fits(known.kind, each, is_nested=nested is not None):
-                yield self._other_kind(known, each, path)
-            elif known.values and isinstance(each, str) and each not in known.values:
+        elements, path = (value, f"{path}[]") if known.is_list else ([value], path)
+        nested = find_type(known.kind)
+        for element in elements:
+            if nested is not None and isinstance(element, Mapping):
+                yield from self.compare(nested, element, f"{path}.")
+            elif not _is_of_kind(known.kind, element):
+                yield self._other_kind(known, element, path)
+            elif known.values and isinstance(element, str) and element not in known.values:
                 expected = " ".join(known.values)
-                difference = self._tell(path, "unknown value", expected, each)
-                yield difference, _example(known.name, each)
+                difference = self._difference(path, "unknown value", expected, element)
+                yield difference, _example(known.name, element)
 
     def _other_kind(self, known: Field, value: Any, path: str) -> tuple[_Difference, str]:
-        expected, found = _describe(known), _kind(value)
-        return self._tell(path, "other kind", expected, found), _example(known.name, value)
+        difference = self._difference(path, "other kind", _describe(known), _kind(value))
+        return difference, _example(known.name, value)
 
-    def _tell(self, path: str, difference: str, expected: str, found: str) -> _Difference:
+    def _difference(self, path: str, difference: str, expected: str, found: str) -> _Difference:
         return _Difference(self._item_type, path, difference, expected, found)
 
 
@@ -193,24 +192,17 @@ def _describe(known: Field) -> str:
     return f"list of {known.kind}" if known.is_list else known.kind
 
 
-def _fits(kind: str, value: Any, *, is_nested: bool) -> bool:
+def _is_of_kind(kind: str, value: Any) -> bool:
+    """Return True if a value that is not an object is of a kind."""
     if value is None or kind == "any":
         return True
-    if is_nested:
-        return False
-    if kind in _TEXTS:
-        return isinstance(value, str) and bool(_TEXTS[kind].fullmatch(value))
-    wanted: dict[str, tuple[str, ...]] = {
-        "integer": ("integer",),
-        "number": ("integer", "number"),
-        "text": ("text",),
-        "boolean": ("boolean",),
-    }
-    return _kind(value) in wanted.get(kind, ())
+    if kind in _FORMS:
+        return isinstance(value, str) and bool(_FORMS[kind].fullmatch(value))
+    return _kind(value) == kind or (kind == "number" and _kind(value) == "integer")
 
 
 def _kind(value: Any) -> str:
-    """Name the kind of a JSON value, in the catalogue's words."""
+    """Return the kind of a JSON value, in the catalogue's words."""
     names = {bool: "boolean", int: "integer", float: "number", str: "text", list: "list"}
     if value is None:
         return "null"

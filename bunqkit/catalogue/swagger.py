@@ -1,7 +1,7 @@
-"""bunq's official description of its API, read strictly.
+"""Reads bunq's official description of its API strictly.
 
-Knows OpenAPI as bunq writes it, which keywords that takes, and what names and prose tell beyond
-the type ``string``. What is wrong in it stands in :mod:`bunqkit.catalogue.corrections`.
+This module knows OpenAPI as bunq writes it: the keywords that occur, and what names and prose say
+beyond the type ``string``. ``corrections.toml`` holds what is wrong in the description.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import Any
 
 from bunqkit.errors import CatalogueError
 
-__all__ = ["SUFFIXES", "Description", "json_schema", "kind_by_name", "only"]
+__all__ = ["SUFFIXES", "Description", "Fields", "check_keywords", "json_schema", "kind_by_name"]
+
+Fields = dict[str, dict[str, Any]]
+"""The facts of fields, by name."""
 
 SUFFIXES = ("Listing", "Read", "Create", "Update", "Delete")
-"""What the names of answer schemas end in; the rest is the name of the class."""
+"""The ends of the names of answer schemas; the rest is the name of the class."""
 
-# Keywords by place. "description" and "summary" are prose: read for values, never kept.
-_KNOWN = {
+# Keywords by place. "description" and "summary" are prose: it is read for values, never kept.
+_KEYWORDS = {
     "description": {"openapi", "info", "servers", "components", "paths", "tags"},
     "components": {"schemas", "parameters", "responses", "headers"},
     "path": {"get", "post", "put", "delete"},
@@ -40,7 +43,8 @@ _KNOWN = {
 }
 
 _KINDS = {"string": "text", "integer": "integer", "boolean": "boolean", "number": "number"}
-# bunq types every time, date and rate as text; these names hold one (names and prose compared).
+# bunq declares every time, date and rate as text; fields of these names hold one (names and prose
+# compared).
 _TIME = re.compile(
     r"^(created|updated|time|expiration|bunqto_expiry)$|^time_(?!delivery)|_time(stamp)?$"
     r"|^bunqto_time_|_time_"
@@ -50,9 +54,8 @@ _DECIMAL = {
     *("Amount.value", "PaymentFee.value", "BirdeePortfolioAllocation.weight"),
     *("BirdeePortfolioAllocation.quantity", "BirdeePortfolioAllocation.price"),
 }
-_RATE = re.compile(r"^rate$")
 
-# Fields whose values are capitals in the prose, and capitals that are no values.
+# Fields whose values are in capitals in the prose, and capitals that are no values.
 _ENUMERATED = re.compile(
     r"(^|_)(status|type|state|action|category|reason|gender|unit|relationship|method|format"
     r"|mode_user|restriction_chat)$"
@@ -67,41 +70,41 @@ _NO_VALUES = {
 class Description:
     """One parsed document.
 
-    Every method raises a ``CatalogueError`` if something is said in a way that is not understood.
+    Every method raises a ``CatalogueError`` for a form that is not understood.
 
     Parameters
     ----------
     document
         The official ``swagger.json``.
-    wire
-        Names on the wire of the classes that are called otherwise there.
+    wire_names
+        Names on the wire of the classes that have another name there.
     """
 
-    def __init__(self, document: dict[str, Any], wire: Mapping[str, str]) -> None:
-        only(document, "description", "the description")
-        only(document["components"], "components", "components")
+    def __init__(self, document: dict[str, Any], wire_names: Mapping[str, str]) -> None:
+        check_keywords(document, "description", "the description")
+        check_keywords(document["components"], "components", "components")
         self.schemas: dict[str, Any] = document["components"]["schemas"]
         self.paths: dict[str, Any] = document["paths"]
         self.parameters: dict[str, Any] = document["components"].get("parameters", {})
-        self.wire = wire
+        self.wire_names = wire_names
         self.classes = self._classes()
 
     def _classes(self) -> dict[str, dict[str, Any]]:
-        """Give class name -> suffix (empty for the plain one) -> schema."""
+        """Return the schemas by the name of the class, then by suffix (empty for the plain one)."""
         classes: dict[str, dict[str, Any]] = {}
         for name, schema in self.schemas.items():
-            only(schema, "schema", f"schema {name}")
+            check_keywords(schema, "schema", f"schema {name}")
             suffix = next((end for end in SUFFIXES if name.endswith(end) and name != end), "")
             classes.setdefault(name.removesuffix(suffix), {})[suffix] = schema
         return classes
 
-    def fields(self, name: str, schema: dict[str, Any], use: str) -> dict[str, dict[str, Any]]:
-        """Give the fields of a schema in bodies (``w``), answers (``r``), only there (``ro``)."""
+    def fields(self, name: str, schema: dict[str, Any], use: str) -> Fields:
+        """Return the fields of a schema in bodies (``w``), answers (``r``) or only answers (``ro``)."""
         skipped = "readOnly" if use == "w" else "writeOnly"
-        fields = {}
+        fields: Fields = {}
         for field, prop in schema.get("properties", {}).items():
             where = f"schema {name}, property {field}"
-            only(prop, "property", where)
+            check_keywords(prop, "property", where)
             if prop.get(skipped) and not (use == "r" and name.endswith(("Create", "Update"))):
                 continue
             if use == "ro" and not prop.get("readOnly"):
@@ -120,29 +123,29 @@ class Description:
         return fields
 
     def _kind(self, prop: dict[str, Any], where: str) -> dict[str, Any]:
-        """Give the kind of a property, and whether it is a list of them."""
+        """Return the kind of a property, and if it is a list of them."""
         if "$ref" in prop:
-            return {"kind": self.named(prop["$ref"], where)}
+            return {"kind": self.type_at(prop["$ref"], where)}
         if prop.get("type") == "array":
-            only(prop.get("items", {}), "items", where)
+            check_keywords(prop.get("items", {}), "items", where)
             return self._kind(prop.get("items", {}), f"{where}, items") | {"list": True}
         if prop.get("type") not in _KINDS:
             raise CatalogueError(f"{where}: the type {prop.get('type')!r} is not known")
         return {"kind": _KINDS[prop["type"]]}
 
-    def named(self, reference: str, where: str) -> str:
-        """Give the type that a reference points at, by wire name."""
+    def type_at(self, reference: str, where: str) -> str:
+        """Return the type that a reference points at, by its name on the wire."""
         name = reference.removeprefix("#/components/schemas/")
         if name not in self.schemas:
             raise CatalogueError(f"{where}: nothing is at {reference}")
-        return self.wire.get(name, name)
+        return self.wire_names.get(name, name)
 
     def check_parameters(self, parameters: Iterable[dict[str, Any]], path: str, where: str) -> None:
-        """Check that the ids of the path are declared, and nothing else but headers is."""
+        """Check that the ids of the path are declared, and besides them only headers."""
         declared = set()
         for parameter in parameters:
-            only(parameter, "parameter", where)
-            only(parameter.get("schema", {}), "parameter schema", where)
+            check_keywords(parameter, "parameter", where)
+            check_keywords(parameter.get("schema", {}), "parameter schema", where)
             if "$ref" in parameter:
                 name = parameter["$ref"].removeprefix("#/components/parameters/")
                 if self.parameters.get(name, {}).get("in") != "header":
@@ -156,16 +159,16 @@ class Description:
 
 
 def json_schema(holder: dict[str, Any], where: str) -> dict[str, Any]:
-    """Give the JSON schema of a body or an answer."""
-    only(holder["content"], "content", where)
-    only(holder["content"]["application/json"], "media", where)
+    """Return the JSON schema of a body or an answer."""
+    check_keywords(holder["content"], "content", where)
+    check_keywords(holder["content"]["application/json"], "media", where)
     schema: dict[str, Any] = holder["content"]["application/json"]["schema"]
-    only(schema, "schema", where)
+    check_keywords(schema, "schema", where)
     return schema
 
 
 def kind_by_name(type_: str, name: str, facts: dict[str, Any]) -> str:
-    """Give the kind of a field, where its name says more than ``text``."""
+    """Return the kind of a field; its name may say more than ``text``."""
     kind: str = facts["kind"]
     if kind != "text" or facts.get("list"):
         return kind
@@ -173,16 +176,16 @@ def kind_by_name(type_: str, name: str, facts: dict[str, Any]) -> str:
         return "time"
     if _DATE.search(name):
         return "date"
-    return "decimal" if _RATE.search(name) or f"{type_}.{name}" in _DECIMAL else kind
+    return "decimal" if name == "rate" or f"{type_}.{name}" in _DECIMAL else kind
 
 
 def _values(prose: str) -> list[str]:
-    """Give the capital words of a sentence that are values."""
+    """Return the words in capitals of a sentence that are values."""
     return [word for word in dict.fromkeys(_VALUE.findall(prose)) if word not in _NO_VALUES]
 
 
-def only(found: dict[str, Any], place: str, where: str) -> None:
-    """Fail on a keyword that nobody has decided about."""
-    unknown = sorted(set(found) - _KNOWN[place])
+def check_keywords(keywords: Iterable[str], place: str, where: str) -> None:
+    """Raise if there is a keyword that this module does not know at a place."""
+    unknown = sorted(set(keywords) - _KEYWORDS[place])
     if unknown:
         raise CatalogueError(f"{where}: the keyword {unknown[0]!r} is not known")

@@ -17,7 +17,7 @@ from bunqkit.security.redaction import conceal
 if TYPE_CHECKING:
     import inspect
 
-    from bunqkit.catalogue.docs import Page
+    from bunqkit.catalogue.docs import DocPage
     from bunqkit.client.answer import Answer
 
 Caller = Callable[..., "Answer"]
@@ -26,7 +26,7 @@ Caller = Callable[..., "Answer"]
 class _Documented:
     """Shows itself as its documentation."""
 
-    def _page(self) -> Page:
+    def _page(self) -> DocPage:
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class Resource(_Documented):
     def __dir__(self) -> list[str]:
         return sorted(self._members)
 
-    def _page(self) -> Page:
+    def _page(self) -> DocPage:
         from bunqkit.catalogue.docs import describe_api, describe_resource  # noqa: PLC0415 (when shown)
 
         if not self._name:
@@ -137,10 +137,8 @@ class Verb(_Documented):
         """Tell what the operation takes, as ``inspect.signature`` wants it."""
         return _signature(self.operation)
 
-    def _page(self) -> Page:
-        from bunqkit.catalogue.docs import describe_operation  # noqa: PLC0415 (when shown)
-
-        return describe_operation(self.operation)
+    def _page(self) -> DocPage:
+        return self.operation.page()
 
 
 def make_api(call: Caller) -> Resource:

@@ -18,11 +18,11 @@ from urllib.parse import parse_qsl
 from bunqkit.auth.journal import Unsettled
 from bunqkit.auth.sessions import Sessions, session_ended
 from bunqkit.auth.state import Session, State
-from bunqkit.catalogue.arguments import Arranged, arrange
-from bunqkit.catalogue.docs import Found
+from bunqkit.catalogue.accounts import choose_account
+from bunqkit.catalogue.arguments import Arranged, arrange, check_max_rows, read_upload
+from bunqkit.catalogue.docs import FoundOperations
 from bunqkit.catalogue.drift import DriftLog
 from bunqkit.catalogue.operations import Operation, find, operation as catalogue_operation
-from bunqkit.catalogue.values import check_max_rows, choose_account, read_upload
 from bunqkit.client.answer import Answer, Content
 from bunqkit.client.client import Client
 from bunqkit.client.exchange import Exchange, Exchanges
@@ -144,12 +144,12 @@ class Caller(Private):
         """Every operation as a method: ``bunq.api.payment.list(count=50)``, with Tab completion."""
         return make_api(self._call_operation)
 
-    def find(self, words: str) -> Found:
+    def find(self, words: str) -> FoundOperations:
         """Search the operations by words of their names, paths and fields, best first.
 
         Everyday words are understood: ``find("webhook")``. ``find("")`` gives all.
         """
-        return Found(find(words))
+        return FoundOperations(find(words))
 
     def call(
         self,

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from bunqkit.catalogue.values import check_max_rows, choose_account, write_instant
+from bunqkit.catalogue.accounts import choose_account
+from bunqkit.catalogue.arguments import check_max_rows
+from bunqkit.catalogue.values import write_instant
 from bunqkit.errors import Interrupted
 
 if TYPE_CHECKING:

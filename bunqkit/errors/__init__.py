@@ -1,6 +1,6 @@
-"""The exceptions of the kit, and what a refusal of the bank usually means.
+"""The exceptions of bunqkit, and what a refusal of the bank usually means.
 
-Every exception is a ``BunqkitError``; ``exceptions`` draws the tree, ``advice`` holds the causes.
+Every exception is a ``BunqkitError``; ``exceptions`` draws the tree, ``advice.toml`` has the table.
 """
 
 from bunqkit.errors.exceptions import (

@@ -2,25 +2,25 @@
 
 BunqkitError
  +-- SettingsError          a setting is missing or wrong
- +-- StateError             what is kept on disk can't be read or written
- +-- BusyError              another process, or the bank, is busy: try again later
- +-- UnsettledError         the outcome of an earlier write has to be known first
- +-- KeyFormatError         a text is no RSA key that bunq accepts
- +-- SignatureError         bytes and their signature don't belong together
+ +-- StateError             the state on disk can't be read or written
+ +-- BusyError              another process or the bank is busy: try again later
+ +-- UnsettledError         the outcome of an earlier write must be known first
+ +-- KeyFormatError         a text is not an RSA key that bunq accepts
+ +-- SignatureError         a signature does not match its bytes
  +-- CatalogueError         a description of the API can't be read
  +-- UnknownNameError       nothing in the catalogue or the bank has this name
- +-- FieldError             a path or a body lacks a field, or has one too many
+ +-- FieldError             a field is missing, unknown, or of the wrong kind
  +-- LockedError            production is read-only, and no unlock covers the call
- +-- FrameError             items can't become a table, or a table items
- +-- PickleRefusedError     what holds secrets is not written as a pickle
- +-- ScrubError             a file can't be looked through for secrets, and was left alone
- +-- Interrupted            somebody stopped a fetch; what has come is in it
- +-- CallError              a call did not bring what it asked for
-      +-- OutcomeUnknownError  a write's answer was lost, and nobody can say if it was done
+ +-- FrameError             items can't become a table, or a table can't become items
+ +-- PickleRefusedError     an object that holds secrets can't be pickled
+ +-- ScrubError             a file can't be searched for secrets, and was not changed
+ +-- Interrupted            the user stopped a fetch; it holds the rows so far
+ +-- CallError              a call failed
+      +-- OutcomeUnknownError  the answer to a write was lost, and its outcome is unknown
       +-- NoAnswerError     no answer came: connection, TLS, time-out
-      +-- BadAnswerError    an answer came that isn't one of the API's
+      +-- BadAnswerError    the answer is not in the form of the API
       +-- ApiError          the bank refused
-           +-- BankBusyError     for the moment: it is a BusyError too
+           +-- BankBusyError     the bank is busy: a BusyError too
 
 No message holds an API key, a token, a private key or a signature.
 """
@@ -37,7 +37,7 @@ from bunqkit.errors.advice import advise
 
 
 class BunqkitError(Exception):
-    """The root: never raised itself, caught to catch all."""
+    """The base class of all errors of bunqkit; it is never raised itself."""
 
     _is_shown = False
 
@@ -47,14 +47,14 @@ class BunqkitError(Exception):
         return error_card(str(self) or type(self).__name__, {})
 
     def _render_traceback_(self) -> list[str]:
-        """Give the usual traceback; in a notebook, put the card before it.
+        """Return the usual traceback; in a notebook, show the card before it.
 
-        IPython asks for this when nobody catches the error, and a second time for its history:
-        the card comes once.
+        IPython calls this when nobody catches the error, and a second time for its history. The
+        card is shown once.
 
         Source: ``showtraceback`` and ``_format_exception_for_storage`` of IPython's shell.
         """
-        from IPython.core.getipython import get_ipython  # noqa: PLC0415 (it is the one who asks)
+        from IPython.core.getipython import get_ipython  # noqa: PLC0415 (IPython is the caller)
 
         shell: Any = get_ipython()
         if shell is None:
@@ -69,23 +69,23 @@ class BunqkitError(Exception):
 
 
 class SettingsError(BunqkitError):
-    """A setting is missing or wrong; the message names it, its place and the remedy."""
+    """A setting is missing or wrong; the message names it, its place and how to correct it."""
 
 
 class StateError(BunqkitError):
-    """What is kept on disk can't be read or written."""
+    """The state on disk can't be read or written."""
 
 
 class BusyError(BunqkitError):
     """Another process or the bank is busy: try again later.
 
-    Another process holds a file and did not let go of it in time; or the bank takes no more calls
-    for the moment (then it is an ``ApiError`` too).
+    Either another process has locked a file and did not release it in time, or the bank takes no
+    more calls for the moment (then the error is an ``ApiError`` too).
     """
 
 
 class UnsettledError(BunqkitError):
-    """Nothing was done, since the outcome of an earlier write has to be known first.
+    """The call was not sent, since the outcome of an earlier write must be known first.
 
     Attributes
     ----------
@@ -103,12 +103,12 @@ class KeyFormatError(BunqkitError):
 
 
 class SignatureError(BunqkitError):
-    """A signature is missing, or was made over other bytes or with another key.
+    """A signature is missing, or it was made over other bytes or with another key.
 
     Attributes
     ----------
     status
-        The HTTP status of the answer that bore it; ``None`` if it was none.
+        The HTTP status of the answer with this signature; ``None`` if it was not an answer.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -126,7 +126,7 @@ class UnknownNameError(BunqkitError):
     Attributes
     ----------
     nearest
-        Up to three names that are like it, best first.
+        Up to three similar names, the most similar first.
     """
 
     def __init__(self, message: str, nearest: tuple[str, ...] = ()) -> None:
@@ -135,7 +135,7 @@ class UnknownNameError(BunqkitError):
 
 
 class FieldError(BunqkitError):
-    """A path or a body lacks a field, has one too many, or one of the wrong kind.
+    """A field of a path or a body is missing, unknown, or of the wrong kind.
 
     Attributes
     ----------
@@ -157,20 +157,20 @@ class FrameError(BunqkitError):
 
 
 class PickleRefusedError(BunqkitError, pickle.PicklingError):
-    """Something holds secrets, and a pickle would hold them as plain text."""
+    """An object holds secrets, and a pickle would store them as plain text."""
 
 
 class ScrubError(BunqkitError):
-    """A file can't be read, parsed or written, and is as it was."""
+    """A file can't be read, parsed or written, and was not changed."""
 
 
-class Interrupted(BunqkitError):  # noqa: N818 (it is no error of anybody's)
-    """Somebody stopped a fetch.
+class Interrupted(BunqkitError):  # noqa: N818 (a public name; the user stopped it)
+    """The user stopped a fetch.
 
     Attributes
     ----------
     frame
-        The DataFrame of what has come; its ``attrs["bunqkit"]`` says that it is incomplete.
+        A DataFrame of the rows so far; its ``attrs["bunqkit"]`` says that it is incomplete.
     """
 
     def __init__(self, message: str, frame: Any) -> None:
@@ -179,12 +179,12 @@ class Interrupted(BunqkitError):  # noqa: N818 (it is no error of anybody's)
 
 
 class CallError(BunqkitError):
-    """A call did not bring what it asked for.
+    """A call failed.
 
     Attributes
     ----------
     method, path
-        What was called; the path starts with ``/v1`` and has no host.
+        The call; the path starts with ``/v1`` and has no host.
     """
 
     def __init__(self, message: str, *, method: str, path: str) -> None:
@@ -194,16 +194,17 @@ class CallError(BunqkitError):
 
 
 class OutcomeUnknownError(CallError):
-    """A write's answer was lost, and what the bank shows does not tell whether it was done.
+    """The answer to a write was lost, and the bank's lists don't show if it was carried out.
 
     Attributes
     ----------
     body
-        What was sent.
+        The body that was sent.
     candidates
-        The items at the bank that may be it.
+        The items at the bank that this write may have made.
     look_again
-        Looks once more: gives the item that was made, or ``None`` if nobody can say yet.
+        A function that looks once more. It returns the item that the write made, or ``None`` if
+        that is still unknown.
     """
 
     def __init__(
@@ -223,12 +224,12 @@ class OutcomeUnknownError(CallError):
 
 
 class NoAnswerError(CallError):
-    """No answer came: the name, the connection, TLS or the time-out failed.
+    """No answer came: the host name, the connection or TLS failed, or the time was up.
 
     Attributes
     ----------
     was_sent
-        Whether the request may have reached the bank. A write that may have is not sent again.
+        True if the request may have reached the bank. Such a write is not sent again.
     """
 
     def __init__(self, message: str, *, method: str, path: str, was_sent: bool) -> None:
@@ -237,18 +238,18 @@ class NoAnswerError(CallError):
 
 
 class StoppedBeforeSending(KeyboardInterrupt):
-    """Somebody interrupted a wait before a call was sent: it was not carried out."""
+    """The user interrupted a wait before a call was sent, so it was not carried out."""
 
     was_sent = False
 
 
 class BadAnswerError(CallError):
-    """An answer came that is not one of the API's: cut off, or no JSON, or no envelope.
+    """The answer is not in the form of the API: it is cut off, not JSON, or has no envelope.
 
     Attributes
     ----------
     status
-        Its HTTP status.
+        The HTTP status of the answer.
     """
 
     def __init__(self, message: str, *, method: str, path: str, status: int) -> None:
@@ -266,11 +267,11 @@ class ApiError(CallError):
     messages
         The bank's own words, in English, one for each problem.
     response_id
-        What bunq's support asks for; ``None`` if the answer had none.
+        The id that bunq's support asks for; ``None`` if the answer had none.
     why, what_to_do
-        What it usually means, and what helps; the kit's words, not the bank's.
+        What the refusal usually means, and what helps: words of bunqkit, not of the bank.
     signed
-        Whether the bank's signature vouches for the refusal.
+        True if the refusal has a valid signature of the bank.
     exchange
         The request with this answer.
 
@@ -291,14 +292,14 @@ class ApiError(CallError):
     ) -> None:
         advice = advise(status, messages)
         words = " ".join(messages) or "no words"
-        told = [
+        lines = [
             f"The bank refused {method} {path} with status {status}: {words}",
             _fill("Why, most likely", why or advice.why),
             _fill("What to do", advice.what_to_do),
         ]
         if response_id:
-            told.append(f"Response id: {response_id}")
-        super().__init__("\n".join(told), method=method, path=path)
+            lines.append(f"Response id: {response_id}")
+        super().__init__("\n".join(lines), method=method, path=path)
         self.status = status
         self.messages = messages
         self.response_id = response_id
@@ -308,7 +309,7 @@ class ApiError(CallError):
         self.exchange = exchange
 
     def advising(self, why: str) -> ApiError:
-        """Give the same refusal with another cause, from who knows more of how it came about."""
+        """Return the same refusal with another cause, for a caller that knows the cause better."""
         return ApiError(
             self.messages,
             status=self.status,
@@ -337,8 +338,8 @@ class ApiError(CallError):
 class BankBusyError(ApiError, BusyError):
     """The bank takes no more calls for the moment, or is under maintenance.
 
-    The write was refused and is not sent a second time. bunq sends this refusal unsigned, so nobody
-    vouches for it, and the kit could not look up whether it is true.
+    The write was refused and is not sent a second time. bunq does not sign this refusal, so it
+    could be forged, and bunqkit could not look up the outcome of the write.
     """
 
 

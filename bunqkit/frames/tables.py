@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from bunqkit.catalogue.values import find_iban
+from bunqkit.catalogue.accounts import find_iban
 from bunqkit.frames.column_docs import CENTS, TABLES, TIME, Heading
 from bunqkit.frames.columns import plain
 from bunqkit.frames.dtypes import to_pandas

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from bunqkit.catalogue.accounts import choose_account
 from bunqkit.catalogue.operations import operation as operation_named
-from bunqkit.catalogue.values import choose_account
 from bunqkit.context.tables import Overview
 from bunqkit.errors import UnknownNameError
 from bunqkit.frames.frames import ATTRS, Gathered

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from bunqkit.catalogue.arguments import read_upload
 from bunqkit.catalogue.operations import Operation
-from bunqkit.catalogue.values import read_upload
 from bunqkit.context.guard import amounts_in, payees_in
 from bunqkit.security.redaction import Secret
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from bunqkit.catalogue.accounts import find_iban
 from bunqkit.catalogue.operations import operation as operation_named, operations
-from bunqkit.catalogue.values import find_iban
 from bunqkit.client.exchange import Exchange
 from bunqkit.errors import UnknownNameError
 

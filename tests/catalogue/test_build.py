@@ -14,7 +14,7 @@ import pytest
 from descriptions import FIELD, ROWS, SCHEMA, Json, at, described, prop, small_bank
 
 from bunqkit.catalogue.build import build, differences, main, render
-from bunqkit.catalogue.corrections import CORRECTIONS, Correction
+from bunqkit.catalogue.corrections import Correction, load_corrections
 from bunqkit.catalogue.operations import CATALOGUE_FILE
 from bunqkit.errors import CatalogueError
 
@@ -249,8 +249,8 @@ def test_every_row_has_a_source() -> None:
         *("wire name", "answer", "same answer", "ignore", "field", "values", "not paged"),
         *("query", "signed", "moves money", "sends bytes"),
     }
-    assert {row.what for row in CORRECTIONS} == kinds
-    assert all(row.source and row.names() for row in CORRECTIONS)
+    assert {row.what for row in load_corrections()} == kinds
+    assert all(row.source and row.names() for row in load_corrections())
 
 
 @pytest.fixture

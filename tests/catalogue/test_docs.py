@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bunqkit.catalogue.docs import Json, Page, Paragraph, Table, describe_api
+from bunqkit.catalogue.docs import DocPage, JsonExample, Paragraph, Table, describe_api
 from bunqkit.catalogue.operations import operation, operations, type_named
 from bunqkit.context.api import make_api
 
@@ -49,12 +49,12 @@ def test_a_resource_lists_what_it_can_do() -> None:
 @pytest.mark.parametrize("form", ["html", "markdown", "text"])
 def test_every_form_holds_every_block(form: str) -> None:
     """Title, words, link, table and example are in each."""
-    page = Page(
+    page = DocPage(
         "Title",
         [
             Paragraph("Words.", "https://example.org/"),
             Table(("method", "name"), [("GET", "a|b")]),
-            Json("An example", {"a": 1}),
+            JsonExample("An example", {"a": 1}),
         ],
     )
     made = getattr(page, form)()
@@ -65,5 +65,7 @@ def test_every_form_holds_every_block(form: str) -> None:
 def test_html_is_escaped() -> None:
     """Names are data, wherever they stand."""
     evil = '<script>"&'
-    page = Page(evil, [Paragraph(evil, evil), Table((evil, "x"), [(evil, evil)]), Json(evil, evil)])
+    page = DocPage(
+        evil, [Paragraph(evil, evil), Table((evil, "x"), [(evil, evil)]), JsonExample(evil, evil)]
+    )
     assert "<script>" not in page.html()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from bunqkit.catalogue.values import choose_account, write_amount, write_instant, write_pointer
-from bunqkit.errors import FieldError, UnknownNameError
+from bunqkit.catalogue.values import write_amount, write_instant, write_pointer
+from bunqkit.errors import FieldError
 from bunqkit.sandbox.ledger import is_iban, make_iban
 
 
@@ -102,23 +102,3 @@ def test_what_is_no_date_is_named() -> None:
         write_instant("soon", "until")
     with pytest.raises(FieldError, match="since is 5"):
         write_instant(5, "since")  # type: ignore[arg-type]
-
-
-ACCOUNTS = [
-    {"id": 1, "description": "Main", "alias": [{"type": "IBAN", "value": "NL91ABNA0417164300"}]},
-    {"id": 2, "description": "Twin", "alias": None},
-    {"id": 3, "description": "Twin"},
-]
-
-
-@pytest.mark.parametrize("named", [1, "1", "Main", "NL91ABNA0417164300", "nl91 abna 0417 1643 00"])
-def test_accounts_by_any_name(named: object) -> None:
-    """Id, description, IBAN."""
-    assert choose_account(ACCOUNTS, named)["id"] == 1
-
-
-@pytest.mark.parametrize(("named", "how"), [("Twin", "2 accounts are"), ("None", "No account is")])
-def test_accounts_that_are_not_one(named: str, how: str) -> None:
-    """None or several: the message lists what there is."""
-    with pytest.raises(UnknownNameError, match=rf"{how} called '{named}'.*1 'Main'; 2 'Twin'"):
-        choose_account(ACCOUNTS, named)

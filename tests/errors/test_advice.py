@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from visitors import Visitor, payment
 
 from bunqkit import sandbox
 from bunqkit.errors import ApiError
-from bunqkit.errors.advice import advise, look_up
+from bunqkit.errors.advice import ADVICE_FILE, advise, look_up
 from bunqkit.sandbox.faults import Fault
 
 HOME = Path(sandbox.__file__).parent
@@ -24,7 +25,7 @@ STATUSES = (400, 401, 403, 404, 405, 409, 429, 466, 490, 491, 500, 502, 503, 504
 
 
 def refusals() -> Iterator[str]:
-    """Give every text with which the offline bank refuses, read from its source."""
+    """Yield every text with which the offline bank refuses, read from its source."""
     for path in sorted(HOME.rglob("*.py")):
         # The page and the desk are no part of the API: their answers are no ``ApiError``.
         if path.stem in ("admission", "admin"):
@@ -38,7 +39,7 @@ def refusals() -> Iterator[str]:
 
 
 def text(node: ast.expr) -> str:
-    """Give a literal, with a number where a value is put in."""
+    """Return the text of a literal, with a number in place of each value."""
     if isinstance(node, ast.JoinedStr):
         return "".join(text(each) or "7" for each in node.values)
     told = getattr(node, "value", "")
@@ -64,6 +65,55 @@ def test_every_refusal_of_the_bank_has_advice(words: str) -> None:
         assert len(told) > 10
         assert told.endswith(".")
         assert not re.search(r"\{\d*\}", told)
+
+
+# Sentences that a bank might send, and that share words with the table.
+STRANGERS = (
+    "The date of birth is not that of the passport.",
+    "Your IP address was seen in another country.",
+    "JSON is the format of this answer.",
+    "The currency market is closed on Sunday.",
+    "A callback was sent to your phone.",
+    "This account is closed on public holidays, please call us.",
+    "The status of the payment is unknown.",
+    "Type the code that you received.",
+    "At most one of your devices is online.",
+    "The amount must be more than zero and less than 50.",
+    "No user credentials are incorrect.",
+    "Insufficient authentication. Please confirm it in the app.",
+    "Error: Insufficient authentication.",
+    "Route not found. Did you mean /v2?",
+    "Superfluous fields were ignored.",
+    "The card is on the way to you.",
+    "The API key was used 7 times.",
+    "You can't pay more than 100.00 by this card.",
+    "The request body is not valid JSON because of a comma.",
+    "The balance of this account is not sufficient.",
+)
+
+
+@pytest.mark.parametrize("words", STRANGERS)
+def test_a_text_that_only_shares_words_with_the_table_gets_no_advice(words: str) -> None:
+    """A row fits the whole text of a refusal, never a part of it."""
+    assert look_up(words) is None
+
+
+def test_a_very_long_text_gets_no_advice() -> None:
+    """The bank may send anything; comparing it takes no time."""
+    assert look_up(f'Superfluous field "{"x" * 100_000}".') is None
+
+
+def test_each_row_says_whose_words_it_holds() -> None:
+    """Rows of bunq's words name a source; rows of the offline bank fit one of its refusals."""
+    rows = tomllib.loads(ADVICE_FILE.read_text(encoding="utf-8"))["row"]
+    assert {row["words_of"] for row in rows} == {"bunq", "offline bank", "bunqkit"}
+    assert all(row.get("source") for row in rows if row["words_of"] != "offline bank")
+    advised = {look_up(words) for words in REFUSALS}
+    for row in rows:
+        samples = [re.sub(r"\{\w+\}", "7", " ".join(text.split())) for text in row["texts"]]
+        assert None not in map(look_up, samples)
+        if row["words_of"] == "offline bank":
+            assert any(look_up(sample) in advised for sample in samples)
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -102,7 +152,7 @@ def test_trouble_on_the_way_is_explained(visitor: Visitor, fault: str) -> None:
 
 
 def refused(visitor: Visitor) -> ApiError:
-    """Give a refusal: too little money."""
+    """Return a refusal: the account holds too little money."""
     with pytest.raises(ApiError) as caught:
         visitor.call("POST", f"{visitor.account}/payment", payment("bravo@bunq.com"))
     return caught.value
