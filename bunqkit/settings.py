@@ -217,7 +217,7 @@ def load_settings(
     )
 
 
-def read_written(
+def read_values(
     env_file: str | os.PathLike[str] | None = None, profile: str | None = None
 ) -> tuple[Path | None, dict[str, Secret]]:
     """Give the ``.env`` that counts, and what it and the environment say, usable or not.

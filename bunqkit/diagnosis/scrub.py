@@ -26,7 +26,7 @@ from bunqkit.security.env_files import list_profiles
 from bunqkit.security.redaction import Secret, forgetting, is_secret_name
 from bunqkit.security.secret_scan import PRIVATE_KEY_KIND
 from bunqkit.security.secret_scan_json import Edit, apply, find_edits
-from bunqkit.settings import find_state_folder, read_written
+from bunqkit.settings import find_state_folder, read_values
 
 _WIDTH = 76
 _MORE = "  (and so on, for each line of the key)"
@@ -236,7 +236,7 @@ def _own_secrets() -> list[str]:
     """Give your own secrets as they may be written down: whole, line by line, in HTML, in a URL."""
     own: list[Secret] = []
     for profile in (None, *list_profiles()):
-        _, settings = read_written(profile=profile)
+        _, settings = read_values(profile=profile)
         own += [secret for name, secret in settings.items() if is_secret_name(name)]
     folder = find_state_folder()
     for each in (folder, *folder.glob("profiles/*")):
