@@ -1,25 +1,27 @@
-"""``.env``, environment and arguments become one ``Settings``, or an error that says what to do.
+"""Arguments, environment and ``.env`` become one ``Settings``, or an error that says what to do.
 
-An argument wins over the environment, that over ``.env`` (found upward from the working folder),
-that over the default. Nothing is read at import, and ``os.environ`` is never changed, so a changed
-``.env`` is seen by the next ``connect()`` of a running kernel.
+An argument wins over the environment, the environment over ``.env`` (found upward from the working
+folder), and ``.env`` over the default. Nothing is read at import, and ``os.environ`` is never
+changed, so the next ``connect()`` of a running kernel sees a changed ``.env``.
 
-What decides where a key goes or what it may do (address, environment, cap, permitted addresses)
-counts only from the place that the key came from, or from a stronger one: whoever can leave a
-``.env`` in a folder above must not send somebody's key elsewhere.
+Address, environment, cap and permitted addresses decide where a key goes or what it may do. They
+count only from the place that the key came from, or from a stronger one. Otherwise a ``.env`` that
+somebody has left in a folder above could send a key of yours elsewhere.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
@@ -35,28 +37,9 @@ BASE_URLS = {
     "PRODUCTION": "https://api.bunq.com/v1",
 }
 ENVIRONMENTS = ("OFFLINE", *BASE_URLS)
-NAMES = (
-    "BUNQ_ENVIRONMENT",
-    "BUNQ_API_KEY",
-    "BUNQ_DEVICE_DESCRIPTION",
-    "BUNQ_PERMITTED_IPS",
-    "BUNQ_LANGUAGE",
-    "BUNQ_STATE_DIR",
-    "BUNQ_STATE_PASSPHRASE",
-    "BUNQ_BASE_URL",
-    "BUNQ_TOTAL_CAP",
-    "BUNQ_LIMITS",
-    "BUNQ_PROFILE",
-    "BUNQ_MAX_JSON_MB",
-    "BUNQ_MAX_DOWNLOAD_MB",
-)
-_SANDBOX_PREFIX = "sandbox_"
 # In production, in the account's currency: enough to try things, too little to lose a house.
 DEFAULT_CAP = Decimal("1000.00")
-_SECRET_NAMES = ("BUNQ_API_KEY", "BUNQ_STATE_PASSPHRASE")
-_LANGUAGES = ("en_US", "nl_NL")
-_LIMITS = ("classic", "windows", "off")
-_ARGUMENT = "the argument of the call"
+_SANDBOX_PREFIX = "sandbox_"
 _HERE_AND_NEAR = "this machine or its network"
 
 
@@ -71,31 +54,31 @@ class Settings:
     api_key
         The key, an OAuth access token or a PSD2 credential's token; ``None`` if one is to be made.
     base_url
-        Where the API is, ending in ``/v1``; ``None`` for the embedded bank.
+        The address of the API, ending in ``/v1``; ``None`` for the embedded bank.
     device_description
-        What the device is called at the bank.
+        The name of the device at the bank.
     permitted_ips
         Addresses that may use the key; ``None`` leaves it to the bank, which takes the caller's.
     language
         ``en_US`` or ``nl_NL``: the language of translated error texts.
     state_folder
-        Where installation and session are kept; each profile has one of its own.
+        The folder where installation and session are kept; each profile has one of its own.
     state_passphrase
-        Encrypts what is kept; ``None`` leaves it to the file's permissions.
+        The passphrase that encrypts what is kept; ``None`` leaves it to the file's permissions.
     total_cap
         The most that one ``connect()`` may move in production, whatever is unlocked.
     limits
         How often the bank is called at most, until it says otherwise: ``classic``, ``windows`` or
         ``off``.
     max_json_mb, max_download_mb
-        How large an answer may be at most, in millions of bytes: one of JSON, and a file.
+        The largest answer of JSON and the largest file that are read, in millions of bytes.
     env_file
         The ``.env`` that was read, if any.
     profile
         The name of the profile, if any.
     places
-        For each setting that was found, where: the argument of the call, the environment, or the
-        path of a file.
+        The place of each setting that is not a default: the argument of the call, the environment,
+        or the path of a file.
     """
 
     environment: str
@@ -116,7 +99,7 @@ class Settings:
 
     @property
     def shared_folder(self) -> Path:
-        """Where all profiles keep what counts for this machine, such as the bank's limits."""
+        """The folder of what all profiles on this machine share, such as the bank's limits."""
         return self.state_folder.parent.parent if self.profile else self.state_folder
 
     def describe_places(self) -> str:
@@ -124,7 +107,87 @@ class Settings:
         names: dict[str, list[str]] = {}
         for name, place in self.places.items():
             names.setdefault(place, []).append(name)
-        return "; ".join(f"{', '.join(found)} from {place}" for place, found in names.items())
+        return "; ".join(f"{', '.join(group)} from {place}" for place, group in names.items())
+
+
+def _parse_addresses(text: str) -> tuple[str, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(part for part in parts if part == "*" or ipaddress.ip_address(part))
+
+
+def _parse_amount(text: str) -> Decimal:
+    amount = Decimal(text)
+    if not amount.is_finite() or amount < 0:
+        raise ValueError
+    return amount
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """How one setting is read.
+
+    Attributes
+    ----------
+    default
+        The value where the setting is absent.
+    choices
+        The texts that it may have, whatever their case; if empty, ``parse`` decides.
+    pattern
+        A regular expression that the whole text must match.
+    parse
+        Turns the text into the value, or raises ``ValueError`` or ``ArithmeticError``.
+    problem
+        The end of the error message: what is wrong with the text, and what to write instead.
+    is_secret
+        True if a key or token may stand here.
+    """
+
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    pattern: str = "(?s).*"
+    parse: Callable[[str], Any] = str
+    problem: str = ""
+    is_secret: bool = False
+
+
+def _megabytes(default: int) -> _Setting:
+    return _Setting(
+        default,
+        pattern="[1-9][0-9]{0,5}",
+        parse=int,
+        problem=f"is no whole number of megabytes. Write one from 1 to 999999, such as {default}.",
+    )
+
+
+_SETTINGS = {
+    "BUNQ_ENVIRONMENT": _Setting(choices=ENVIRONMENTS),
+    "BUNQ_API_KEY": _Setting(
+        pattern="[!-~]+",
+        parse=Secret,
+        problem="holds spaces or letters that no key has. Copy it again.",
+        is_secret=True,
+    ),
+    "BUNQ_DEVICE_DESCRIPTION": _Setting(),
+    "BUNQ_PERMITTED_IPS": _Setting(
+        parse=_parse_addresses,
+        problem="holds something that is no IP address. Separate addresses by commas, or write * "
+        "for any.",
+    ),
+    "BUNQ_LANGUAGE": _Setting("en_US", choices=("en_US", "nl_NL")),
+    "BUNQ_STATE_DIR": _Setting(parse=Path),
+    "BUNQ_STATE_PASSPHRASE": _Setting(parse=Secret, is_secret=True),
+    "BUNQ_BASE_URL": _Setting(),
+    "BUNQ_TOTAL_CAP": _Setting(
+        DEFAULT_CAP,
+        parse=_parse_amount,
+        problem="is no amount. Write one such as 250.00, in your account's currency.",
+    ),
+    "BUNQ_LIMITS": _Setting(choices=("classic", "windows", "off")),
+    "BUNQ_PROFILE": _Setting(),
+    "BUNQ_MAX_JSON_MB": _megabytes(Settings.max_json_mb),
+    "BUNQ_MAX_DOWNLOAD_MB": _megabytes(Settings.max_download_mb),
+}
+NAMES = tuple(_SETTINGS)
 
 
 class _Rank(IntEnum):
@@ -136,8 +199,8 @@ class _Rank(IntEnum):
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A setting's text, and where it stands."""
+class _Entry:
+    """The text of a setting, and the place where it stands."""
 
     name: str
     secret: Secret
@@ -147,6 +210,30 @@ class _Found:
     @property
     def text(self) -> str:
         return self.secret.reveal().strip()
+
+    @property
+    def is_sandbox_key(self) -> bool:
+        return self.text.startswith(_SANDBOX_PREFIX)
+
+    def error(self, problem: str) -> SettingsError:
+        """Return the error of this setting: its name, its place, and the problem."""
+        return SettingsError(f"{self.name} in {self.place} {problem}")
+
+    def parse(self) -> Any:
+        """Return the value, or raise ``SettingsError``."""
+        setting, text = _SETTINGS[self.name], self.text
+        if setting.choices:
+            choices = {choice.upper(): choice for choice in setting.choices}
+            if text.upper() not in choices:
+                listed = ", ".join(setting.choices)
+                raise self.error(f"has a value that is unknown. Make it one of {listed}.")
+            return choices[text.upper()]
+        if not text:
+            raise self.error("is empty. Give it a value, or take the line out.")
+        with contextlib.suppress(ValueError, ArithmeticError):
+            if re.fullmatch(setting.pattern, text):
+                return setting.parse(text)
+        raise self.error(setting.problem)
 
 
 @forgetting
@@ -158,7 +245,7 @@ def load_settings(
     profile: str | None = None,
     is_in_process: bool = False,
 ) -> Settings:
-    """Read the settings as they are now.
+    """Return the settings as they are now.
 
     Parameters
     ----------
@@ -169,12 +256,12 @@ def load_settings(
     profile
         ``work`` reads ``.env.work`` in place of ``.env``, and keeps a state of its own.
     is_in_process
-        Whether the bank is one in this process: no address and no key of the settings counts.
+        True for a bank in this process: no address and no key of the settings counts.
 
     Raises
     ------
     SettingsError
-        If one is missing, wrong, or does not go with another; the message names the variable, the
+        If one is missing, wrong, or does not go with another. The message names the variable, its
         place and the remedy, and quotes no value.
     """
     search = _Search(env_file, profile)
@@ -182,103 +269,95 @@ def load_settings(
     key = None
     if api_key is not None or not is_in_process:
         key = search.find("BUNQ_API_KEY", api_key)
-    wanted = search.find("BUNQ_ENVIRONMENT", environment)
-    name = _choose_environment(wanted, key, url)
-    permitted, cap = search.find("BUNQ_PERMITTED_IPS"), search.find("BUNQ_TOTAL_CAP")
+    name = search.read("BUNQ_ENVIRONMENT", environment) or _guess_environment(key, url)
+    permitted_ips = search.read("BUNQ_PERMITTED_IPS")
     if key is not None and not is_in_process:
-        _check_places(name, key, wanted, url, permitted)
+        _check_places(name, search.entries)
     if name == "OFFLINE" and url is None:
         key = None
-        search.places.pop("BUNQ_API_KEY", None)
-    if key is not None:
-        _check_key(key, name)
+        search.entries.pop("BUNQ_API_KEY", None)
+    if key is not None and name == "PRODUCTION" and key.is_sandbox_key:
+        raise key.error(
+            "is a sandbox key, but BUNQ_ENVIRONMENT is PRODUCTION. Set BUNQ_ENVIRONMENT to "
+            "SANDBOX, or use a key made in the bunq app."
+        )
+    description = search.read("BUNQ_DEVICE_DESCRIPTION")
+    # A served bank has limits of its own.
+    limits = search.read("BUNQ_LIMITS") or ("off" if name == "OFFLINE" else "classic")
     return Settings(
         environment=name,
-        api_key=Secret(key.text) if key else None,
+        api_key=key.parse() if key else None,
         base_url=_check_url(url, name) if url else BASE_URLS.get(name),
-        device_description=_text(search.find("BUNQ_DEVICE_DESCRIPTION"))
-        or f"bunqkit on {socket.gethostname()}",
-        permitted_ips=_check_addresses(permitted),
-        language=_choose(search.find("BUNQ_LANGUAGE"), _LANGUAGES, default="en_US"),
+        device_description=description or f"bunqkit on {socket.gethostname()}",
+        permitted_ips=permitted_ips,
+        language=search.read("BUNQ_LANGUAGE"),
         state_folder=search.state_folder(),
         env_file=search.path,
-        state_passphrase=_passphrase(search.find("BUNQ_STATE_PASSPHRASE")),
-        total_cap=_check_cap(cap, key),
-        # A bank that somebody serves says its own.
-        limits=_choose(
-            search.find("BUNQ_LIMITS"), _LIMITS, default="off" if name == "OFFLINE" else "classic"
-        ),
-        max_json_mb=_check_megabytes(search.find("BUNQ_MAX_JSON_MB"), Settings.max_json_mb),
-        max_download_mb=_check_megabytes(
-            search.find("BUNQ_MAX_DOWNLOAD_MB"), Settings.max_download_mb
-        ),
+        state_passphrase=search.read("BUNQ_STATE_PASSPHRASE"),
+        total_cap=_check_cap(search.read("BUNQ_TOTAL_CAP"), search.entries),
+        limits=limits,
+        max_json_mb=search.read("BUNQ_MAX_JSON_MB"),
+        max_download_mb=search.read("BUNQ_MAX_DOWNLOAD_MB"),
         profile=search.profile,
-        places=search.places,
+        places={entry.name: entry.place for entry in search.entries.values()},
     )
 
 
-def read_written(
+def read_values(
     env_file: str | os.PathLike[str] | None = None, profile: str | None = None
 ) -> tuple[Path | None, dict[str, Secret]]:
-    """Give the ``.env`` that counts, and what it and the environment say, usable or not.
+    """Return the path of the ``.env`` in use, and its values and those of the environment.
 
-    The names are those of the file, known or not, and of the environment those with ``BUNQ_``.
+    The values are not checked. Of the file all names are listed, known or not; of the environment
+    those that begin with ``BUNQ_``.
     """
     try:
         search = _Search(env_file, profile)
         path, values = search.path, search.values
     except SettingsError:
         path, values = None, {}
-    told = {name: Secret(text) for name, text in os.environ.items() if name[:5] == "BUNQ_"}
-    return path, values | told
+    variables = {name: Secret(text) for name, text in os.environ.items() if name[:5] == "BUNQ_"}
+    return path, values | variables
 
 
 def find_state_folder() -> Path:
-    """Give the folder where state is kept, even if other settings can't be used."""
+    """Return the folder where state is kept, even if other settings can't be used."""
     try:
         return _Search(None, None).state_folder()
     except SettingsError:
-        return _default_state_folder()
+        return user_state_path("bunqkit", appauthor=False)
 
 
 class _Search:
-    """Finds settings: among the arguments, in the environment, in the ``.env`` that counts."""
+    """Finds settings among the arguments, in the environment, and in the ``.env`` in use.
+
+    Attributes
+    ----------
+    entries
+        The settings that were found, by name.
+    values
+        The values of the file.
+    profile, path
+        The name of the profile and the path of the file, if any.
+    """
 
     def __init__(self, env_file: str | os.PathLike[str] | None, profile: str | None) -> None:
-        self.places: dict[str, str] = {}
+        self.entries: dict[str, _Entry] = {}
         self.values: dict[str, Secret] = {}
+        self.path: Path | None = None
         self.profile = self._choose_profile(env_file, profile)
         self.path = find_env_file(env_file, self.profile)
         if self.path is not None:
             self.values = read_env_file(self.path)
-        self._insist_on_own_profile()
-
-    def find(self, name: str, argument: str | Secret | None = None) -> _Found | None:
-        """Return a setting from the strongest place that has it."""
-        found = self._look(name, argument)
-        if found is None:
-            return None
-        if name not in _SECRET_NAMES and _holds_key(found):
+        named = self.values.get("BUNQ_PROFILE")
+        if named is not None and named.reveal().strip() != self.profile:
             raise SettingsError(
-                f"{name} in {found.place} holds what looks like a key or token. Put it into "
-                "BUNQ_API_KEY alone."
+                f"BUNQ_PROFILE in {self.path} has no effect: a file can't choose which file is "
+                "read. Set it in the environment, or give profile= to connect()."
             )
-        self.places[name] = found.place
-        return found
 
-    def state_folder(self) -> Path:
-        """Return the folder where state is kept: a profile's own, if there is one."""
-        found = self.find("BUNQ_STATE_DIR")
-        folder = _default_state_folder()
-        if found is not None:
-            _insist_on_text(found)
-            # Beside the file that says it, so that notebooks in different folders share one state.
-            is_in_file = found.rank is _Rank.FILE and self.path is not None
-            base = self.path.parent if is_in_file and self.path else Path.cwd()
-            folder = base / Path(found.text).expanduser()
-        return folder / "profiles" / self.profile if self.profile else folder
-
-    def _look(self, name: str, argument: str | Secret | None) -> _Found | None:
+    def find(self, name: str, argument: str | Secret | None = None) -> _Entry | None:
+        """Return a setting from the strongest place that has it."""
         if argument is not None:
             if not isinstance(argument, str | Secret):
                 raise SettingsError(
@@ -286,178 +365,151 @@ class _Search:
                     "as text."
                 )
             secret = Secret(argument) if isinstance(argument, str) else argument
-            return _Found(name, secret, _ARGUMENT, _Rank.ARGUMENT)
-        if name in os.environ:
-            return _Found(name, Secret(os.environ[name]), "the environment", _Rank.ENVIRONMENT)
-        if name in self.values:
-            return _Found(name, self.values[name], str(self.path), _Rank.FILE)
-        return None
+            entry = _Entry(name, secret, "the argument of the call", _Rank.ARGUMENT)
+        elif name in os.environ:
+            secret = Secret(os.environ[name])
+            entry = _Entry(name, secret, "the environment", _Rank.ENVIRONMENT)
+        elif name in self.values:
+            entry = _Entry(name, self.values[name], str(self.path), _Rank.FILE)
+        else:
+            return None
+        if not _SETTINGS[name].is_secret and _holds_key(entry):
+            raise entry.error(
+                "holds what looks like a key or token. Put it into BUNQ_API_KEY alone."
+            )
+        self.entries[name] = entry
+        return entry
+
+    def read(self, name: str, argument: str | None = None) -> Any:
+        """Return the value of a setting, or its default."""
+        entry = self.find(name, argument)
+        return _SETTINGS[name].default if entry is None else entry.parse()
+
+    def state_folder(self) -> Path:
+        """Return the folder where state is kept: a profile's own, if there is one."""
+        folder = self.read("BUNQ_STATE_DIR") or user_state_path("bunqkit", appauthor=False)
+        entry = self.entries.get("BUNQ_STATE_DIR")
+        # Beside the file that has it, so that notebooks in different folders share one state.
+        is_in_file = entry is not None and entry.rank is _Rank.FILE and self.path is not None
+        base = self.path.parent if is_in_file and self.path else Path.cwd()
+        folder = base / folder.expanduser()
+        return folder / "profiles" / self.profile if self.profile else folder
 
     def _choose_profile(
         self, env_file: str | os.PathLike[str] | None, argument: str | None
     ) -> str | None:
-        found = self.find("BUNQ_PROFILE", argument)
-        if found is None:
+        entry = self.find("BUNQ_PROFILE", argument)
+        if entry is None:
             return None
-        if env_file is not None:
-            if found.rank is _Rank.ARGUMENT:
-                raise SettingsError(
-                    "Both profile and env_file are given, and each names a file of settings. Leave "
-                    "out one."
-                )
-            # An argument wins over the environment.
-            del self.places["BUNQ_PROFILE"]
-            return None
-        return check_profile(found.text, found.place)
-
-    def _insist_on_own_profile(self) -> None:
-        """Refuse a file that would have another one be read."""
-        named = self.values.get("BUNQ_PROFILE")
-        if named is not None and named.reveal().strip() != self.profile:
+        if env_file is None:
+            return check_profile(entry.text, entry.place)
+        if entry.rank is _Rank.ARGUMENT:
             raise SettingsError(
-                f"BUNQ_PROFILE in {self.path} has no effect, since it says which file is read. Set "
-                "it in the environment, or give profile= to connect()."
+                "Both profile and env_file are given, and each names a file of settings. Leave out "
+                "one."
             )
+        # The argument env_file wins over the environment.
+        del self.entries["BUNQ_PROFILE"]
+        return None
 
 
-def _default_state_folder() -> Path:
-    return user_state_path("bunqkit", appauthor=False)
+def _holds_key(entry: _Entry) -> bool:
+    """Return True if a text has a key in it; a path may have a digest among its folders."""
+    spans = [(secret.start, secret.end) for secret in find_secrets(entry.text)]
+    return (0, len(entry.text)) in spans if entry.name == "BUNQ_STATE_DIR" else bool(spans)
 
 
-def _holds_key(found: _Found) -> bool:
-    """Return whether a text has a key in it; a path may have a digest among its folders."""
-    whole = (0, len(found.text))
-    seen = [(each.start, each.end) for each in find_secrets(found.text)]
-    return whole in seen if found.name == "BUNQ_STATE_DIR" else bool(seen)
-
-
-def _choose_environment(name: _Found | None, key: _Found | None, url: _Found | None) -> str:
-    if name is not None:
-        chosen = name.text.upper()
-        if chosen not in ENVIRONMENTS:
-            raise SettingsError(
-                f"BUNQ_ENVIRONMENT in {name.place} is none that there is. "
-                f"Make it one of {', '.join(ENVIRONMENTS)}."
-            )
-        return chosen
+def _guess_environment(key: _Entry | None, url: _Entry | None) -> str:
     # Plain http is a bank that somebody serves: play money, whatever the key looks like.
     if key is None or (url is not None and url.text.lower().startswith("http:")):
         return "OFFLINE"
-    if key.text.startswith(_SANDBOX_PREFIX):
+    if key.is_sandbox_key:
         return "SANDBOX"
-    _insist_on_text(key)
-    raise SettingsError(
-        f"BUNQ_API_KEY in {key.place} does not start with {_SANDBOX_PREFIX!r}, so it may be a key "
-        "to real money. Say which bank it is for: set BUNQ_ENVIRONMENT to PRODUCTION or SANDBOX."
+    key.parse()
+    raise key.error(
+        f"does not start with {_SANDBOX_PREFIX!r}, so it may be a key to real money. Say which "
+        "bank it is for: set BUNQ_ENVIRONMENT to PRODUCTION or SANDBOX."
     )
 
 
-def _check_places(
-    environment: str,
-    key: _Found,
-    name: _Found | None,
-    url: _Found | None,
-    permitted: _Found | None,
-) -> None:
-    """Insist that what decides about the key comes from where the key does, or a stronger place."""
-    # A key of play money, given by hand: it may go to any bank that somebody serves nearby.
-    is_free = (
-        environment == "OFFLINE"
-        and key.rank is _Rank.ARGUMENT
-        and key.text.startswith(_SANDBOX_PREFIX)
-    )
-    for found in (name, None if environment == "OFFLINE" else url, permitted):
-        if found is not None and found.rank > key.rank and not is_free:
-            raise SettingsError(
-                f"{found.name} in {found.place} does not count for BUNQ_API_KEY in {key.place}: a "
-                "weaker place must not decide where a key goes or what it may do. Give both in "
-                "one place, or take one out. An argument is stronger than the environment, which "
-                "is stronger than .env."
-            )
-    if environment != "OFFLINE" or url is None or is_free:
+def _check_places(environment: str, entries: Mapping[str, _Entry]) -> None:
+    """Raise ``SettingsError`` if a weaker place than the key's decides about the key."""
+    key, url = entries["BUNQ_API_KEY"], entries.get("BUNQ_BASE_URL")
+    is_offline = environment == "OFFLINE"
+    # A key of play money, given by hand, may go to any bank that somebody serves nearby.
+    if is_offline and key.rank is _Rank.ARGUMENT and key.is_sandbox_key:
         return
-    if key.text.startswith(_SANDBOX_PREFIX):
+    names = ["BUNQ_ENVIRONMENT", "BUNQ_PERMITTED_IPS"] + ["BUNQ_BASE_URL"] * (not is_offline)
+    for name in names:
+        entry = entries.get(name)
+        if entry is not None and entry.rank > key.rank:
+            raise entry.error(
+                f"does not count for BUNQ_API_KEY in {key.place}: a weaker place must not decide "
+                "where a key goes or what it may do. Give both in one place, or take one out. An "
+                "argument is stronger than the environment, which is stronger than .env."
+            )
+    if not is_offline or url is None:
+        return
+    if key.is_sandbox_key:
         may_go = url.rank <= key.rank
     else:
         # It may open real money: its owner must have named the address beside it.
         may_go = url.place == key.place or max(url.rank, key.rank) < _Rank.FILE
     if not may_go:
-        raise SettingsError(
-            f"BUNQ_BASE_URL in {url.place} does not count for BUNQ_API_KEY in {key.place}: a key "
-            "goes only to an address that stands in the same file, or both must stand in the "
-            "environment or the arguments. Give both in one place, or take one out."
+        raise url.error(
+            f"does not count for BUNQ_API_KEY in {key.place}: a key goes only to an address that "
+            "stands in the same file, or both must stand in the environment or the arguments. Give "
+            "both in one place, or take one out."
         )
 
 
-def _check_key(key: _Found, environment: str) -> None:
-    _insist_on_text(key)
-    if not (key.text.isascii() and key.text.isprintable()) or " " in key.text:
-        raise SettingsError(
-            f"BUNQ_API_KEY in {key.place} holds spaces or letters that no key has. Copy it again."
-        )
-    if environment == "PRODUCTION" and key.text.startswith(_SANDBOX_PREFIX):
-        raise SettingsError(
-            f"BUNQ_API_KEY in {key.place} is a sandbox key, but BUNQ_ENVIRONMENT is PRODUCTION. "
-            "Set BUNQ_ENVIRONMENT to SANDBOX, or use a key made in the bunq app."
-        )
-
-
-def _insist_on_text(found: _Found) -> None:
-    if not found.text:
-        raise SettingsError(
-            f"{found.name} in {found.place} is empty. Give it a value, or take the line out."
-        )
-
-
-def _check_url(url: _Found, environment: str) -> str:
-    _insist_on_text(url)
-    text = url.text.rstrip("/")
+def _check_url(url: _Entry, environment: str) -> str:
+    """Return the address of the API with its ``/v1``, or raise ``SettingsError``."""
+    text = url.parse().rstrip("/")
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
         _ = parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    # Letters, blanks and signs that one program takes for another than the next one does.
+    # Other letters, blanks and signs: two programs may read two different hosts from them.
     is_plain = re.fullmatch(r"[a-z0-9._:-]+", host) and re.fullmatch("[!-~]+", text)
     if parts.scheme not in ("http", "https") or not is_plain or parts.query or parts.fragment:
-        raise SettingsError(
-            f"BUNQ_BASE_URL in {url.place} is no web address. "
-            "Write it like http://127.0.0.1:8080/v1."
-        )
+        raise url.error("is no web address. Write it like http://127.0.0.1:8080/v1.")
     if parts.username is not None:
-        raise SettingsError(
-            f"BUNQ_BASE_URL in {url.place} holds a name before the '@'. Take it out: the key goes "
-            "into BUNQ_API_KEY."
-        )
+        raise url.error("holds a name before the '@'. Take it out: the key goes into BUNQ_API_KEY.")
     address = text if text.endswith("/v1") else f"{text}/v1"
-    if environment != "OFFLINE":
-        return _check_bunqs(url, address, environment)
-    if is_elsewhere(host):
-        raise SettingsError(
-            f"BUNQ_BASE_URL in {url.place} leads to a host that is not on {_HERE_AND_NEAR}, and "
-            "OFFLINE goes nowhere else. For bunq's own banks set BUNQ_ENVIRONMENT and take "
-            "BUNQ_BASE_URL out: they are reached by https alone."
+    own = BASE_URLS.get(environment)
+    if own is not None and address.lower() != own:
+        raise url.error(
+            f"is not bunq's address, and {environment} goes only to {own} by https. Take "
+            "BUNQ_BASE_URL out, or set BUNQ_ENVIRONMENT=OFFLINE for a bank on "
+            f"{_HERE_AND_NEAR}, such as http://127.0.0.1:8080/v1."
         )
-    return address
+    if own is None and is_elsewhere(host):
+        raise url.error(
+            f"leads to a host that is not on {_HERE_AND_NEAR}, and OFFLINE goes nowhere else. For "
+            "bunq's own banks set BUNQ_ENVIRONMENT and take BUNQ_BASE_URL out: they are reached by "
+            "https alone."
+        )
+    return own or address
 
 
-def _check_bunqs(url: _Found, address: str, environment: str) -> str:
-    """Insist that the address is bunq's own one of the environment."""
-    own = BASE_URLS[environment]
-    if address.lower() != own:
-        raise SettingsError(
-            f"BUNQ_BASE_URL in {url.place} is not bunq's address, and {environment} goes only to "
-            f"{own} by https. Take BUNQ_BASE_URL out, or set BUNQ_ENVIRONMENT=OFFLINE for a bank "
-            f"on {_HERE_AND_NEAR}, such as http://127.0.0.1:8080/v1."
+def _check_cap(cap: Decimal, entries: Mapping[str, _Entry]) -> Decimal:
+    """Return the cap, or raise ``SettingsError`` if a weaker place than the key's raises it."""
+    entry, key = entries.get("BUNQ_TOTAL_CAP"), entries.get("BUNQ_API_KEY")
+    if entry and key and entry.rank > key.rank and cap > DEFAULT_CAP:
+        raise entry.error(
+            f"does not count for BUNQ_API_KEY in {key.place}: a weaker place may lower the cap of "
+            f"{DEFAULT_CAP}, never raise it. Set it where the key stands, or take it out."
         )
-    return own
+    return cap
 
 
 def is_elsewhere(host: str) -> bool:
-    """Return whether a host is known to be neither on this machine nor on its network.
+    """Return True if a host is known to be neither on this machine nor on its network.
 
-    A name is not looked up here, so only bunq's own are known to be elsewhere.
+    A name is not looked up here, so of names only bunq's own are known to be elsewhere.
     """
     try:
         return not is_near(ipaddress.ip_address(host))
@@ -467,7 +519,7 @@ def is_elsewhere(host: str) -> bool:
 
 
 def is_near(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Return whether an address is one of this machine or of a private network.
+    """Return True if an address is one of this machine or of a private network.
 
     Source: RFC 1918, RFC 4193; RFC 3927 and RFC 4291 for those of one link.
     """
@@ -476,85 +528,6 @@ def is_near(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return any(address in network for network in _NEAR if network.version == address.version)
 
 
-_NEAR = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
-        "::1/128", "fc00::/7", "fe80::/10",
-    )
-)  # fmt: skip
-
-
-def _check_addresses(found: _Found | None) -> tuple[str, ...] | None:
-    if found is None:
-        return None
-    _insist_on_text(found)
-    addresses = tuple(part.strip() for part in found.text.split(",") if part.strip())
-    for address in addresses:
-        try:
-            valid = address == "*" or bool(ipaddress.ip_address(address))
-        except ValueError:
-            valid = False
-        if not valid:
-            raise SettingsError(
-                f"BUNQ_PERMITTED_IPS in {found.place} holds something that is no IP address. "
-                "Separate addresses by commas, or write * for any."
-            )
-    return addresses
-
-
-def _choose(found: _Found | None, choices: tuple[str, ...], *, default: str) -> str:
-    if found is None:
-        return default
-    if found.text not in choices:
-        raise SettingsError(
-            f"{found.name} in {found.place} is none that there is. "
-            f"Make it one of {', '.join(choices)}."
-        )
-    return found.text
-
-
-def _passphrase(found: _Found | None) -> Secret | None:
-    if found is None:
-        return None
-    _insist_on_text(found)
-    return Secret(found.text)
-
-
-def _check_cap(found: _Found | None, key: _Found | None) -> Decimal:
-    if found is None:
-        return DEFAULT_CAP
-    try:
-        cap = Decimal(found.text)
-    except InvalidOperation:
-        cap = Decimal(-1)
-    if not cap.is_finite() or cap < 0:
-        raise SettingsError(
-            f"BUNQ_TOTAL_CAP in {found.place} is no amount. Write one such as 250.00, "
-            "in your account's currency."
-        )
-    if key is not None and found.rank > key.rank and cap > DEFAULT_CAP:
-        raise SettingsError(
-            f"BUNQ_TOTAL_CAP in {found.place} does not count for BUNQ_API_KEY in {key.place}: a "
-            f"weaker place may lower the cap of {DEFAULT_CAP}, never raise it. Set it where the "
-            "key stands, or take it out."
-        )
-    return cap
-
-
-def _check_megabytes(found: _Found | None, default: int) -> int:
-    if found is None:
-        return default
-    if not re.fullmatch("[1-9][0-9]{0,5}", found.text, re.ASCII):
-        raise SettingsError(
-            f"{found.name} in {found.place} is no whole number of megabytes. Write one from 1 to "
-            f"999999, such as {default}."
-        )
-    return int(found.text)
-
-
-def _text(found: _Found | None) -> str:
-    if found is None:
-        return ""
-    _insist_on_text(found)
-    return found.text
+_NEAR_V4 = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")
+_NEAR_V6 = ("::1/128", "fc00::/7", "fe80::/10")
+_NEAR = tuple(map(ipaddress.ip_network, _NEAR_V4 + _NEAR_V6))

@@ -1,7 +1,7 @@
-"""OAuth from the app's side: the address to send people to, and the token that comes of it.
+"""OAuth from the app's side: the address to send people to, and the access token.
 
 The token is used as an API key: ``bunqkit.connect(bank=bunq, api_key=token)`` sees the accounts of
-the one who let the app in, and may do what OAuth includes.
+the person who granted access, and may do what OAuth includes.
 
 Source: bunq docs, "OAuth".
 """
@@ -20,7 +20,7 @@ from bunqkit.settings import BASE_URLS
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
 
-# Source: bunq docs, "OAuth": page and token have hosts of their own.
+# Source: bunq docs, "OAuth": the consent page and the token have hosts of their own.
 _PAGES = {
     "SANDBOX": "https://oauth.sandbox.bunq.com/auth",
     "PRODUCTION": "https://oauth.bunq.com/auth",
@@ -32,24 +32,26 @@ _TOKENS = {
 
 
 class OAuthApp(Private):
-    """An app of yours that others let into their accounts; the one OAuth client of your user.
+    """Your app, which others grant access to their accounts: the one OAuth client of your user.
 
-    Made if your user has none yet, and the address registered if it is new. In production each of
-    the two is a call to unlock: ``oauth-client.create``, ``oauth-client.callback-url.create``.
+    The client is made if your user has none, and the address is registered if it is new. In
+    production each is a call to unlock: ``oauth-client.create``,
+    ``oauth-client.callback-url.create``.
 
     Parameters
     ----------
     bunq
-        You, the app's owner.
+        The context of the app's owner.
     redirect_uri
-        Where people are sent back to: https; the offline bank takes plain http on this machine.
+        The https address that people are sent back to. The offline bank also accepts plain http on
+        this machine.
 
     Attributes
     ----------
     client_id
-        What the app is called in addresses.
+        The id of the app in addresses.
     redirect_uri
-        As it was given.
+        The address that people are sent back to.
     """
 
     @forgetting
@@ -57,18 +59,18 @@ class OAuthApp(Private):
         self.redirect_uri = redirect_uri
         self._bunq = bunq
         self._states: set[str] = set()
-        known = bunq.call("oauth-client.list").items
-        number = known[0]["id"] if known else bunq.call("oauth-client.create").item["id"]
-        item = conceal(bunq.call("oauth-client.get", number).item)
-        if redirect_uri not in [each["url"] for each in item.get("callback_url") or []]:
+        clients = bunq.call("oauth-client.list").items or [bunq.call("oauth-client.create").item]
+        number = clients[0]["id"]
+        client = conceal(bunq.call("oauth-client.get", number).item)
+        if redirect_uri not in [callback["url"] for callback in client.get("callback_url") or []]:
             bunq.call("oauth-client.callback-url.create", oauth_client_id=number, url=redirect_uri)
-        self.client_id = str(item["client_id"])
-        self._secret: Secret = item["secret"]
+        self.client_id = str(client["client_id"])
+        self._secret: Secret = client["secret"]
 
     def ask(self) -> str:
-        """Give the address of the bank's page, to open in the browser of whoever shall let you in.
+        """Return the address of the bank's consent page, for the browser of the account's owner.
 
-        Each has a ``state`` of its own, by which ``receive`` knows what it began.
+        Each address has a ``state`` of its own, by which ``receive`` recognises the answer.
         """
         state = secrets.token_urlsafe(16)
         self._states.add(state)
@@ -81,44 +83,44 @@ class OAuthApp(Private):
         return f"{self._hosts()[0]}?{urlencode(query)}"
 
     def receive(self, address: str) -> Secret:
-        """Take the address that the browser was sent back to, and buy the token for its code.
+        """Return the access token, in exchange for the code in the address.
 
         Parameters
         ----------
         address
-            The whole of it, with its query.
+            The whole address that the browser was sent back to, with its query.
 
         Returns
         -------
         Secret
-            The access token: ``bunqkit.connect(bank=bunq, api_key=token)`` uses it where it was
-            received; elsewhere it goes only if the address or environment is given beside it.
+            The access token. ``bunqkit.connect(bank=bunq, api_key=token)`` uses it at the bank that
+            issued it. Elsewhere the environment or the address must be given beside it.
 
         Raises
         ------
         FieldError
-            If it was refused, has no code, or belongs to no ``ask()`` of this app: somebody may
-            have sent it who wants you to use an account of theirs.
+            If access was refused, the address has no code, or it belongs to no ``ask()`` of this
+            app: somebody may have sent it who wants you to use an account of theirs.
         ApiError
-            If the bank does not take the code: it is good once, and for minutes.
+            If the bank does not accept the code: it can be used once, and for minutes.
         """
-        told, address = _read_query(address), ""
-        if told.get("state") not in self._states:
+        query, address = _read_query(address), ""
+        if query.get("state") not in self._states:
             raise FieldError(
                 "This address does not come from a page that ask() of this app began: its state is "
                 "another, or was received before. Begin again with ask()."
             )
-        self._states.discard(told["state"])
-        if "error" in told:
+        self._states.discard(query["state"])
+        if "error" in query:
             raise FieldError(
-                f"The app was not let in: the bank says {told['error'][:80]!r}. Ask again, if the "
+                f"The app was not let in: the bank says {query['error'][:80]!r}. Ask again, if the "
                 "person wants it."
             )
-        if "code" not in told:
+        if "code" not in query:
             raise FieldError("This address holds no code. Give the whole of it, with its query.")
-        return self._buy(told["code"])
+        return self._request_token(query["code"])
 
-    def _buy(self, code: Secret) -> Secret:
+    def _request_token(self, code: Secret) -> Secret:
         query: dict[str, str | int | Secret] = {
             "grant_type": "authorization_code",
             "code": code,
@@ -134,7 +136,7 @@ class OAuthApp(Private):
         return token
 
     def _hosts(self) -> tuple[str, str]:
-        """Give the page's address and the token's: at an offline bank both are beside the API."""
+        """Return the addresses of page and token: an offline bank has both beside the API."""
         settings = self._bunq.settings
         environment, base_url = settings.environment, str(settings.base_url)
         if base_url == BASE_URLS.get(environment):
@@ -151,8 +153,8 @@ def _read_query(address: str) -> dict[str, Any]:
         query = parse_qs(urlsplit(address).query)
     except (ValueError, AttributeError, TypeError):
         return {}
-    told: dict[str, Any] = conceal({name: texts[0] for name, texts in query.items()})
-    return told
+    fields: dict[str, Any] = conceal({name: texts[0] for name, texts in query.items()})
+    return fields
 
 
 def _read_token(body: bytes) -> Secret | None:

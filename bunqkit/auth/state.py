@@ -1,8 +1,8 @@
 """Installation, device and session: what they are, and how they are kept on disk.
 
-One private file for each pair of key and bank, named after a fingerprint of both, written whole or
-not at all. Without it every start would register one more device and spend the one session that
-bunq allows in 30 seconds.
+There is one private file for each pair of key and bank, named after a fingerprint of both. It is
+written whole or not at all. Without it every start would register one more device, and use up the
+one session that bunq allows in 30 seconds.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _LOCK_WAIT_S = 60.0
 
 
 class StateWarning(UserWarning):
-    """What was kept on disk could not be used, and was set aside."""
+    """The state on disk could not be used, and was renamed."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """First step: the two sides know each other's public key.
+    """The result of the first step: the two sides know each other's public key.
 
     Attributes
     ----------
     id
-        The bank's number for it.
+        The bank's number for the installation.
     token
         The installation token: opens ``device-server`` and ``session-server``, nothing else.
     key
@@ -65,14 +65,14 @@ class Installation:
 
 @dataclass(frozen=True)
 class Device:
-    """Second step: the API key is bound to this installation and its permitted addresses.
+    """The result of the second step: the API key is bound to the installation and to addresses.
 
     Attributes
     ----------
     id
-        The bank's number for it.
+        The bank's number for the device.
     description
-        What the device is called at the bank.
+        The name of the device at the bank.
     """
 
     id: int
@@ -81,21 +81,21 @@ class Device:
 
 @dataclass(frozen=True)
 class Session:
-    """Third step: a token that opens everything else, until it expires.
+    """The result of the third step: a token that opens everything else, until it expires.
 
     Attributes
     ----------
     id
-        The bank's number for it.
+        The bank's number for the session.
     token
         The session token.
     user_type
         ``UserPerson``, ``UserCompany``, ``UserApiKey``, ``UserPaymentServiceProvider``, or one
         that this kit has not heard of.
     user
-        The user as the bank gave it; its id stands in the path of every later call.
+        The user as the bank sent it; its id stands in the path of every later call.
     opened_at, timeout_s
-        When it was opened (UTC), and how many seconds without a call end it.
+        The time when it was opened (UTC), and the seconds without a call that end it.
     """
 
     id: int
@@ -107,7 +107,7 @@ class Session:
 
     @property
     def expires_at(self) -> datetime:
-        """When it ends if it is not used (UTC)."""
+        """The time when it ends if it is not used (UTC)."""
         return self.opened_at + timedelta(seconds=self.timeout_s)
 
     @property
@@ -118,7 +118,7 @@ class Session:
 
 @dataclass(frozen=True)
 class State:
-    """What one key has reached at one bank: the three steps, as far as they are done."""
+    """Installation, device and session of one key at one bank; the session may be missing."""
 
     installation: Installation
     device: Device
@@ -131,11 +131,11 @@ class StateFile(Private):
     Parameters
     ----------
     folder
-        Made if absent, readable by its owner alone.
+        The folder of the file. It is made if it is absent, and only its owner can read it.
     environment, base_url, api_key
-        What the file is bound to: it is found, and used, only for the same three.
+        The file is bound to these three: it is found and used only for the same ones.
     passphrase
-        Encrypts what is kept, and opens it again; without it tokens and key stand there as text.
+        Encrypts and opens the file. Without it tokens and keys stand in it as plain text.
     """
 
     def __init__(
@@ -153,12 +153,12 @@ class StateFile(Private):
         self._seal: Seal | None = None
 
     def seal(self, salt: bytes | None = None) -> Seal | None:
-        """Return what seals this file and what is kept beside it; ``None`` without a passphrase.
+        """Return the seal of this file and of those beside it; ``None`` without a passphrase.
 
         Parameters
         ----------
         salt
-            Of the text that is to be opened; without it, that of this file.
+            The salt of the text that is to be opened; without it, the salt of this file.
         """
         if self._passphrase is None:
             return None
@@ -168,86 +168,80 @@ class StateFile(Private):
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other threads and processes from the file until the block ends.
+        """Lock the file against other threads and processes until the block ends.
 
         Raises
         ------
         StateError
-            If another process does not let go of it within a minute, or it can't be made.
+            If another process holds the lock for a minute, or the lock file can't be made.
         """
         make_private_folder(self.path.parent)
         lock = FileLock(f"{self.path}.lock", timeout=_LOCK_WAIT_S, mode=0o600)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise StateError(
-                f"{lock.lock_file} has been held for {_LOCK_WAIT_S:.0f} s by another kernel. "
-                "Stop the one that hangs, then try again."
-            ) from error
-        except OSError as error:
-            raise StateError(
-                f"{lock.lock_file} can't be made ({error.strerror}). Make the folder writable, or "
-                "name another in BUNQ_STATE_DIR."
-            ) from error
+        remedy = "Make the folder writable, or name another in BUNQ_STATE_DIR."
+        with _explain(f"{lock.lock_file} can't be made", remedy):
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise StateError(
+                    f"{lock.lock_file} has been held for {_LOCK_WAIT_S:.0f} s by another kernel. "
+                    "Stop the one that hangs, then try again."
+                ) from error
         try:
             yield
         finally:
             lock.release()
 
     def load(self) -> State | None:
-        """Read what was kept; ``None`` if nothing was.
+        """Return the state on disk; ``None`` if there is none.
 
-        A file that is damaged, or was written for another key or bank, is renamed and warned
-        about, never overwritten. One that was written without the passphrase is encrypted now.
+        A file that is damaged, or was written for another key or bank, is renamed with a warning,
+        never overwritten. A file that was written without the passphrase is encrypted now.
 
         Raises
         ------
         StateError
-            If it is there and can't be read, or the passphrase does not open it.
+            If the file can't be read, or the passphrase does not open it.
         """
-        found = self.look()
-        if found is None:
+        state = self.look()
+        if state is None:
             return None
         warn_if_open(self.path)
-        if isinstance(found, str):
-            self._set_aside(found)
+        if isinstance(state, str):
+            self._set_aside(state)
             return None
         if self._passphrase is not None and self._seal is None:
-            self.save(found)
-        return found
+            self.save(state)
+        return state
 
     def look(self) -> State | str | None:
-        """Read what was kept, and change nothing: give it, or why it can't be used, or ``None``.
+        """Return the state on disk and change nothing; or why it can't be used, or ``None``.
 
         Raises
         ------
         StateError
-            If it can't be read, a stranger may have written it, or the passphrase does not open it.
+            If it can't be read, another user may have written it, or the passphrase does not open
+            it.
         """
-        try:
-            status = self.path.stat()
-            why = why_untrusted(status)
-            with Forgetting():
-                found = None if why else self._read(self.path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
+        remedy = "Check its permissions, or name another folder in BUNQ_STATE_DIR."
+        with _explain(f"{self.path} can't be read", remedy):
+            try:
+                status = self.path.stat()
+                if why := why_untrusted(status):
+                    raise StateError(
+                        f"{self.path} was not used: {why}. Make it yours alone: "
+                        f"{how_to_own(self.path, status)}. Or, to start anew with a new device, "
+                        "move the file away."
+                    )
+                with Forgetting():
+                    state = self._read(self.path.read_bytes())
+            except FileNotFoundError:
+                return None
+        if isinstance(state, _Closed):
             raise StateError(
-                f"{self.path} can't be read ({error.strerror}). Check its permissions, or name "
-                "another folder in BUNQ_STATE_DIR."
-            ) from error
-        if why:
-            raise StateError(
-                f"{self.path} was not used: {why}. Make it yours alone: "
-                f"{how_to_own(self.path, status)}. Or, to start anew with a new device, move the "
-                "file away."
-            )
-        if isinstance(found, _Closed):
-            raise StateError(
-                f"{self.path} is encrypted, and {found.why}. Correct BUNQ_STATE_PASSPHRASE; or, to "
+                f"{self.path} is encrypted, and {state.why}. Correct BUNQ_STATE_PASSPHRASE; or, to "
                 "start anew with a new device, move the file away."
             )
-        return found
+        return state
 
     def save(self, state: State) -> None:
         """Write the state whole, or leave the file as it was.
@@ -259,34 +253,24 @@ class StateFile(Private):
         """
         make_private_folder(self.path.parent)
         remove_halves(self.path)
-        try:
-            with Forgetting():
-                write_private(self.path, self._write(state))
-        except OSError as error:
-            raise StateError(
-                f"{self.path} can't be written ({error.strerror}). Make room or make the folder "
-                "writable, or name another in BUNQ_STATE_DIR."
-            ) from error
+        remedy = "Make room or make the folder writable, or name another in BUNQ_STATE_DIR."
+        with _explain(f"{self.path} can't be written", remedy), Forgetting():
+            write_private(self.path, self._write(state))
 
     def delete(self) -> None:
-        """Delete what is kept of this key at this bank, what was set aside included.
+        """Delete the file and those that were set aside.
 
         Raises
         ------
         StateError
-            If something can't be deleted.
+            If one can't be deleted.
         """
         with self.lock():
             remove_halves(self.path)
             aside = self.path.parent.glob(f"{self.path.stem}.aside-*")
             for path in (self.path, *aside):
-                try:
+                with _explain(f"{path} can't be deleted", "Delete it by hand: it holds keys."):
                     path.unlink(missing_ok=True)
-                except OSError as error:
-                    raise StateError(
-                        f"{path} can't be deleted ({error.strerror}). Delete it by hand: it holds "
-                        "keys."
-                    ) from error
         with contextlib.suppress(OSError):
             Path(f"{self.path}.lock").unlink()
 
@@ -295,16 +279,17 @@ class StateFile(Private):
         if self._passphrase is None:
             return json.dumps(bound | _state_to_json(state))
         self._seal = self._seal or Seal(self._passphrase)
-        told = _state_to_json(state, self._seal.pem_password)
-        shown = bound | {
+        secret_part = _state_to_json(state, self._seal.pem_password)
+        # The private key has an encryption of its own, by the same passphrase.
+        open_part = bound | {
             "salt": base64.b64encode(self._seal.salt).decode(),
-            "private_key": told["installation"].pop("private_key"),
+            "private_key": secret_part["installation"].pop("private_key"),
         }
-        sealed = self._seal.close(Secret(json.dumps(told)), json.dumps(shown))
-        return json.dumps(shown | {"sealed": sealed})
+        sealed = self._seal.close(Secret(json.dumps(secret_part)), json.dumps(open_part))
+        return json.dumps(open_part | {"sealed": sealed})
 
     def _read(self, raw: bytes) -> State | str | _Closed:
-        """Give the state, or why there is none; no frame that raises holds what was read."""
+        """Return the state, or why there is none. No frame that raises holds what was read."""
         try:
             kept = json.loads(raw)
             if kept["format"] != _FORMAT:
@@ -326,25 +311,30 @@ class StateFile(Private):
         if opened is None:
             self._seal = None
             return _Closed("this passphrase does not open it, or somebody changed it")
-        told = json.loads(opened.reveal())
-        told["installation"]["private_key"] = kept["private_key"]
-        return _state_from_json(told, self._seal.pem_password)
+        state = json.loads(opened.reveal())
+        state["installation"]["private_key"] = kept["private_key"]
+        return _state_from_json(state, self._seal.pem_password)
 
     def _set_aside(self, why: str) -> None:
         number = 1
         while (aside := self.path.with_name(f"{self.path.stem}.aside-{number}")).exists():
             number += 1
-        try:
+        with _explain(f"{self.path} {why}, and can't be renamed", "Move it away."):
             self.path.replace(aside)
-        except OSError as error:
-            raise StateError(
-                f"{self.path} {why}, and can't be renamed ({error.strerror}). Move it away."
-            ) from error
         warnings.warn(
             f"{self.path} {why}. It was renamed to {aside.name}; the three steps are made anew.",
             StateWarning,
             stacklevel=2,
         )
+
+
+@contextlib.contextmanager
+def _explain(problem: str, remedy: str) -> Iterator[None]:
+    """Raise ``StateError`` with the problem and the remedy in place of an ``OSError``."""
+    try:
+        yield
+    except OSError as error:
+        raise StateError(f"{problem} ({error.strerror}). {remedy}") from error
 
 
 def _fingerprint(environment: str, base_url: str, api_key: Secret) -> str:
@@ -354,18 +344,18 @@ def _fingerprint(environment: str, base_url: str, api_key: Secret) -> str:
 
 @dataclass(frozen=True)
 class _Closed:
-    """Why a state stays closed: it is neither used nor set aside."""
+    """Why an encrypted state can't be opened: it is neither used nor set aside."""
 
     why: str
 
 
 def read_kept_secrets(folder: Path) -> list[Secret]:
-    """Give the tokens and private keys in a folder of states, those set aside included."""
-    found = []
+    """List the tokens and private keys in a folder of states, those set aside included."""
+    secrets = []
     for path in (*folder.glob("*.json"), *folder.glob("*.aside-*")):
         try:
             kept = json.loads(path.read_bytes())
-            found += [
+            secrets += [
                 Secret(text)
                 for step in kept.values()
                 if isinstance(step, dict)
@@ -374,7 +364,7 @@ def read_kept_secrets(folder: Path) -> list[Secret]:
             ]
         except (OSError, ValueError, AttributeError, RecursionError):
             continue
-    return found
+    return secrets
 
 
 def _state_to_json(state: State, password: Secret | None = None) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
+from bunqkit.auth.handshake import session_ended
 from bunqkit.auth.journal import Unsettled
-from bunqkit.auth.sessions import Sessions, session_ended
+from bunqkit.auth.sessions import Sessions
 from bunqkit.auth.state import Session, State
 from bunqkit.catalogue.accounts import choose_account
 from bunqkit.catalogue.arguments import Arranged, arrange, check_max_rows, read_upload

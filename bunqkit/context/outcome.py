@@ -27,8 +27,9 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, NamedTuple
 
+from bunqkit.auth.handshake import session_ended
 from bunqkit.auth.journal import REFERENCE, Entry, Journal, find_amounts, find_references
-from bunqkit.auth.sessions import Sessions, session_ended
+from bunqkit.auth.sessions import Sessions
 from bunqkit.auth.state import Session
 from bunqkit.catalogue.operations import Operation, Type, find_type, operations
 from bunqkit.catalogue.values import plain_payee

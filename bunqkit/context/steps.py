@@ -1,6 +1,6 @@
-"""The way from an API key to a context a step at a time, for who wants to watch each.
+"""From an API key to a context a step at a time, for a lesson that looks at each.
 
-``connect()`` takes the same way in one go.
+``connect()`` does the same steps at once.
 """
 
 from __future__ import annotations
@@ -8,55 +8,54 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from bunqkit.auth import handshake
-from bunqkit.auth.state import Device, Installation, Session, State
+from bunqkit.auth.handshake import MISSING_STEP, Handshake, Observer, Stage, create_sandbox_user
+from bunqkit.auth.state import Device, Installation, Session
 from bunqkit.context.context import Context, make_client, make_context
 from bunqkit.errors import FieldError
 from bunqkit.security.redaction import Private, Secret
-from bunqkit.security.signing import KeyPair
-from bunqkit.settings import Settings, load_settings
+from bunqkit.settings import load_settings
 
 if TYPE_CHECKING:
     from bunqkit.auth.diagram import HandshakePicture
     from bunqkit.sandbox import Bank
 
-Made = TypeVar("Made")
-
 
 class Steps(Private):
-    """The steps to a context; making it is the first: a bank, and a key to it.
+    """The steps to a context, each a method. Making the object chooses a bank and a key.
 
     Parameters
     ----------
     environment
         ``OFFLINE``, ``SANDBOX`` or ``PRODUCTION``.
     api_key
-        The key; ``None`` takes the one of the settings, or somebody new's; at a bank in this
-        process always a demo person's.
+        The API key. Without one, the key of the settings or of a new sandbox user is used; at a
+        bank in this process always the key of a demo person.
     is_new
-        Whether somebody new is made in any case; production makes nobody.
+        True makes a new sandbox user in any case; production makes none.
     env_file, profile
         As for ``load_settings``.
+    observer
+        Gets told about each step.
 
     Attributes
     ----------
     settings
-        With the key.
+        The settings, with the API key.
     client
-        What has sent the steps.
+        The client that sends the steps.
     bank
         The offline bank in this process, else ``None``.
+    api_key
+        The key in use.
     source
         Whose key it is, in words.
-    installation, device, session
-        What the steps have given so far.
 
     Raises
     ------
     FieldError
-        If there is no key, and production makes none.
+        If there is no key in production, where no user can be made.
     """
 
     def __init__(
@@ -67,6 +66,7 @@ class Steps(Private):
         is_new: bool = False,
         env_file: str | os.PathLike[str] | None = None,
         profile: str | None = None,
+        observer: Observer | None = None,
     ) -> None:
         settings = load_settings(
             environment=environment, api_key=api_key, env_file=env_file, profile=profile
@@ -88,48 +88,62 @@ class Steps(Private):
                 "BUNQ_API_KEY."
             )
         else:
-            key = handshake.create_sandbox_user(self.client)
+            key = create_sandbox_user(self.client)
             self.source = "of somebody new, with an empty account"
         self.api_key = key
-        self.settings: Settings = replace(settings, api_key=key, base_url=self.client.base_url)
-        self.installation: Installation | None = None
-        self.device: Device | None = None
-        self.session: Session | None = None
+        self.settings = replace(settings, api_key=key, base_url=self.client.base_url)
+        self._handshake = Handshake(self.settings, self.client, clock=self.now, observer=observer)
 
-    def install(self) -> Installation:
-        """First step: exchange public keys."""
-        self.installation = handshake.create_installation(self.client, KeyPair.generate())
-        return self.installation
+    @property
+    def installation(self) -> Installation | None:
+        """The result of the first step; ``None`` before it is done."""
+        return self._handshake.installation
 
-    def register(self) -> Device:
-        """Second step: bind the API key to the installation."""
-        self.device = handshake.register_device(
-            self.client,
-            _done(self.installation),
-            self.api_key,
-            description=self.settings.device_description,
-            permitted_ips=self.settings.permitted_ips,
-        )
-        return self.device
+    @property
+    def device(self) -> Device | None:
+        """The result of the second step; ``None`` before it is done."""
+        return self._handshake.device
 
-    def open_session(self) -> Session:
-        """Third step: trade the key for the token that opens everything else."""
-        self.session = handshake.open_session(
-            self.client, _done(self.installation), self.api_key, now=self.now()
-        )
-        return self.session
+    @property
+    def session(self) -> Session | None:
+        """The result of the third step; ``None`` before it is done."""
+        return self._handshake.session
+
+    def install(self) -> None:
+        """Do the first step: exchange public keys."""
+        self._handshake.do(Stage.INSTALLATION)
+
+    def register(self) -> None:
+        """Do the second step: bind the API key to the installation."""
+        self._handshake.do(Stage.DEVICE)
+
+    def open_session(self) -> None:
+        """Do the third step: trade the key for the token that opens everything else."""
+        self._handshake.do(Stage.SESSION)
+
+    def run(self) -> None:
+        """Do all steps that are left."""
+        self._handshake.run()
 
     def make_context(self) -> Context:
-        """Give what ``connect()`` gives; at bunq, the next ``connect()`` takes it up again."""
-        state = State(_done(self.installation), _done(self.device), _done(self.session))
+        """Return what ``connect()`` returns. At bunq the next ``connect()`` uses the same session.
+
+        Raises
+        ------
+        FieldError
+            If a step is missing.
+        """
+        if self.session is None:
+            raise FieldError(MISSING_STEP)
+        state = self._handshake.state
         return make_context(self.settings, self.client, bank=self.bank, state=state)
 
     def now(self) -> datetime:
-        """Give the present, by the clock that sessions end by."""
+        """Return the current time, by the clock that decides when a session has ended."""
         return self.bank.clock.now() if self.bank is not None else datetime.now(UTC)
 
     def picture(self) -> HandshakePicture:
-        """Draw the steps, those that are still to be done dashed."""
+        """Return a picture of the steps; those that are still to be done are dashed."""
         from bunqkit.auth.diagram import HandshakePicture  # noqa: PLC0415 (who only calls needs none)
 
         return HandshakePicture(
@@ -143,9 +157,3 @@ class Steps(Private):
             is_encrypted=self.settings.state_passphrase is not None,
             now=self.now(),
         )
-
-
-def _done(made: Made | None) -> Made:
-    if made is None:
-        raise FieldError("A step before this one is missing: install, register, open the session.")
-    return made

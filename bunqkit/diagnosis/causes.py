@@ -1,6 +1,6 @@
 """Why a connection fails: each cause in one line, and what to do about it, in order.
 
-One text of the bank's stands for several causes; ``checkup`` finds out which it is.
+The bank has one text for several causes; ``probe`` finds out which one it is.
 
 Source: threads of bunq's SDKs (sdk_csharp#114, sdk_php#160, sdk_python#147 for credentials;
 sdk_php#87, #129 for signatures; bunq/doc#125 for 466), bunq docs, "Sandbox" and "API keys".
@@ -19,14 +19,14 @@ class Cause:
     ----------
     name
         A short name that stays, for scripts.
-    said
+    summary
         What is wrong, in one line.
     steps
         What to do, in the order in which to try it.
     """
 
     name: str
-    said: str
+    summary: str
     steps: tuple[str, ...]
 
 
@@ -42,7 +42,7 @@ _FRESH_STATE = "Move {state} away, so that the three steps are made anew."
 _COPY = "Copy the key again, whole, from where it was made into {place}."
 _SAFE_NETWORK = "Try another network, such as a phone's, to find out whether it is this one."
 
-# name: what is wrong, and the steps; both are filled in with what was found.
+# name: what is wrong, and the steps; the facts of the case are filled in.
 _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     # Settings.
     "settings": ("{name} can't be used.", ("{message}",)),
@@ -326,17 +326,17 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
 NAMES = tuple(_CAUSES)
 
 
-def cause(name: str, /, **facts: object) -> Cause:
-    """Give a cause with what was found filled in.
+def make_cause(name: str, /, **facts: object) -> Cause:
+    """Return a cause whose texts are filled in with the facts.
 
     Parameters
     ----------
     name
         One of ``NAMES``.
     facts
-        ``environment`` and ``place`` decide how a new key is made; the others are in the texts.
+        ``environment`` and ``place`` decide how to make a new key; the others stand in the texts.
     """
     new_key = _NEW_KEY[str(facts.get("environment") or "OFFLINE")]
-    told = {"new_key": new_key.format(**facts) if "place" in facts else "", **facts}
-    said, steps = _CAUSES[name]
-    return Cause(name, said.format(**told), tuple(step.format(**told) for step in steps))
+    facts = {"new_key": new_key.format(**facts) if "place" in facts else "", **facts}
+    summary, steps = _CAUSES[name]
+    return Cause(name, summary.format(**facts), tuple(step.format(**facts) for step in steps))

@@ -1,8 +1,8 @@
 """``doctor()``: says why a connection fails, the most likely cause first, and what to do.
 
-It goes the way that ``connect()`` goes and stops where that would fail. At the bank it does no more
-than ``connect()`` would: a living session is only looked at, and where there is none, what the
-three steps reach is kept, so that the next ``connect()`` uses it and nothing is opened twice.
+It does what ``connect()`` does, and stops where that would fail. At the bank it does no more than
+``connect()`` would. An open session is only tried with a read. If there is none, the results of the
+three steps are kept, so that the next ``connect()`` uses them and nothing is opened twice.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from html import escape
 from importlib import metadata
 from pathlib import Path
 
-from bunqkit.diagnosis.causes import Cause, cause
-from bunqkit.diagnosis.probe import Check, Found, Visit
+from bunqkit.diagnosis.causes import Cause, make_cause
+from bunqkit.diagnosis.probe import CauseFoundError, Check, Probe
 from bunqkit.display.html import badge, card, key_values, table
 from bunqkit.display.terminal import printable
 from bunqkit.errors import SettingsError
@@ -36,10 +36,10 @@ from bunqkit.security.private_files import (
 )
 from bunqkit.security.redaction import Secret, forgetting
 from bunqkit.security.secret_scan import mask_secrets
-from bunqkit.settings import NAMES, Settings, load_settings, read_written
+from bunqkit.settings import NAMES, Settings, load_settings, read_values
 
 _WIDTH = 79
-# What people write for a setting, where it is too far from its name to be a slip of the hand.
+# What people write for a setting when it is no mere typing error.
 _ALSO_MEANT = {
     **dict.fromkeys(
         ("API_KEY", "APIKEY", "BUNQ_KEY", "BUNQ_API", "BUNQ_TOKEN", "BUNQ_API_TOKEN", "BUNQ_SECRET",
@@ -59,16 +59,16 @@ _NEARLY_ENV = (".env.txt", ".env.example", ".env.local", "env", "env.txt", "dote
 
 @dataclass(frozen=True)
 class Checkup:
-    """What the doctor found: shows itself, most likely cause first; holds no secret.
+    """The doctor's result: shows the most likely cause first, and holds no secret.
 
     Attributes
     ----------
     cause
-        Why it does not work, or what should be mended; ``None`` if all is well.
+        Why it does not work, or what should be corrected; ``None`` if all is well.
     checks
-        What was looked at, in order.
+        The checks, in order.
     environment
-        ``OFFLINE``, ``SANDBOX``, ``PRODUCTION``, or empty if it can't be told.
+        ``OFFLINE``, ``SANDBOX``, ``PRODUCTION``, or empty if it is not known.
     """
 
     cause: Cause | None
@@ -77,16 +77,16 @@ class Checkup:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is to be done."""
+        """True if nothing has to be done."""
         return self.cause is None
 
     @property
     def headline(self) -> str:
         """The most likely cause in one line, or that there is none."""
         if self.cause is not None:
-            return self.cause.said
-        reached = [check.told for check in self.checks if check.name in ("bank", "session")]
-        return f"All is well: {reached[-1]}"
+            return self.cause.summary
+        results = [check.told for check in self.checks if check.name in ("bank", "session")]
+        return f"All is well: {results[-1]}"
 
     def __repr__(self) -> str:
         parts = [self.headline]
@@ -121,7 +121,7 @@ def doctor(
     env_file: str | os.PathLike[str] | None = None,
     profile: str | None = None,
 ) -> Checkup:
-    """Find out why ``connect()`` fails, and what to do.
+    """Return why ``connect()`` fails, and what to do.
 
     Parameters
     ----------
@@ -131,16 +131,16 @@ def doctor(
     Returns
     -------
     Checkup
-        Show it; its first line is the most likely cause. It holds no secret and is fit for a bug
+        Its first line is the most likely cause. It holds no secret, so it can be pasted into a bug
         report.
     """
     api_key = Secret(api_key) if isinstance(api_key, str) else api_key
     with warnings.catch_warnings():
-        # What others can read is told as a check.
+        # Files that others can read are reported by a check.
         warnings.simplefilter("ignore", PrivacyWarning)
         examination = _Examination(env_file, profile)
         settings: Settings | None = None
-        found: Cause | None = None
+        cause: Cause | None = None
         try:
             settings = examination.settings(environment, api_key)
             if settings.base_url is None:
@@ -149,36 +149,36 @@ def doctor(
                 )
             else:
                 place = examination.place_of("BUNQ_API_KEY", api_key)
-                visit = Visit(settings, examination.checks, place, examination.age_of_key(place))
-                found = visit.go()
-        except Found as stop:
-            found = stop.cause
-        blemish = [*examination.files(settings), *examination.libraries()]
-        if found is None:
-            found = next(iter(blemish), None)
+                age_h = examination.age_of_key_h(place)
+                cause = Probe(settings, examination.checks, place, age_h).run()
+        except CauseFoundError as stop:
+            cause = stop.cause
+        minor_causes = [*examination.files(settings), *examination.libraries()]
+        if cause is None and minor_causes:
+            cause = minor_causes[0]
         return Checkup(
-            found and Cause(found.name, _tidy(found.said), tuple(map(_tidy, found.steps))),
+            cause and Cause(cause.name, _tidy(cause.summary), tuple(map(_tidy, cause.steps))),
             tuple(replace(check, told=_tidy(check.told)) for check in examination.checks),
             settings.environment if settings else "",
         )
 
 
 class _Examination:
-    """What can be looked at without a network."""
+    """The checks that need no network."""
 
     def __init__(self, env_file: str | os.PathLike[str] | None, profile: str | None) -> None:
         self.checks: list[Check] = []
         self._env_file, self._profile = env_file, profile
-        self._path, self._written = read_written(env_file, profile)
+        self._path, self._values = read_values(env_file, profile)
 
-    def note(self, name: str, state: str, told: str) -> None:
-        self.checks.append(Check(name, state, told))
+    def note(self, name: str, state: str, finding: str) -> None:
+        self.checks.append(Check(name, state, finding))
 
     def settings(self, environment: str | None, api_key: Secret | None) -> Settings:
         """Read the settings, or stop at what is wrong with them."""
         if profiles := list_profiles():
             self.note("profiles", "well", f"to choose by BUNQ_PROFILE: {', '.join(profiles)}")
-        self._look_for_misspelt_names(has_key=api_key is not None)
+        self._check_names(has_key=api_key is not None)
         try:
             settings = load_settings(
                 environment=environment,
@@ -188,32 +188,32 @@ class _Examination:
             )
         except SettingsError as error:
             self.note("settings", "wrong", str(error))
-            raise Found(_cause_of(str(error), self._path or self._env_file)) from error
-        where = f"from {self._path}" if self._path else "no .env was found"
-        self.note("settings", "well", f"{settings.environment}, {where}")
+            raise CauseFoundError(_cause_of(str(error), self._path or self._env_file)) from error
+        source = f"from {self._path}" if self._path else "no .env was found"
+        self.note("settings", "well", f"{settings.environment}, {source}")
         if places := settings.describe_places():
             self.note("places", "well", places)
         if self._path is None:
-            self._look_for_nearly_env()
-        self._look_at_key(settings, api_key)
+            self._check_file_name()
+        self._check_key(settings, api_key)
         return settings
 
     def place_of(self, name: str, argument: object) -> str:
-        """Say where a setting stands, or would."""
+        """Return the place where a setting stands, or should stand, in words."""
         if argument is not None:
             return "the argument of the call"
         if name in os.environ:
             return "the environment"
         return str(self._path) if self._path else ".env"
 
-    def age_of_key(self, place: str) -> float:
-        """Give the hours since the file with the key was written; 0 if it is in none."""
+    def age_of_key_h(self, place: str) -> float:
+        """Return the hours since the file with the key was written; 0 if it is in no file."""
         if self._path is None or place != str(self._path):
             return 0.0
         return (datetime.now(UTC).timestamp() - self._path.stat().st_mtime) / 3600
 
     def files(self, settings: Settings | None) -> Iterator[Cause]:
-        """Look at who may read what opens the account."""
+        """Check who may read the files that open the account."""
         if not has_owners():
             self.note("permissions", "note", "not checked: files have no owners and modes here")
             return
@@ -224,48 +224,47 @@ class _Examination:
             if folder.is_dir() and (why := why_open(folder.stat(), reading=0)):
                 command = how_to_own(folder, folder.stat())
                 self.note("permissions", "wrong", f"{folder}: {why}")
-                yield cause("open folder", file=folder, command=command)
+                yield make_cause("open folder", file=folder, command=command)
         is_private = True
         for file in files:
             status = file.stat()
-            if why := why_open(status, reading=stat.S_IRGRP | stat.S_IROTH) or why_untrusted(
-                status
-            ):
+            why = why_open(status, reading=stat.S_IRGRP | stat.S_IROTH) or why_untrusted(status)
+            if why:
                 is_private = False
                 command = how_to_own(file, status)
-                self.note("permissions", "wrong", f"{file}: {why}. This mends it: {command}")
-                yield cause("open file", file=file, command=command)
+                self.note("permissions", "wrong", f"{file}: {why}. To correct it: {command}")
+                yield make_cause("open file", file=file, command=command)
         if files and is_private:
             self.note("permissions", "well", "what opens the account is readable by you alone")
 
     def libraries(self) -> Iterator[Cause]:
-        """Compare versions with what the package asks for."""
-        told = [f"bunqkit {_version('bunqkit')}", f"Python {platform.python_version()}",
-                platform.system()]  # fmt: skip
+        """Compare the versions of libraries with those that the package requires."""
+        python = f"Python {platform.python_version()}"
+        versions = [f"bunqkit {_version('bunqkit')}", python, platform.system()]
         state = "well"
         for requirement in metadata.requires("bunqkit") or ():
-            asked = re.match(r"([\w.-]+)>=([\d.]+)$", requirement)
-            if asked is None:
+            match = re.match(r"([\w.-]+)>=([\d.]+)$", requirement)
+            if match is None:
                 continue
-            library, least = asked.groups()
+            library, least = match.groups()
             version = _version(library)
-            told.append(f"{library} {version}")
+            versions.append(f"{library} {version}")
             if _numbers(version) < _numbers(least):
                 state = "wrong"
-                yield cause("old library", library=library, version=version, least=least)
-        self.note("versions", state, ", ".join(told))
+                yield make_cause("old library", library=library, version=version, least=least)
+        self.note("versions", state, ", ".join(versions))
 
-    def _look_for_nearly_env(self) -> None:
+    def _check_file_name(self) -> None:
         for name in _NEARLY_ENV:
             file = Path.cwd() / name
             if file.is_file() and re.search(rb"(?m)^[ \t]*BUNQ_\w+=", file.read_bytes()):
                 self.note("settings", "wrong", f"{file} has settings, and is not read")
-                raise Found(cause("file of another name", file=name))
+                raise CauseFoundError(make_cause("file of another name", file=name))
 
-    def _look_for_misspelt_names(self, *, has_key: bool) -> None:
-        for wrong in self._written:
-            right = _meant(wrong)
-            is_set = right in self._written or (has_key and right == "BUNQ_API_KEY")
+    def _check_names(self, *, has_key: bool) -> None:
+        for wrong in self._values:
+            right = _closest_setting(wrong)
+            is_set = right in self._values or (has_key and right == "BUNQ_API_KEY")
             if right is None:
                 continue
             if is_set:
@@ -273,55 +272,59 @@ class _Examination:
                 continue
             place = "the environment" if wrong in os.environ else str(self._path)
             self.note("settings", "wrong", f"{wrong} in {place} is no setting of bunqkit")
-            raise Found(cause("misspelt name", wrong=wrong, right=right, place=place))
+            raise CauseFoundError(
+                make_cause("misspelt name", wrong=wrong, right=right, place=place)
+            )
 
-    def _look_at_key(self, settings: Settings, argument: Secret | None) -> None:
+    def _check_key(self, settings: Settings, argument: Secret | None) -> None:
         key = settings.api_key.reveal() if settings.api_key else ""
         place = self.place_of("BUNQ_API_KEY", argument)
         if not key:
             if settings.environment == "PRODUCTION":
                 self.note("key", "wrong", "none, and production can't make one")
-                raise Found(cause("no key", place=place))
-            is_idle = "BUNQ_API_KEY" in self._written
-            idle = f"the one in {place} is not used: OFFLINE needs none"
-            why = "none" if settings.base_url is None else "none: connect() makes a user"
-            self.note("key", "note" if is_idle else "well", idle if is_idle else why)
+                raise CauseFoundError(make_cause("no key", place=place))
+            if "BUNQ_API_KEY" in self._values:
+                self.note("key", "note", f"the one in {place} is not used: OFFLINE needs none")
+            elif settings.base_url is None:
+                self.note("key", "well", "none")
+            else:
+                self.note("key", "well", "none: connect() makes a user")
         elif not re.fullmatch(r"[\w.~+/=-]+", key, re.ASCII):
             self.note("key", "wrong", f"in {place}, with letters that no key has")
-            raise Found(cause("letters of key", place=place))
+            raise CauseFoundError(make_cause("letters of key", place=place))
         else:
             form = "a sandbox key" if key.startswith("sandbox_") else "a key or token of 64 digits"
             is_usual = re.fullmatch(r"(sandbox_)?[0-9a-f]{64}", key) is not None
-            told = f"the form of {form}" if is_usual else f"an unusual form, {len(key)} letters"
-            self.note("key", "well" if is_usual else "note", f"in {place}, with {told}")
+            shape = f"the form of {form}" if is_usual else f"an unusual form, {len(key)} letters"
+            self.note("key", "well" if is_usual else "note", f"in {place}, with {shape}")
 
 
 def _cause_of(message: str, path: object) -> Cause:
-    """Give the cause that a settings' error stands for."""
+    """Return the cause that the message of a ``SettingsError`` stands for."""
     place = str(path) if path else ".env"
     if "letters that no key has" in message:
-        return cause("letters of key", place=place)
+        return make_cause("letters of key", place=place)
     if "is a sandbox key" in message:
-        return cause("sandbox key in production", place=place)
+        return make_cause("sandbox key in production", place=place)
     name = re.match(r"BUNQ_\w+", message)
     if name is not None and "does not count for" in message:
-        return cause("place", name=name[0], message=message)
+        return make_cause("place", name=name[0], message=message)
     if "was not read: " in message:
-        return cause("stranger's file", message=message)
+        return make_cause("stranger's file", message=message)
     if name is not None:
-        return cause("settings", name=name[0], message=message)
-    return cause("env file", message=message)
+        return make_cause("settings", name=name[0], message=message)
+    return make_cause("env file", message=message)
 
 
-def _meant(name: str) -> str | None:
-    """Give the setting that was meant by a name that is none."""
+def _closest_setting(name: str) -> str | None:
+    """Return the setting that a wrong name most likely stands for; ``None`` for a right one."""
     if name in NAMES:
         return None
     words = name.upper().replace("-", "_")
     if words in NAMES or words in _ALSO_MEANT:
         return _ALSO_MEANT.get(words, words)
-    near = difflib.get_close_matches(words, NAMES, n=1, cutoff=0.8)
-    return near[0] if near else None
+    matches = difflib.get_close_matches(words, NAMES, n=1, cutoff=0.8)
+    return matches[0] if matches else None
 
 
 def _version(library: str) -> str:
@@ -336,7 +339,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _tidy(text: str) -> str:
-    """Take out secrets that stand where none belongs, and whose home folder it is."""
+    """Mask secrets in a text, and replace the path of the home folder by ``~``."""
     return mask_secrets(text).replace(f"{Path.home()}{os.sep}", f"~{os.sep}")
 
 

@@ -1,7 +1,7 @@
 """Takes secrets out of notebooks and recorded answers, and leaves every other byte as it is.
 
-A file is parsed to know what is a text in it, and changed where the secrets stand, within its own
-bytes: it is never written anew from what was parsed. ``redaction`` decides what is a secret.
+A file is parsed only to find its texts. It is changed in its own bytes, where the secrets stand,
+and never written anew from the parsed values. ``security`` decides what is a secret.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bunqkit.security.env_files import list_profiles
 from bunqkit.security.redaction import Secret, forgetting, is_secret_name
 from bunqkit.security.secret_scan import PRIVATE_KEY_KIND
 from bunqkit.security.secret_scan_json import Edit, apply, find_edits
-from bunqkit.settings import find_state_folder, read_written
+from bunqkit.settings import find_state_folder, read_values
 
 _WIDTH = 76
 _MORE = "  (and so on, for each line of the key)"
@@ -40,13 +40,13 @@ class Finding:
     Attributes
     ----------
     line
-        Of the file, from 1.
+        The line of the file, from 1.
     place
-        Where in the JSON: ``cells[2].outputs[0].text``.
+        The place in the JSON: ``cells[2].outputs[0].text``.
     kind
-        What it is: ``API key``, ``private key``, or the name that it stands under.
+        ``API key``, ``private key``, or the name that the secret stands under.
     shown
-        Its first letters and a mask.
+        The first letters of the secret and a mask.
     """
 
     line: int
@@ -56,16 +56,16 @@ class Finding:
 
 
 class Scrubbing:
-    """A file's secrets, and the file without them; made by ``scrub_file``, which writes nothing.
+    """The secrets of a file, and its text without them; ``scrub_file`` makes it.
 
     Attributes
     ----------
     path
         The file.
     findings
-        Its secrets, in order; a private key counts once, however many lines it has.
+        The secrets, in order; a private key counts once, however many lines it has.
     text
-        The file's text without them.
+        The text of the file without the secrets.
     """
 
     def __init__(self, path: Path, before: str, edits: list[Edit]) -> None:
@@ -73,21 +73,21 @@ class Scrubbing:
         self._before = before
         self._edits = edits
         self.text = apply(before, edits)
-        ends = [found.start() for found in re.finditer("\n", before)]
+        ends = [newline.start() for newline in re.finditer("\n", before)]
         self._lines = [bisect_left(ends, edit.start) + 1 for edit in edits]
         self.findings = tuple(
-            Finding(self._lines[at], edit.place, edit.kind, edit.shown)
-            for at, edit in enumerate(edits)
-            if not self._goes_on(at)
+            Finding(self._lines[index], edit.place, edit.kind, edit.shown)
+            for index, edit in enumerate(edits)
+            if not self._continues_key(index)
         )
 
     def diff(self) -> str:
-        """Show each line that changes, before with its secrets shortened, and after."""
+        """Return each line that changes: before, with its secrets shortened, and after."""
         parts = [f"--- {self.path}", f"+++ {self.path}"]
         for line, group in groupby(range(len(self._edits)), key=self._lines.__getitem__):
-            places = list(group)
-            edits = [self._edits[at] for at in places]
-            if all(map(self._goes_on, places)):
+            indexes = list(group)
+            edits = [self._edits[index] for index in indexes]
+            if all(map(self._continues_key, indexes)):
                 parts += [] if parts[-1] == _MORE else [_MORE]
                 continue
             kinds = ", ".join(dict.fromkeys(edit.kind for edit in edits))
@@ -98,14 +98,14 @@ class Scrubbing:
             ]
         return "\n".join(parts)
 
-    def _goes_on(self, at: int) -> bool:
-        """Whether a stretch is a further line of the private key before it."""
-        two = self._edits[max(at - 1, 0) : at + 1]
-        is_near = self._lines[at] - self._lines[at - 1] <= 1
-        return len(two) > 1 and is_near and all(edit.kind == PRIVATE_KEY_KIND for edit in two)
+    def _continues_key(self, index: int) -> bool:
+        """Return True if an edit is a further line of the private key of the edit before it."""
+        pair = self._edits[max(index - 1, 0) : index + 1]
+        is_near = self._lines[index] - self._lines[index - 1] <= 1
+        return len(pair) > 1 and is_near and all(edit.kind == PRIVATE_KEY_KIND for edit in pair)
 
     def write(self) -> None:
-        """Put the file without its secrets in its place, whole or not at all, with its mode.
+        """Replace the file by its text without secrets, whole or not at all, with the same mode.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Scrubbing:
         temporary = ""
         try:
             if path.read_bytes() != self._before.encode():
-                raise ScrubError(f"{self.path} was changed meanwhile. Scrub it again.")
+                raise ScrubError(f"{self.path} has changed since it was read. Scrub it again.")
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".scrub-")
             with os.fdopen(handle, "wb") as file:
                 file.write(self.text.encode())
@@ -143,7 +143,7 @@ class Scrubbing:
         return card(title, code(self.diff()) if self.findings else "")
 
     def _line(self, edits: list[Edit], texts: list[str]) -> str:
-        """Give a line with other texts in place of its secrets; its ends may be cut off."""
+        """Return a line with other texts in place of its secrets; its ends may be cut off."""
         start = self._before.rfind("\n", 0, edits[0].start) + 1
         end = self._before.find("\n", edits[-1].end)
         end = len(self._before) if end < 0 else end
@@ -151,11 +151,11 @@ class Scrubbing:
             margin = 16
             start = max(start, edits[0].start - margin)
             end = min(end, edits[-1].end + margin)
-        moved = [
+        edits_of_line = [
             Edit(edit.start - start, edit.end - start, text, "", "", "")
             for edit, text in zip(edits, texts, strict=True)
         ]
-        line = apply(self._before[start:end], moved).removesuffix("\r")
+        line = apply(self._before[start:end], edits_of_line).removesuffix("\r")
         return _cut(printable(line))
 
 
@@ -165,21 +165,21 @@ def _cut(text: str) -> str:
 
 @forgetting
 def scrub_file(path: str | os.PathLike[str]) -> Scrubbing:
-    """Look through a notebook or a recording for secrets; nothing is written.
+    """Return the secrets in a notebook or a recording; nothing is written.
 
     API keys, tokens, private keys, signatures, PINs, passphrases and OAuth secrets are found by
-    their shape or their name, and whatever stands in your own ``.env`` and state by itself, in
-    every text of the file. What is inside a picture or a compressed file is not seen.
+    their shape or their name. The secrets of your own ``.env`` and state are found in every text of
+    the file. Pictures and compressed files are not looked into.
 
     Parameters
     ----------
     path
-        A notebook, or JSON (such as a HAR file), or a JSON value a line.
+        A notebook, JSON (such as a HAR file), or JSON lines.
 
     Returns
     -------
     Scrubbing
-        Its ``findings`` and ``diff()`` show what would go; ``write()`` puts the file in its place.
+        Its ``findings`` and ``diff()`` show what would change; ``write()`` changes the file.
 
     Raises
     ------
@@ -204,16 +204,16 @@ def scrub_file(path: str | os.PathLike[str]) -> Scrubbing:
 
 
 def _insist_on_json(file: Path, text: str) -> None:
-    """Return if the text is a notebook, JSON, or a JSON value a line."""
+    """Raise ``ScrubError`` if the text is no notebook, JSON or JSON lines."""
     is_notebook = file.suffix == ".ipynb"
     try:
         parsed = json.loads(text)
     except ValueError as error:
         lines = [line for line in text.splitlines() if line.strip()]
-        if is_notebook or len(lines) < 2 or not all(map(_is_json, lines)):  # noqa: PLR2004
-            where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        if is_notebook or not lines or not all(map(_is_json, lines)):
+            line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
             raise ScrubError(
-                f"{file} is no {'notebook' if is_notebook else 'JSON'}{where}, so it was left "
+                f"{file} is no {'notebook' if is_notebook else 'JSON'}{line}, so it was left "
                 "alone. Only notebooks, JSON and JSON lines can be scrubbed."
             ) from None
         return
@@ -233,17 +233,17 @@ _SHORTEST = 6
 
 
 def _own_secrets() -> list[str]:
-    """Give your own secrets as they may be written down: whole, line by line, in HTML, in a URL."""
-    own: list[Secret] = []
+    """List your own secrets as they may be written: whole, line by line, in HTML, in a URL."""
+    secrets: list[Secret] = []
     for profile in (None, *list_profiles()):
-        _, settings = read_written(profile=profile)
-        own += [secret for name, secret in settings.items() if is_secret_name(name)]
+        _, values = read_values(profile=profile)
+        secrets += [secret for name, secret in values.items() if is_secret_name(name)]
     folder = find_state_folder()
-    for each in (folder, *folder.glob("profiles/*")):
-        own += read_kept_secrets(each)
-    lines = {line for secret in own for line in secret.reveal().split("\n")}
-    written: dict[str, None] = {}
+    for state_folder in (folder, *folder.glob("profiles/*")):
+        secrets += read_kept_secrets(state_folder)
+    lines = {line for secret in secrets for line in secret.reveal().split("\n")}
+    forms: dict[str, None] = {}
     for line in sorted(lines, key=len, reverse=True):
         if len(line) >= _SHORTEST and not line.startswith("-----"):
-            written |= dict.fromkeys((line, escape(line), quote(line, safe="")))
-    return list(written)
+            forms |= dict.fromkeys((line, escape(line), quote(line, safe="")))
+    return list(forms)

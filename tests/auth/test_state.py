@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from sampling import one_in
 
 import bunqkit
@@ -448,3 +449,17 @@ def test_a_killed_writer_leaves_a_state_that_opens(tmp_path: Path, kills: int) -
         timeout=300,
     )
     assert (done.stdout, done.stderr) == ("0 left over\n", "")
+
+
+def test_a_lock_that_another_kernel_holds_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the wait, with what to do; it is no problem of the folder."""
+    monkeypatch.setattr("bunqkit.auth.state._LOCK_WAIT_S", 0.01)
+    file = file_of(tmp_path)
+    with (
+        FileLock(f"{file.path}.lock", is_singleton=False),
+        pytest.raises(StateError, match="has been held for 0 s by another kernel"),
+        file.lock(),
+    ):
+        pass

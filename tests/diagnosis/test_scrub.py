@@ -436,7 +436,7 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> Non
     path.write_text('{"secret": "x"}')
     scrubbing = scrub_file(path)
     path.write_text('{"secret": "y"}')
-    with pytest.raises(ScrubError, match="meanwhile"):
+    with pytest.raises(ScrubError, match="has changed since"):
         scrubbing.write()
     assert path.read_text() == '{"secret": "y"}'
 

@@ -16,7 +16,7 @@ from bunqkit.errors import SettingsError
 from bunqkit.security.env_files import write_api_key
 from bunqkit.security.private_files import PrivacyWarning
 from bunqkit.security.redaction import Secret
-from bunqkit.settings import BASE_URLS, Settings, load_settings
+from bunqkit.settings import _SETTINGS, BASE_URLS, Settings, load_settings
 
 KEY = "sandbox_" + "ab" * 32
 LIVE = "cd" * 32
@@ -526,3 +526,12 @@ def test_the_bounds_of_answers_are_megabytes(name: str) -> None:
         write(f"BUNQ_MAX_{name}_MB={wrong}\n")
         with pytest.raises(SettingsError, match=f"BUNQ_MAX_{name}_MB"):
             load_settings()
+
+
+@pytest.mark.parametrize("name", [name for name in _SETTINGS if _SETTINGS[name].default])
+def test_the_documents_have_the_defaults(name: str) -> None:
+    """README and the example of a ``.env`` show the values that the code has."""
+    root = Path(__file__).parents[2]
+    default = _SETTINGS[name].default
+    assert f"| `{name}` | `{default}` |" in (root / "README.md").read_text()
+    assert f"# {name}={default}\n" in (root / ".env.example").read_text()
