@@ -320,18 +320,18 @@ def _serve(chosen: argparse.Namespace) -> int:
 
     What a person needs beside them is told on the error stream: programs read the first two.
     """
-    from bunqkit.sandbox import Bank, Office, admission, doors  # noqa: PLC0415 (as above)
+    from bunqkit.sandbox import Admin, Bank, admission, doors  # noqa: PLC0415 (as above)
 
     file = chosen.admin_token_file
     token = admission.read_token(Path(file)) if file else None
     bank = Bank(chosen.file, seed=chosen.seed, limits=chosen.limits)
     if chosen.people:
         bank.people(chosen.people, years=1)
-    office = Office(bank, admin_token=token, host_names=[chosen.host, *chosen.host_name])
-    server = doors.Server(office, host=chosen.host, port=chosen.port)
+    admin = Admin(bank, admin_token=token, host_names=[chosen.host, *chosen.host_name])
+    server = doors.Server(admin, host=chosen.host, port=chosen.port)
     sys.stdout.write(f"{server.url}\n{bank.demo_key.reveal()}\n")
     sys.stdout.flush()
-    link = office.link(server.url)
+    link = admin.link(server.url)
     sys.stderr.write(f"An address and a key. For a browser: {link} (Ctrl-C ends the bank)\n")
     if not server.is_local:
         sys.stderr.write(

@@ -1,7 +1,7 @@
 """A bank in a box: bunq's protocol, offline, with real keys, tokens, signatures and refusals.
 
-``Bank`` is the WSGI application, ``doors`` lead to it, ``Office`` is what a served one shows beside
-its API, ``Fault`` has things go wrong, ``Habits`` settles on which side of a contradiction it is,
+``Bank`` is the WSGI application, ``doors`` lead to it, ``Admin`` is what a served one shows beside
+its API, ``Fault`` has things go wrong, ``Quirks`` settles on which side of a contradiction it is,
 ``bank.callbacks`` shows what was sent, sends by hand and once more.
 
 What it is not
@@ -111,12 +111,29 @@ Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``no
 insists that its file was uploaded to the same account.
 """
 
-from bunqkit.sandbox.admin import Office
+import warnings
+
+from bunqkit.sandbox.admin import Admin
 from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.clock import Clock
 from bunqkit.sandbox.faults import Fault
-from bunqkit.sandbox.quirks import Habits
+from bunqkit.sandbox.quirks import Quirks
 from bunqkit.sandbox.resources.card_use import CardUse
 from bunqkit.sandbox.resources.debits import DirectDebit
 
-__all__ = ["Bank", "CardUse", "Clock", "DirectDebit", "Fault", "Habits", "Office"]
+__all__ = ["Admin", "Bank", "CardUse", "Clock", "DirectDebit", "Fault", "Quirks"]
+
+_OLD_NAMES = {"Habits": "Quirks", "Office": "Admin"}
+
+
+def __getattr__(name: str) -> object:
+    """Return a class by its name of version 0.1, with a warning."""
+    if name not in _OLD_NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    new_name = _OLD_NAMES[name]
+    warnings.warn(
+        f"{__name__}.{name} is now called {new_name}, and the old name goes with the next release.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return globals()[new_name]

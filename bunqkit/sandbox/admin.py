@@ -1,9 +1,9 @@
 """What a served bank shows beside its API: a start page, its health, and a control desk.
 
 All of it lies outside ``/v1``, where bunq has nothing. Page and desk open to whoever has the admin
-token. The desk does to play money what no client may: it forgets everybody, moves the clock, has
-things go wrong, uses cards, bills, lets apps in, sends callbacks by hand and shows what was sent,
-opens the books.
+token. The desk does to play money what no client may: it deletes all users, moves the clock, adds
+faults, uses cards, bills, gives apps access, sends callbacks by hand, lists those that were sent,
+and shows the state of the books.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bunqkit.sandbox.oauth import PATHS
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.card_use import CardUse
 from bunqkit.sandbox.resources.debits import DirectDebit
+from bunqkit.sandbox.wsgi import read_length, send, send_html, send_json
 from bunqkit.security.redaction import Secret
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _LARGEST_ORDER = 100_000
 _NO_TOKEN = 401
-# What an order without sense may lead to.
-_NONSENSE = (
+# The errors that an order with wrong values can raise.
+_WRONG_VALUES = (
     ValueError,
     TypeError,
     KeyError,
@@ -45,21 +46,12 @@ _NONSENSE = (
     RecursionError,
     sqlite3.Error,
 )
-_REASONS = {
-    200: "OK",
-    303: "See Other",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    413: "Content Too Large",
-}
+_HEADERS = {"Referrer-Policy": "same-origin"}
 
 
 @dataclass(frozen=True)
 class Glance:
-    """One exchange as the start page shows it: nothing secret of it is kept."""
+    """A summary of one call for the start page, without anything secret."""
 
     method: str
     path: str
@@ -69,26 +61,28 @@ class Glance:
     signature: str
 
 
-class Office:
-    """Stands before a bank: passes calls of the API on, counts them, and answers the rest.
+class Admin:
+    """The WSGI application in front of a bank: start page, health and control desk.
+
+    It passes the calls of the API on to the bank, and counts them.
 
     Parameters
     ----------
     bank
-        Whose office it is.
+        The bank behind it.
     admin_token
-        What opens the page and the desk; by default a new one.
+        The token that opens the page and the desk; by default a new one.
     host_names
         Further names by which browsers may open them, beside ``localhost`` and addresses.
 
     Attributes
     ----------
     admission
-        Checks who comes to the page or the desk; ``admission.token`` opens them.
+        The check of callers of the page and the desk; ``admission.token`` opens them.
     glances
-        The last exchanges, newest first.
+        Summaries of the last calls, newest first.
     counts
-        How many answers there were, by status.
+        The number of answers by status.
     """
 
     def __init__(
@@ -99,10 +93,10 @@ class Office:
         self.glances: deque[Glance] = deque(maxlen=_SHOWN)
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._shown: dict[str, Callable[[], object]] = {
-            "books": self._open_books,
-            "oauth": lambda: [asdict(each) for each in self.bank.granted()],
-            "callbacks": lambda: [_told(each) for each in self.bank.callbacks.sent()],
+        self._reports: dict[str, Callable[[], object]] = {
+            "books": self._describe_books,
+            "oauth": lambda: [asdict(consent) for consent in bank.granted()],
+            "callbacks": lambda: [_describe(callback) for callback in bank.callbacks.sent()],
             "": self._list_orders,
         }
         self._orders: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -110,22 +104,36 @@ class Office:
             "clock": self._move_clock,
             "faults": self._set_faults,
             "cards/use": self._use_card,
-            "cards/challenge": self._challenge,
-            "cards/give-back": self._give_back,
-            "debits/send": self._send_debit,
-            "tabs/pay": self._pay_tab,
-            "ideal/pay": self._pay_ideal,
-            "sofort/pay": lambda order: {"payment_id": self.bank.pay_sofort(**order)},
+            "cards/challenge": lambda order: {
+                "challenge_request_id": bank.challenge(_take(order, "card_id"), CardUse(**order))
+            },
+            "cards/give-back": lambda order: {
+                "payment_id": bank.give_back(_take(order, "mastercard_action_id"), **order)
+            },
+            "debits/send": lambda order: {
+                "request_response_id": bank.direct_debit(
+                    _take(order, "account_id"), DirectDebit(**order)
+                )
+            },
+            "tabs/pay": lambda order: {"payment_id": bank.pay_tab(_take(order, "tab_id"), **order)},
+            "ideal/pay": lambda order: {
+                "payment_id": bank.pay_ideal(_take(order, "transaction_id"), **order)
+            },
+            "sofort/pay": lambda order: {"payment_id": bank.pay_sofort(**order)},
             "payments/categorise": self._categorise,
-            "callbacks/trigger": self._trigger,
-            "callbacks/replay": lambda order: _told(self.bank.callbacks.replay(int(order["id"]))),
-            "callbacks/deliver": lambda _order: {"tried": self.bank.deliver()},
-            "place": self._place,
-            "oauth/consent": self._consent,
+            "callbacks/trigger": lambda order: [
+                _describe(callback) for callback in bank.callbacks.trigger(**order)
+            ],
+            "callbacks/replay": lambda order: _describe(bank.callbacks.replay(int(order["id"]))),
+            "callbacks/deliver": lambda _order: {"tried": bank.deliver()},
+            "place": lambda order: {"id": bank.place(order["path"], order.get("values"))},
+            "oauth/consent": lambda order: {"address": bank.consent(**order)},
             "oauth/revoke": self._revoke,
-            "keys/issue": self._issue_key,
-            "drafts/answer": self._answer_draft,
-            "bill": lambda order: {"invoice_id": self.bank.bill(**order)},
+            "keys/issue": lambda order: {"api_key": bank.issue_key(int(order["user_id"])).reveal()},
+            "drafts/answer": lambda order: {
+                "payment_id": bank.answer_draft(int(order["id"]), accept=bool(order["accept"]))
+            },
+            "bill": lambda order: {"invoice_id": bank.bill(**order)},
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -134,14 +142,16 @@ class Office:
         if path == "/" and environ["REQUEST_METHOD"] == "GET":
             return self._show_page(environ, start_response)
         if path == "/health":
-            return _send_json(start_response, 200, self._health())
+            health = {"status": "well", "time": wire_time(self.bank.clock.now())}
+            return send_json(start_response, 200, health, _HEADERS)
         if path.startswith("/control/"):
-            status, told = self._obey(environ, path.removeprefix("/control/"))
-            return _send_json(start_response, status, told)
+            status, answer = self._obey(environ, path.removeprefix("/control/"))
+            headers = {"WWW-Authenticate": "Bearer"} if status == _NO_TOKEN else {}
+            return send_json(start_response, status, answer, _HEADERS | headers)
         is_whole = path == "/v1" or path.startswith("/v1/") or path in PATHS
-        if is_whole or self.bank.habits.version_is_optional:
+        if is_whole or self.bank.quirks.version_is_optional:
             return self._pass_on(environ, start_response)
-        return _send_json(start_response, 404, {"problem": "There is nothing here."})
+        return send_json(start_response, 404, {"problem": "There is nothing here."}, _HEADERS)
 
     def link(self, url: str) -> str:
         """Return the address of the page with the token in it, for the API's address."""
@@ -150,20 +160,20 @@ class Office:
     def _show_page(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Show the start page; move the token from the link into a cookie first."""
+        """Show the start page. A token in the link is moved to a cookie first."""
         try:
             self.admission.check_origin(environ)
             url = f"{environ.get('wsgi.url_scheme', 'http')}://{environ['HTTP_HOST']}/v1"
             if self.admission.is_in_link(environ):
-                cookie = self.admission.cookie(environ)
-                return _send(
-                    start_response, 303, "text/plain", b"", Location="./", Set_Cookie=cookie
-                )
+                headers = {"Location": "./", "Set-Cookie": self.admission.cookie(environ)}
+                return send(start_response, 303, "text/plain", b"", _HEADERS | headers)
             self.admission.check_token(environ)
         except Refusal as refusal:
-            html = page.closed_page(refusal.texts[0][0], url if refusal.status == _NO_TOKEN else "")
-            return _send_html(start_response, refusal.status, html)
-        return _send_html(start_response, 200, page.start_page(self, url))
+            needs_token = refusal.status == _NO_TOKEN
+            html = page.closed_page(refusal.texts[0][0], url if needs_token else "")
+            headers = {"WWW-Authenticate": "Bearer"} if needs_token else {}
+            return send_html(start_response, refusal.status, html, _HEADERS | headers)
+        return send_html(start_response, 200, page.start_page(self, url), _HEADERS)
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def watch(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
@@ -172,7 +182,7 @@ class Office:
                 method=environ["REQUEST_METHOD"],
                 path=environ["PATH_INFO"],
                 status=status,
-                sent=_length(environ),
+                sent=read_length(environ),
                 was_signed="HTTP_X_BUNQ_CLIENT_SIGNATURE" in environ,
                 signature=signature[:12],
             )
@@ -183,43 +193,42 @@ class Office:
 
         return self.bank(environ, watch)
 
-    def _health(self) -> dict[str, Any]:
-        return {"status": "well", "time": wire_time(self.bank.clock.now())}
+    def _obey(self, environ: WSGIEnvironment, name: str) -> tuple[int, object]:
+        """Carry out an order or report of the desk; return the status and the answer.
 
-    def _obey(self, environ: WSGIEnvironment, what: str) -> tuple[int, object]:
-        """Carry out an order of the desk; one that makes no sense is refused with its reason."""
+        An order with wrong values is refused with the reason.
+        """
         try:
             self.admission.check_origin(environ)
             self.admission.check_token(environ)
-            if what in self._shown and environ["REQUEST_METHOD"] == "GET":
-                return 200, self._shown[what]()
-            order = self._read_order(environ, what)
-            return 200, self._orders[what](order)
+            if name in self._reports and environ["REQUEST_METHOD"] == "GET":
+                return 200, self._reports[name]()
+            order = self._read_order(environ, name)
+            return 200, self._orders[name](order)
         except Refusal as refusal:
             return refusal.status, {"problem": refusal.texts[0][0]}
-        except (*_NONSENSE, BunqkitError) as error:
+        except (*_WRONG_VALUES, BunqkitError) as error:
             return 400, {"problem": f"{type(error).__name__}: {error}"}
 
-    def _read_order(self, environ: WSGIEnvironment, what: str) -> dict[str, Any]:
-        if what not in self._orders:
-            raise refuse(404, "There is no such order. GET /control/ lists those that there are.")
+    def _read_order(self, environ: WSGIEnvironment, name: str) -> dict[str, Any]:
+        if name not in self._orders:
+            raise refuse(404, "There is no such order. GET /control/ lists all orders.")
         if environ["REQUEST_METHOD"] != "POST":
             raise refuse(405, "Send a POST.")
         # A page of another site can send a browser here, but not with this header.
         if not environ.get("CONTENT_TYPE", "").startswith("application/json"):
             raise refuse(400, "Send the header Content-Type: application/json.")
-        if (length := _length(environ)) > _LARGEST_ORDER:
+        if (length := read_length(environ)) > _LARGEST_ORDER:
             raise refuse(413, f"Send {_LARGEST_ORDER} bytes at most.")
-        body = environ["wsgi.input"].read(length)
-        order = json.loads(body or b"{}")
+        order = json.loads(environ["wsgi.input"].read(length) or b"{}")
         if not isinstance(order, dict):
             raise refuse(400, "Send a JSON object.")
         return order
 
     def _list_orders(self) -> dict[str, Any]:
-        return {"GET": [name for name in self._shown if name], "POST": list(self._orders)}
+        return {"GET": [name for name in self._reports if name], "POST": list(self._orders)}
 
-    def _open_books(self) -> dict[str, Any]:
+    def _describe_books(self) -> dict[str, Any]:
         ledger = self.bank.ledger
         numbers = {
             table: ledger.rows(f"SELECT COUNT(*) AS number FROM {table}")[0]["number"]
@@ -242,10 +251,10 @@ class Office:
         return {"api_key": self.bank.demo_key.reveal()}
 
     def _move_clock(self, order: dict[str, Any]) -> object:
-        how = {name: float(order.pop(name, 0)) for name in ("days", "hours", "seconds")}
+        move = {name: float(order.pop(name, 0)) for name in ("days", "hours", "seconds")}
         if order:
             raise ValueError(f"the clock moves by days, hours, seconds, not by {', '.join(order)}")
-        return {"time": wire_time(self.bank.clock.advance(**how))}
+        return {"time": wire_time(self.bank.clock.advance(**move))}
 
     def _set_faults(self, order: dict[str, Any]) -> object:
         if order.get("clear"):
@@ -255,86 +264,26 @@ class Office:
         return {"happened": dict(self.bank.faults.happened)}
 
     def _use_card(self, order: dict[str, Any]) -> object:
-        number = self.bank.use_card(int(order.pop("card_id")), CardUse(**order))
+        number = self.bank.use_card(_take(order, "card_id"), CardUse(**order))
         row = self.bank.ledger.row("SELECT item FROM thing WHERE id = ?", number)
         assert row is not None
         return {"mastercard_action_id": number, "decision": json.loads(row["item"])["decision"]}
-
-    def _challenge(self, order: dict[str, Any]) -> object:
-        number = self.bank.challenge(int(order.pop("card_id")), CardUse(**order))
-        return {"challenge_request_id": number}
-
-    def _give_back(self, order: dict[str, Any]) -> object:
-        return {"payment_id": self.bank.give_back(int(order.pop("mastercard_action_id")), **order)}
-
-    def _send_debit(self, order: dict[str, Any]) -> object:
-        account_id = int(order.pop("account_id"))
-        return {"request_response_id": self.bank.direct_debit(account_id, DirectDebit(**order))}
-
-    def _pay_tab(self, order: dict[str, Any]) -> object:
-        return {"payment_id": self.bank.pay_tab(int(order.pop("tab_id")), **order)}
-
-    def _pay_ideal(self, order: dict[str, Any]) -> object:
-        return {"payment_id": self.bank.pay_ideal(int(order.pop("transaction_id")), **order)}
 
     def _categorise(self, order: dict[str, Any]) -> object:
         self.bank.categorise(int(order["payment_id"]), str(order["category"]))
         return {"category": order["category"]}
 
-    def _trigger(self, order: dict[str, Any]) -> object:
-        return [_told(each) for each in self.bank.callbacks.trigger(**order)]
-
-    def _answer_draft(self, order: dict[str, Any]) -> object:
-        number = self.bank.answer_draft(int(order["id"]), accept=bool(order["accept"]))
-        return {"payment_id": number}
-
-    def _consent(self, order: dict[str, Any]) -> object:
-        return {"address": self.bank.consent(**order)}
-
     def _revoke(self, order: dict[str, Any]) -> object:
         self.bank.revoke(int(order["id"]))
         return {"revoked": order["id"]}
 
-    def _issue_key(self, order: dict[str, Any]) -> object:
-        return {"api_key": self.bank.issue_key(int(order["user_id"])).reveal()}
 
-    def _place(self, order: dict[str, Any]) -> object:
-        return {"id": self.bank.place(order["path"], order.get("values"))}
-
-
-def _told(callback: Callback) -> dict[str, Any]:
-    return asdict(callback) | {
-        "body": callback.body.decode(),
-        "is_delivered": callback.is_delivered,
-    }
+def _take(order: dict[str, Any], name: str) -> int:
+    """Remove an id from an order, and return it."""
+    return int(order.pop(name))
 
 
-def _length(environ: WSGIEnvironment) -> int:
-    told = environ.get("CONTENT_LENGTH") or "0"
-    return int(told) if told.isascii() and told.isdigit() else 0
-
-
-def _send_json(start_response: StartResponse, status: int, told: object) -> list[bytes]:
-    return _send(start_response, status, "application/json", json.dumps(told).encode())
-
-
-def _send_html(start_response: StartResponse, status: int, html: str) -> list[bytes]:
-    policy = {"Content-Security-Policy": page.POLICY}
-    return _send(start_response, status, page.HTML, html.encode(), **policy)
-
-
-def _send(
-    start_response: StartResponse, status: int, content_type: str, body: bytes, **more: str
-) -> list[bytes]:
-    headers = {
-        "Content-Type": content_type,
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        **{name.replace("_", "-"): text for name, text in more.items()},
-    }
-    if status == _NO_TOKEN:
-        headers["WWW-Authenticate"] = "Bearer"
-    start_response(f"{status} {_REASONS.get(status, 'Refused')}", list(headers.items()))
-    return [body]
+def _describe(callback: Callback) -> dict[str, Any]:
+    """Return a callback as JSON can hold it."""
+    more = {"body": callback.body.decode(), "is_delivered": callback.is_delivered}
+    return asdict(callback) | more

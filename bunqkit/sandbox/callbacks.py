@@ -16,7 +16,7 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.events import add_callback, owners
 from bunqkit.sandbox.resources.history import tell_object
-from bunqkit.sandbox.webhook_sender import Courier
+from bunqkit.sandbox.webhook_sender import WebhookSender
 from bunqkit.security.signing import KeyPair
 
 CATEGORIES = {
@@ -105,14 +105,14 @@ class Callbacks:
 
     Parameters
     ----------
-    ledger, key, courier
+    ledger, key, sender
         Where they are kept, what signs them, and who brings them.
     """
 
-    def __init__(self, ledger: Ledger, key: KeyPair, courier: Courier) -> None:
+    def __init__(self, ledger: Ledger, key: KeyPair, sender: WebhookSender) -> None:
         self._ledger = ledger
         self._key = key
-        self._courier = courier
+        self._sender = sender
 
     def sent(self, *, category: str | None = None, limit: int = 100) -> list[Callback]:
         """Give those that were or will be sent, newest first, of one category or all."""
@@ -137,7 +137,7 @@ class Callbacks:
         """Have a category's callback sent though nothing happened; give what is now due.
 
         The object is the newest of its kind that the person has, else an example. ``deliver()`` of
-        the bank sends at once; else the courier does within seconds.
+        the bank sends at once; else the sender does within seconds.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class Callbacks:
             raise refuse(400, f"Nobody {asked}. Set a filter that names the target.")
         with self._ledger.transaction():
             numbers = [self._add(category, *each) for each in told]
-        self._courier.wake()
+        self._sender.wake()
         return [self.get(number) for number in numbers]
 
     def replay(self, callback_id: int) -> Callback:
@@ -174,7 +174,7 @@ class Callbacks:
         with self._ledger.transaction():
             now = wire_time(self._ledger.clock.now())
             self._ledger.update("callback", callback_id, due=now, tries=0, problem=None)
-        self._courier.wake()
+        self._sender.wake()
         return self.get(callback_id)
 
     def _asking(self, category: str | None, person_id: int | None) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bunqkit.catalogue.operations import Field, Operation, type_named
 from bunqkit.errors import UnknownNameError
-from bunqkit.sandbox.quirks import Habits
+from bunqkit.sandbox.quirks import Quirks
 from bunqkit.sandbox.refusal import Refusal, refuse
 
 _KINDS: dict[str, tuple[str, type | tuple[type, ...]]] = {
@@ -33,29 +33,29 @@ SHARE_DETAILS = {
 """The names that the official description has for members of a share's details, and the wire's."""
 
 
-def straighten(told: Any, habits: Habits) -> Any:
-    """Give a body as the wire has it, where the bank's habits take the description's form too."""
+def straighten(told: Any, quirks: Quirks) -> Any:
+    """Give a body as the wire has it, where the bank's quirks take the description's form too."""
     if isinstance(told, list):
-        return [straighten(each, habits) for each in told]
+        return [straighten(each, quirks) for each in told]
     if not isinstance(told, dict):
         return told
-    read = {name: straighten(each, habits) for name, each in told.items()}
+    read = {name: straighten(each, quirks) for name, each in told.items()}
     label, batch, detail = (
         read.get(name) for name in ("counterparty_alias", "payments", "share_detail")
     )
-    if habits.labels_are_taken and isinstance(label, dict) and "iban" in label:
+    if quirks.labels_are_taken and isinstance(label, dict) and "iban" in label:
         alias = {"type": "IBAN", "value": label["iban"], "name": label.get("display_name")}
         read["counterparty_alias"] = alias
-    if habits.filters_are_fields:
+    if quirks.filters_are_fields:
         read.pop("notification_delivery_method", None)
-    if habits.batches_nest and isinstance(batch, dict):
+    if quirks.batches_nest and isinstance(batch, dict):
         read["payments"] = batch.get("Payment")
-    if habits.share_details_are_short and isinstance(detail, dict):
+    if quirks.share_details_are_short and isinstance(detail, dict):
         read["share_detail"] = {SHARE_DETAILS.get(name, name): detail[name] for name in detail}
     return read
 
 
-def check_fields(operation: Operation, body: dict[str, Any], habits: Habits) -> None:
+def check_fields(operation: Operation, body: dict[str, Any], quirks: Quirks) -> None:
     """Return if the body has the fields that the operation takes, each of its type.
 
     Raises
@@ -64,7 +64,7 @@ def check_fields(operation: Operation, body: dict[str, Any], habits: Habits) -> 
         400, with one text for each superfluous or missing field, or for the first ill-typed one.
     """
     fields = _writable(operation.body)
-    if habits.filters_are_fields and operation.method == "PUT" and _OWNING.match(operation.name):
+    if quirks.filters_are_fields and operation.method == "PUT" and _OWNING.match(operation.name):
         fields["notification_filters"] = type_named("NotificationFilterUrl")["notification_filters"]
     superfluous = [name for name in body if name not in fields]
     if superfluous:

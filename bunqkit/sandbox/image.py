@@ -27,6 +27,8 @@ from bunqkit.security.private_files import make_folder, why_open, why_untrusted
 PACKAGE = Path(__file__).parent.parent
 FORMED_BY = (
     "sandbox/**/*.py",
+    "sandbox/**/*.sql",
+    "sandbox/**/*.toml",
     "catalogue/operations.py",
     "catalogue/types.py",
     "catalogue/catalogue.json",

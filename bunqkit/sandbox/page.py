@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bunqkit.sandbox.clock import wire_time
 
 if TYPE_CHECKING:
-    from bunqkit.sandbox.admin import Office
+    from bunqkit.sandbox.admin import Admin
 
 HTML = "text/html; charset=utf-8"
 # Nothing is loaded from elsewhere, and no other site can lay a frame around the buttons.
@@ -44,17 +44,17 @@ from bunq.sdk.context.api_context import ApiContext
 context = ApiContext.create(ApiEnvironmentType.SANDBOX, "{key}", "my device")"""
 
 
-def start_page(office: Office, url: str) -> str:
+def start_page(admin: Admin, url: str) -> str:
     """Give the page as HTML; whatever came from outside is escaped.
 
     Parameters
     ----------
-    office
+    admin
         Whose page it is.
     url
         The API's address as the reader sees it, ending in ``/v1``.
     """
-    bank = office.bank
+    bank = admin.bank
     words = {
         "url": url,
         "origin": url.removesuffix("/v1"),
@@ -72,12 +72,12 @@ elsewhere.</p>
 <h2>Point Python at it</h2><pre>{escape(_KIT.format(**words))}</pre>
 <h2>Point bunq's own SDK at it</h2><pre>{escape(_SDK.format(**words))}</pre>
 <h2>What has come in</h2>
-{_counts(office)}
+{_counts(admin)}
 <p>A client signs the bytes of its body with its private key; the bank checks them with the public
 key from the installation. The bank signs the bytes of its answer; the client checks them with the
 key that the installation gave it. Below are the last calls, newest first, with the first letters of
 the bank's signature.</p>
-{_glances(office)}"""
+{_glances(admin)}"""
     return frame_page("A bank in a box", body)
 
 
@@ -103,22 +103,22 @@ def frame_page(title_html: str, body_html: str) -> str:
 """
 
 
-def _counts(office: Office) -> str:
-    if not office.counts:
+def _counts(admin: Admin) -> str:
+    if not admin.counts:
         return "<p>Nothing yet. Send a call, and reload this page.</p>"
     rows = "".join(
         f"<tr><td>{escape(status)}</td><td class='number'>{number}</td></tr>"
-        for status, number in sorted(office.counts.copy().items())
+        for status, number in sorted(admin.counts.copy().items())
     )
     return f"<table><tr><th>Answer</th><th>Times</th></tr>{rows}</table>"
 
 
-def _glances(office: Office) -> str:
+def _glances(admin: Admin) -> str:
     rows = "".join(
         f"<tr><td>{escape(each.method)}</td><td><code>{escape(each.path[:80])}</code></td>"
         f"<td>{'signed' if each.was_signed else 'not signed'}, {each.sent} bytes</td>"
         f"<td>{escape(each.status)}</td><td><code>{escape(each.signature)}</code></td></tr>"
-        for each in office.glances.copy()
+        for each in admin.glances.copy()
     )
     heading = "<th>Method</th><th>Path</th><th>Sent</th><th>Answer</th><th>Signature</th>"
     return f"<table><tr>{heading}</tr>{rows}</table>"

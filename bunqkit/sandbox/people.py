@@ -1,74 +1,69 @@
-"""Who is at the bank: the people that every sandbox has, and new ones.
+"""The people of the bank: those that every sandbox has, and new ones.
 
-Names, addresses and habits are drawn from the ledger's seed; nobody here exists.
+Names and addresses are drawn from the ledger's seed; nobody here exists.
 """
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger, Movement
 
-_FIRST_NAMES = (
-    "Ada", "Bram", "Cato", "Daan", "Elin", "Fenna", "Gijs", "Hidde", "Iris", "Jorrit", "Kaat",
-    "Lotte", "Mees", "Noor", "Otis", "Pleun", "Quinten", "Roos", "Sietse", "Tess", "Ugo", "Vera",
-    "Wout", "Yara", "Zeno",
-)  # fmt: skip
-_LAST_NAMES = (
-    "Akkerman", "Bakker", "Cornelisse", "Dijkstra", "Elzinga", "Fokkema", "Groen", "Hoekstra",
-    "Jansen", "Kuiper", "Linders", "Meijer", "Nauta", "Oosterhuis", "Postma", "Rietveld",
-    "Smit", "Terpstra", "Veldhuis", "Wiersma", "Zijlstra",
-)  # fmt: skip
-_STREETS = ("Beukenlaan", "Havenkade", "Kerkstraat", "Lindenhof", "Molenweg", "Stationsplein")
-_CITIES = ("Amsterdam", "Groningen", "Utrecht", "Leeuwarden", "Rotterdam", "Zwolle")
-_TRADES = ("Bakkerij", "Drukkerij", "Fietsenmaker", "Kwekerij", "Schildersbedrijf", "Studio")
 
-# The sugar daddy has to pay for as long as anybody asks.
-_SUGAR_CENTS = 10**14
+@cache
+def population(section: str) -> dict[str, Any]:
+    """Return a section of ``population.toml``: the made-up names, shops and amounts."""
+    text = Path(__file__).with_name("population.toml").read_text(encoding="utf-8")
+    facts: dict[str, Any] = tomllib.loads(text)[section]
+    return facts
 
 
-def found(ledger: Ledger) -> None:
-    """Write the people that every sandbox has. Source: tests of the SDK, which pay them."""
-    source = ledger.outsider("Sandbox treasury")
-    for name, label, email, cents in (
-        ("Sugar Daddy", "Sugar Daddy", "sugardaddy@bunq.com", _SUGAR_CENTS),
-        ("Bravo Varb", "B. Varb", "bravo@bunq.com", 1_000_00),
-    ):
-        account_id = open_account(ledger, name, label, email)
-        ledger.move(source, account_id, Movement(cents, "Start"), at=ledger.clock.now())
+def add_standard_people(ledger: Ledger) -> None:
+    """Add the people that every sandbox has. Source: tests of the SDK, which pay them."""
+    treasury = ledger.outsider("Sandbox treasury")
+    for person in population("people")["standard"]:
+        account_id = open_account(ledger, person["name"], person["label"], person["email"])
+        movement = Movement(person["cents"], "Start")
+        ledger.move(treasury, account_id, movement, at=ledger.clock.now())
 
 
 def add_person(ledger: Ledger) -> int:
-    """Write a new person with an empty account; give the id."""
-    luck = ledger.chance("new person", ledger.next_id("draw"))
-    name = draw_name(luck)
-    email = f"test+{draw_uuid(luck)}@bunq.com"
-    account_id = open_account(
-        ledger, name, shorten(name), email, phone=draw_phone(ledger, luck), luck=luck
-    )
+    """Add a person with an empty account; return the person's id."""
+    random = ledger.chance("new person", ledger.next_id("draw"))
+    name = draw_name(random)
+    email = draw_email(random)
+    phone = draw_phone(ledger, random)
+    account_id = open_account(ledger, name, shorten(name), email, phone=phone, random=random)
     return int(ledger.account(account_id)["person_id"])
 
 
 def add_company(ledger: Ledger) -> int:
-    """Write a new company with an empty account; give the id."""
-    luck = ledger.chance("new company", ledger.next_id("draw"))
-    name = f"{luck.choice(_TRADES)} {luck.choice(_LAST_NAMES)} BV"
-    return open_company(ledger, name, {}, luck)
+    """Add a company with an empty account; return the company's id."""
+    random = ledger.chance("new company", ledger.next_id("draw"))
+    facts = population("people")
+    name = f"{random.choice(facts['trades'])} {random.choice(facts['last_names'])} BV"
+    return open_company(ledger, name, {}, random)
 
 
-def open_company(ledger: Ledger, name: str, details: dict[str, Any], luck: Random) -> int:
-    """Write a company with an empty account; what its details do not say is drawn. Give its id."""
+def open_company(ledger: Ledger, name: str, details: dict[str, Any], random: Random) -> int:
+    """Add a company with an empty account; return the company's id.
+
+    Details that are not given are drawn.
+    """
     person_id = ledger.add_person(
         kind="UserCompany",
         name=name,
         label=name,
-        email=f"test+{draw_uuid(luck)}@bunq.com",
-        phone=draw_phone(ledger, luck),
+        email=draw_email(random),
+        phone=draw_phone(ledger, random),
         details={
-            "address": _draw_address(luck),
-            "chamber_of_commerce_number": str(luck.randrange(10_000_000, 99_999_999)),
+            "address": _draw_address(random),
+            "chamber_of_commerce_number": str(random.randrange(10_000_000, 99_999_999)),
         }
         | details,
     )
@@ -83,13 +78,13 @@ def open_account(
     email: str,
     *,
     phone: str | None = None,
-    luck: Random | None = None,
+    random: Random | None = None,
     description: str = "bunq account",
     at: datetime | None = None,
 ) -> int:
-    """Write a person with an empty account; give the account's id."""
-    luck = luck or ledger.chance("person of old", name)
-    born = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=luck.randrange(12_000))
+    """Add a person with an empty account; return the account's id."""
+    random = random or ledger.chance("person of old", name)
+    born = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=random.randrange(12_000))
     person_id = ledger.add_person(
         kind="UserPerson",
         name=name,
@@ -97,7 +92,7 @@ def open_account(
         email=email,
         phone=phone,
         details={
-            "address": _draw_address(luck),
+            "address": _draw_address(random),
             "date_of_birth": born.date().isoformat(),
             "nick_name": name.partition(" ")[0],
         },
@@ -106,40 +101,43 @@ def open_account(
     return ledger.add_account(person_id, holder=label, description=description, at=at)
 
 
-def draw_name(luck: Random) -> str:
+def draw_name(random: Random) -> str:
     """Draw a first and a last name."""
-    return f"{luck.choice(_FIRST_NAMES)} {luck.choice(_LAST_NAMES)}"
+    facts = population("people")
+    return f"{random.choice(facts['first_names'])} {random.choice(facts['last_names'])}"
 
 
 def shorten(name: str) -> str:
-    """Give a name as other people see it. Source: sandbox captures ("A. Voorbeeld")."""
+    """Return a name as other people see it. Source: sandbox captures ("A. Voorbeeld")."""
     first, _, last = name.partition(" ")
     return f"{first[0]}. {last}"
 
 
-def draw_uuid(luck: Random) -> str:
-    """Draw what makes the e-mail address of a sandbox user."""
-    digits = f"{luck.getrandbits(128):032x}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+def draw_email(random: Random) -> str:
+    """Draw the e-mail address of a sandbox user."""
+    digits = f"{random.getrandbits(128):032x}"
+    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    return f"test+{'-'.join(parts)}@bunq.com"
 
 
-def draw_phone(ledger: Ledger, luck: Random) -> str:
-    """Draw a phone number that nobody has yet: among a thousand people two would draw the same."""
+def draw_phone(ledger: Ledger, random: Random) -> str:
+    """Draw a phone number that nobody has: among a thousand people two would draw the same."""
     while True:
         # 06 numbers that begin with a zero are not given out.
-        phone = f"+3160{luck.randrange(10_000_000):07d}"
+        phone = f"+3160{random.randrange(10_000_000):07d}"
         if ledger.row("SELECT 1 FROM person WHERE phone = ?", phone) is None:
             return phone
 
 
-def _draw_address(luck: Random) -> dict[str, str | bool | None]:
-    letters = "".join(luck.choice("ABCDEGHJKLMNPRSTVWXZ") for _ in range(2))
+def _draw_address(random: Random) -> dict[str, str | bool | None]:
+    facts = population("people")
+    letters = "".join(random.choice("ABCDEGHJKLMNPRSTVWXZ") for _ in range(2))
     return {
-        "street": luck.choice(_STREETS),
-        "house_number": str(luck.randrange(1, 200)),
+        "street": random.choice(facts["streets"]),
+        "house_number": str(random.randrange(1, 200)),
         "po_box": None,
-        "postal_code": f"{luck.randrange(1000, 9999)}{letters}",
-        "city": luck.choice(_CITIES),
+        "postal_code": f"{random.randrange(1000, 9999)}{letters}",
+        "city": random.choice(facts["cities"]),
         "country": "NL",
         "province": None,
         "extra": None,

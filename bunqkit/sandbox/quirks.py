@@ -1,4 +1,4 @@
-"""Habits on which sources about the real bank disagree: a switch for each, on the likelier side."""
+"""Quirks on which sources about the real bank disagree: a switch for each, on the likelier side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Habits:
+class Quirks:
     """How this bank behaves where two sources say two things.
 
     Events and callbacks show their objects as the bank does by default.

@@ -29,7 +29,7 @@ from bunqkit.security.signing import KeyPair
 _TRIES = 6
 _SPACING = timedelta(minutes=1)
 _TIMEOUT_S = 10.0
-# The bank's clock can be moved while the courier waits, so it looks up now and then.
+# The bank's clock can be moved while the sender waits, so it looks up now and then.
 _NAP_S = 2.0
 _SUCCESSES = range(200, 300)
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -37,7 +37,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-class Courier:
+class WebhookSender:
     """Delivers what is due, in a thread of its own or when it is told to.
 
     Parameters
@@ -60,7 +60,7 @@ class Courier:
         if self._thread is None:
             if not self._ledger.row("SELECT 1 FROM callback WHERE due IS NOT NULL LIMIT 1"):
                 return
-            self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="webhook sender", daemon=True)
             self._thread.start()
         self._news.set()
 

@@ -11,7 +11,7 @@ from visitors import Frozen
 
 import bunqkit
 from bunqkit.errors import ApiError, FieldError, NoAnswerError
-from bunqkit.sandbox import Bank, Clock, Office, doors
+from bunqkit.sandbox import Admin, Bank, Clock, doors
 from bunqkit.settings import load_settings
 
 BACK = "http://127.0.0.1:9/back"
@@ -52,7 +52,7 @@ def test_a_token_connects_to_the_granted_accounts(bank: Bank, owner: bunqkit.Con
 def test_a_served_bank_is_the_same(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     """With BUNQ_BASE_URL the page is beside the API, and the token connects over the network."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
-    server = doors.Server(Office(bank), host="127.0.0.1", port=0)
+    server = doors.Server(Admin(bank), host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

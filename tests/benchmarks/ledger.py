@@ -28,7 +28,7 @@ import pandas as pd
 
 import bunqkit
 from bunqkit.ledger.ledger import Ledger
-from bunqkit.sandbox import Bank, Office, doors
+from bunqkit.sandbox import Admin, Bank, doors
 from bunqkit.sandbox.clock import wire_time
 
 NEW = 100
@@ -49,8 +49,8 @@ class World:
         self.size = size
         self.bank = Bank(str(folder / f"bank-{size}.sqlite"))
         self.account = grow(self.bank, size)
-        self.office = Office(self.bank)
-        self.server = doors.Server(self.office, host="127.0.0.1", port=0)
+        self.admin = Admin(self.bank)
+        self.server = doors.Server(self.admin, host="127.0.0.1", port=0)
         threading.Thread(target=self.server.run, daemon=True).start()
         os.environ |= {
             "BUNQ_ENVIRONMENT": "OFFLINE",
@@ -63,9 +63,9 @@ class World:
 
     def sync(self) -> tuple[float, int]:
         """Sync; give the seconds, and the calls that the bank counted."""
-        before = self.office.counts.total()
+        before = self.admin.counts.total()
         seconds = clock(lambda: self.ledger.sync(self.bunq, progress=False))
-        return seconds, self.office.counts.total() - before
+        return seconds, self.admin.counts.total() - before
 
     def pay(self) -> None:
         """Make so many new payments."""

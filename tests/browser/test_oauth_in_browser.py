@@ -14,30 +14,30 @@ from typing import Any
 import pytest
 
 import bunqkit
-from bunqkit.sandbox import Bank, Office, doors
+from bunqkit.sandbox import Admin, Bank, doors
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
-    """Give the office of a bank."""
+def admin() -> Iterator[Admin]:
+    """Return the admin pages of a bank."""
     bank = Bank()
-    yield Office(bank)
+    yield Admin(bank)
     bank.close()
 
 
 @pytest.fixture
-def served(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bank]:
-    """Serve a bank with its office; the kit finds it by its settings."""
+def served(admin: Admin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bank]:
+    """Serve a bank and its admin pages; the kit finds it by its settings."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
     monkeypatch.setenv("BUNQ_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("BUNQ_ENVIRONMENT", "OFFLINE")
-    server = doors.Server(office, host="127.0.0.1", port=0)
+    server = doors.Server(admin, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     monkeypatch.setenv("BUNQ_BASE_URL", server.url)
-    yield office.bank
+    yield admin.bank
     server.close()
     thread.join(10)
 
@@ -91,13 +91,13 @@ def test_a_person_refuses(browser: Any, served: Bank) -> None:
     page.close()
 
 
-def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: Office) -> None:
+def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, admin: Admin) -> None:
     """The token leaves the address, no script can read it, and the page opens from then on."""
     url = base_url()
     page = open_page(browser, url.removesuffix("v1"))
     assert served.demo_key.reveal() not in page.content()
     assert "/sandbox-user-person" in page.content()
-    page.goto(office.link(url))
+    page.goto(admin.link(url))
     assert page.url == url.removesuffix("v1")
     assert served.demo_key.reveal() in page.content()
     assert page.evaluate("document.cookie") == ""
@@ -113,10 +113,10 @@ def test_the_link_of_a_bank_opens_its_page(browser: Any, served: Bank, office: O
 def test_a_page_of_another_port_cannot_use_the_desk(
     browser: Any,
     served: Bank,
-    office: Office,
+    admin: Admin,
 ) -> None:
     """Though the browser sends it the cookie: ports of one machine are one site to it."""
-    page = open_page(browser, office.link(base_url()))
+    page = open_page(browser, admin.link(base_url()))
     before = served.clock.now()
     desk = base_url().replace("/v1", "/control/clock")
     send = """async (url) => {

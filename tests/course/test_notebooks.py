@@ -17,7 +17,7 @@ import bunqkit
 from bunqkit.course.exercises.exercise import Exercise
 from bunqkit.course.lessons import list_exercises
 from bunqkit.diagnosis.scrub import scrub_file
-from bunqkit.sandbox import Bank, Office, doors
+from bunqkit.sandbox import Admin, Bank, doors
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -196,7 +196,7 @@ def test_its_exercises_are_judged(path: Path, how: str, result: str) -> None:
 def new_person(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serve a bank, and let the settings be somebody's who has no history there."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
-    server = doors.Server(Office(Bank()), host="127.0.0.1", port=0)
+    server = doors.Server(Admin(Bank()), host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     key = bunqkit.create_sandbox_user(bunqkit.Client(server.url))

@@ -12,7 +12,7 @@ import requests
 from visitors import Frozen
 
 from bunqkit.errors import BunqkitError
-from bunqkit.sandbox import Bank, Clock, Office, doors
+from bunqkit.sandbox import Admin, Bank, Clock, doors
 from bunqkit.sandbox.admission import read_token
 from bunqkit.security.private_files import PrivacyWarning
 from bunqkit.security.redaction import Secret
@@ -32,10 +32,10 @@ def bank() -> Iterator[Bank]:
 
 @pytest.fixture
 def stranger(bank: Bank) -> Iterator[requests.Session]:
-    """Give bare requests that go to a bank with an office before it."""
+    """Return bare requests to a bank behind its admin pages."""
     session = requests.Session()
-    office = Office(bank, admin_token=TOKEN, host_names=["bank.invalid"])
-    session.mount("https://", doors.InProcess(office))
+    admin = Admin(bank, admin_token=TOKEN, host_names=["bank.invalid"])
+    session.mount("https://", doors.InProcess(admin))
     yield session
     session.close()
 
@@ -91,9 +91,9 @@ def test_the_token_moves_from_the_link_into_a_cookie(
     stranger: requests.Session, bank: Bank
 ) -> None:
     """The address is left at once; scripts can't read the cookie, other sites can't send it."""
-    office = Office(bank, admin_token=TOKEN)
-    assert office.link(f"{ORIGIN}/v1") == f"{ORIGIN}/?token={TOKEN.reveal()}"
-    answer = stranger.get(office.link(f"{ORIGIN}/v1"), allow_redirects=False, timeout=5)
+    admin = Admin(bank, admin_token=TOKEN)
+    assert admin.link(f"{ORIGIN}/v1") == f"{ORIGIN}/?token={TOKEN.reveal()}"
+    answer = stranger.get(admin.link(f"{ORIGIN}/v1"), allow_redirects=False, timeout=5)
     assert (answer.status_code, answer.headers["Location"], answer.text) == (303, "./", "")
     told, *rules = answer.headers["Set-Cookie"].split("; ")
     assert told == f"bunqkit_admin_443={TOKEN.reveal()}"
@@ -185,12 +185,12 @@ def test_a_consent_leaves_no_address_behind(stranger: requests.Session) -> None:
 
 def test_each_bank_has_a_token_of_its_own(bank: Bank) -> None:
     """It can't be left out, and can't be guessed."""
-    tokens = {Office(bank, admin_token=None).admission.token.reveal() for _ in range(3)}
+    tokens = {Admin(bank, admin_token=None).admission.token.reveal() for _ in range(3)}
     assert len(tokens) == 3
     assert min(map(len, tokens)) >= 32
     for text in ("", "off", "x" * 19, "with a space in the middle"):
         with pytest.raises(BunqkitError, match="admin token"):
-            Office(bank, admin_token=Secret(text))
+            Admin(bank, admin_token=Secret(text))
 
 
 def test_a_token_of_a_file_stays_the_same(tmp_path: Path) -> None:

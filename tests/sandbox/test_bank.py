@@ -11,9 +11,10 @@ import pytest
 import requests
 from visitors import Door, Frozen, Visitor, Wire, payment
 
+from bunqkit import sandbox
 from bunqkit.auth import handshake
 from bunqkit.errors import ApiError
-from bunqkit.sandbox import Bank, Clock, Habits, doors
+from bunqkit.sandbox import Bank, Clock, Quirks, doors
 from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair, PublicKey
 
@@ -258,7 +259,7 @@ def test_public_key_is_taken_with_any_line_ends(door: Door, key: KeyPair) -> Non
     pem = key.public.pem
     for text in (pem.strip(), pem, pem.replace("\n", "\r\n")):
         client.request("POST", "/installation", {"client_public_key": text})
-    door.bank.habits = Habits(crlf_keys_are_refused=True)
+    door.bank.quirks = Quirks(crlf_keys_are_refused=True)
     body = {"client_public_key": pem.replace("\n", "\r\n")}
     assert refused(lambda: client.request("POST", "/installation", body)).status == 400
 
@@ -433,3 +434,21 @@ def test_same_seed_gives_the_same_world() -> None:
         row[:3] for row in world(1) if isinstance(row[1], str)
     ]
     assert first != world(2)
+
+
+def test_names_of_the_first_release_still_work() -> None:
+    """The names of version 0.1 name the same things, and warn."""
+    with pytest.deprecated_call(match="now called Quirks"):
+        assert sandbox.Habits is Quirks
+    with pytest.deprecated_call(match="now called Admin"):
+        assert sandbox.Office is sandbox.Admin
+    quirks = Quirks(expired_is_401=True)
+    with pytest.deprecated_call(match="now called quirks"):
+        bank = Bank(habits=quirks)
+    with pytest.deprecated_call(match="now called quirks"):
+        assert bank.habits is bank.quirks is quirks
+    with pytest.deprecated_call(match="now called quirks"):
+        bank.habits = Quirks()
+    assert not bank.quirks.expired_is_401
+    with pytest.raises(AttributeError, match="Nothing"):
+        _ = sandbox.Nothing

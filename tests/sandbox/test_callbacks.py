@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from visitors import Door, Frozen, Hook, Visitor, Wire, certificate, payment, refusal, watch
 
-from bunqkit.sandbox import Bank, Office, doors, webhook_sender
+from bunqkit.sandbox import Admin, Bank, doors, webhook_sender
 from bunqkit.sandbox.callbacks import CATEGORIES
 from bunqkit.sandbox.refusal import Refusal
 from bunqkit.sandbox.webhook_sender import may_be_called
@@ -31,9 +31,9 @@ from bunqkit.security.signing import KeyPair
 def desk(bank: Bank) -> Iterator[requests.Session]:
     """Give bare requests to the control desk."""
     session = requests.Session()
-    office = Office(bank, host_names=["bank.invalid"])
-    session.headers["Authorization"] = f"Bearer {office.admission.token.reveal()}"
-    session.mount("https://", doors.InProcess(office))
+    admin = Admin(bank, host_names=["bank.invalid"])
+    session.headers["Authorization"] = f"Bearer {admin.admission.token.reveal()}"
+    session.mount("https://", doors.InProcess(admin))
     yield session
     session.close()
 

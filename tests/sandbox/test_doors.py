@@ -24,7 +24,7 @@ from visitors import payment
 
 from bunqkit.auth import handshake
 from bunqkit.client.client import Client
-from bunqkit.sandbox import Bank, Office, doors
+from bunqkit.sandbox import Admin, Bank, doors
 from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair
 
@@ -37,7 +37,7 @@ def serve(bank: Bank) -> Iterator[Callable[[], tuple[str, int]]]:
     with ExitStack() as stack:
 
         def begin() -> tuple[str, int]:
-            server = doors.Server(Office(bank), host="127.0.0.1", port=0)
+            server = doors.Server(Admin(bank), host="127.0.0.1", port=0)
             thread = threading.Thread(target=server.run, daemon=True)
             thread.start()
             stack.callback(thread.join, 10)

@@ -15,7 +15,7 @@ from visitors import Door, Frozen, Visitor, Wire, payment, request
 import bunqkit.sandbox
 from bunqkit.auth import handshake
 from bunqkit.errors import ApiError
-from bunqkit.sandbox import Bank, Clock, Habits, Office, doors
+from bunqkit.sandbox import Admin, Bank, Clock, Quirks, doors
 from bunqkit.sandbox.resources.rules import resources_with_rules
 from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair
@@ -48,12 +48,12 @@ Make = Callable[..., tuple[Visitor, Frozen]]
 
 
 @pytest.fixture
-def with_habits(key: KeyPair) -> Make:
-    """Give a way to visit a bank with some habits."""
+def with_quirks(key: KeyPair) -> Make:
+    """Give a way to visit a bank with some quirks."""
 
     def make(**how: Any) -> tuple[Visitor, Frozen]:
         tick = Frozen()
-        bank = Bank(clock=Clock(tick=tick), habits=Habits(**how))
+        bank = Bank(clock=Clock(tick=tick), quirks=Quirks(**how))
         return Visitor(Door(Wire(bank), doors.BASE_URL, doors.InProcess(bank)), key), tick
 
     return make
@@ -70,10 +70,10 @@ def status(call: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize(("hours", "minutes", "expected"), [(1, 61, 400), (4, 61, 200)])
 def test_unbound_keys_live_as_long_as_said(
-    with_habits: Make, hours: int, minutes: int, expected: int
+    with_quirks: Make, hours: int, minutes: int, expected: int
 ) -> None:
     """One hour or four: sources disagree."""
-    visitor, tick = with_habits(key_lifetime_h=hours)
+    visitor, tick = with_quirks(key_lifetime_h=hours)
     client = visitor.door.client()
     api_key = handshake.create_sandbox_user(client)
     tick.seconds += minutes * 60
@@ -82,9 +82,9 @@ def test_unbound_keys_live_as_long_as_said(
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(1800, 200), (30, 403)])
-def test_sessions_are_extended_as_said(with_habits: Make, seconds: int, expected: int) -> None:
+def test_sessions_are_extended_as_said(with_quirks: Make, seconds: int, expected: int) -> None:
     """A call ten minutes before the end extends by the docs, and not by the developer's words."""
-    visitor, tick = with_habits(extension_s=seconds)
+    visitor, tick = with_quirks(extension_s=seconds)
     tick.seconds += 604_800 - 600
     visitor.call("GET", "/user")
     tick.seconds += 700
@@ -95,9 +95,9 @@ def test_sessions_are_extended_as_said(with_habits: Make, seconds: int, expected
     ("is_401", "told"),
     [(False, (403, "Insufficient authentication.")), (True, (401, "Insufficient authorisation."))],
 )
-def test_expired_sessions_are_told_as_said(with_habits: Make, *, is_401: bool, told: Any) -> None:
+def test_expired_sessions_are_told_as_said(with_quirks: Make, *, is_401: bool, told: Any) -> None:
     """The older and the newer status and text."""
-    visitor, _ = with_habits(expired_is_401=is_401)
+    visitor, _ = with_quirks(expired_is_401=is_401)
     visitor.call("DELETE", "/session/0")
     with pytest.raises(ApiError) as caught:
         visitor.client.request("GET", "/user", token=Secret("0" * 64))
@@ -106,18 +106,18 @@ def test_expired_sessions_are_told_as_said(with_habits: Make, *, is_401: bool, t
 
 @pytest.mark.parametrize(("limit", "balance"), [(500_00, "0.00"), (None, "500.01")])
 def test_sugar_daddy_has_the_limit_that_is_said(
-    with_habits: Make, limit: int | None, balance: str
+    with_quirks: Make, limit: int | None, balance: str
 ) -> None:
     """A cent above 500 is rejected, or comes."""
-    visitor, _ = with_habits(sugar_limit_cents=limit)
+    visitor, _ = with_quirks(sugar_limit_cents=limit)
     visitor.top_up("500.01")
     assert visitor.balance() == balance
 
 
-def test_batches_and_filters_come_nested_if_said(with_habits: Make) -> None:
+def test_batches_and_filters_come_nested_if_said(with_quirks: Make) -> None:
     """Both forms that sources show of a batch's payments and of a notification filter."""
     for nests in (False, True):
-        visitor, _ = with_habits(batches_nest=nests, filters_nest=nests)
+        visitor, _ = with_quirks(batches_nest=nests, filters_nest=nests)
         visitor.top_up()
         path = f"{visitor.account}/payment-batch"
         number = visitor.create(path, {"payments": [payment("bravo@bunq.com")]})
@@ -134,19 +134,19 @@ def test_batches_and_filters_come_nested_if_said(with_habits: Make) -> None:
         assert told["category"] == "MUTATION"
 
 
-def test_request_ids_may_be_used_once_if_said(with_habits: Make) -> None:
+def test_request_ids_may_be_used_once_if_said(with_quirks: Make) -> None:
     """A device that repeats a request id is refused only by a bank that minds."""
     same = {"X-Bunq-Client-Request-Id": "one"}
     for is_unique, expected in ((False, 200), (True, 400)):
-        visitor, _ = with_habits(request_ids_are_unique=is_unique)
+        visitor, _ = with_quirks(request_ids_are_unique=is_unique)
         visitor.call("GET", "/user", headers=same)
         assert status(lambda v=visitor: v.call("GET", "/user", headers=same)) == expected
 
 
-def test_idle_signatures_count_if_said(with_habits: Make, other_key: KeyPair) -> None:
+def test_idle_signatures_count_if_said(with_quirks: Make, other_key: KeyPair) -> None:
     """Where none is needed, a wrong signature is refused or not looked at; a payment's always."""
     for counts, expected in ((True, 400), (False, 200)):
-        visitor, _ = with_habits(idle_signatures_count=counts)
+        visitor, _ = with_quirks(idle_signatures_count=counts)
         visitor.top_up()
         visitor.client.key = other_key
         path = f"{visitor.account}/request-inquiry"
@@ -156,10 +156,10 @@ def test_idle_signatures_count_if_said(with_habits: Make, other_key: KeyPair) ->
         assert status(lambda v=visitor, p=path: v.call("POST", p, payment("bravo@bunq.com"))) == 400
 
 
-def test_large_counts_are_cut_or_refused(with_habits: Make) -> None:
+def test_large_counts_are_cut_or_refused(with_quirks: Make) -> None:
     """No source says what bunq does with more than 200."""
     for refuses, expected in ((False, 200), (True, 400)):
-        visitor, _ = with_habits(large_counts_are_refused=refuses)
+        visitor, _ = with_quirks(large_counts_are_refused=refuses)
         path = f"{visitor.account}/payment?count=201"
         assert status(lambda v=visitor, p=path: v.call("GET", p)) == expected
 
@@ -179,9 +179,9 @@ def register(visitor: Visitor, *ips: str, is_signed: bool = True) -> int:
 
 
 @pytest.mark.parametrize("said", [False, True])
-def test_devices_are_signed_for_if_said(with_habits: Make, *, said: bool) -> None:
+def test_devices_are_signed_for_if_said(with_quirks: Make, *, said: bool) -> None:
     """Registering a device without a signature works, or is refused with bunq's own status."""
-    visitor, _ = with_habits(devices_need_signature=said)
+    visitor, _ = with_quirks(devices_need_signature=said)
     assert register(visitor) == 200
     assert register(visitor, is_signed=False) == (466 if said else 200)
 
@@ -190,29 +190,29 @@ def test_devices_are_signed_for_if_said(with_habits: Make, *, said: bool) -> Non
     ("habit", "address"), [("wildcards_are_refused", "*"), ("ipv6_is_refused", "2001:db8::1")]
 )
 def test_addresses_are_of_the_kinds_that_are_said(
-    with_habits: Make, habit: str, address: str
+    with_quirks: Make, habit: str, address: str
 ) -> None:
     """A wildcard and the newer kind of address are taken, or not."""
     for said, expected in ((False, 200), (True, 400)):
-        visitor, _ = with_habits(**{habit: said})
+        visitor, _ = with_quirks(**{habit: said})
         assert register(visitor, "127.0.0.1", address) == expected
         assert register(visitor, "127.0.0.1") == 200
 
 
-def test_addresses_can_be_added_unless_said(with_habits: Make) -> None:
+def test_addresses_can_be_added_unless_said(with_quirks: Make) -> None:
     """Another address after the device was registered, or never."""
     for said, expected in ((False, 200), (True, 400)):
-        visitor, _ = with_habits(addresses_are_fixed=said)
+        visitor, _ = with_quirks(addresses_are_fixed=said)
         path = f"/user/{visitor.session.user_id}/credential-password-ip"
         path += f"/{visitor.call('GET', path).item['id']}/ip"
         assert status(lambda v=visitor, p=path: v.call("POST", p, {"ip": "10.0.0.9"})) == expected
         assert len(visitor.call("GET", path).items) == (1 if said else 2)
 
 
-def test_filters_answer_as_said(with_habits: Make) -> None:
+def test_filters_answer_as_said(with_quirks: Make) -> None:
     """By the filters, or by an id; they are listed either way."""
     for said, types in ((False, ["NotificationFilterUrl"]), (True, ["Id"])):
-        visitor, _ = with_habits(filters_answer_by_id=said)
+        visitor, _ = with_quirks(filters_answer_by_id=said)
         wanted = {"category": "MUTATION", "notification_target": "http://127.0.0.1:9/"}
         path = f"/user/{visitor.session.user_id}/notification-filter-url"
         assert visitor.call("POST", path, {"notification_filters": [wanted]}).types == types
@@ -220,20 +220,20 @@ def test_filters_answer_as_said(with_habits: Make) -> None:
 
 
 @pytest.mark.parametrize("name", ["Cache-Control", "User-Agent", "X-Bunq-Geolocation"])
-def test_headers_are_required_if_said(with_habits: Make, name: str) -> None:
+def test_headers_are_required_if_said(with_quirks: Make, name: str) -> None:
     """A call without the header is taken, or refused; with it, it is taken always."""
     for said, expected in (((), 200), ((name,), 400)):
-        visitor, _ = with_habits()
-        visitor.door.bank.habits = Habits(required_headers=said)
+        visitor, _ = with_quirks()
+        visitor.door.bank.quirks = Quirks(required_headers=said)
         ask = lambda headers, v=visitor: status(lambda: v.call("GET", "/user", headers=headers))  # noqa: E731
         assert ask({name: ""}) == expected
         assert ask({name: "0 0 0 0 000"}) == 200
 
 
-def test_makers_of_requests_are_told_as_said(with_habits: Make) -> None:
+def test_makers_of_requests_are_told_as_said(with_quirks: Make) -> None:
     """As an account, or as a user; listed and read alike."""
     for said, has_iban in ((False, True), (True, False)):
-        visitor, _ = with_habits(makers_are_users=said)
+        visitor, _ = with_quirks(makers_are_users=said)
         path = f"{visitor.account}/request-inquiry"
         number = visitor.create(path, request("bravo@bunq.com"))
         for item in (
@@ -243,10 +243,10 @@ def test_makers_of_requests_are_told_as_said(with_habits: Make) -> None:
             assert ("iban" in item["user_alias_created"]) == has_iban
 
 
-def test_cards_answer_as_said(with_habits: Make) -> None:
+def test_cards_answer_as_said(with_quirks: Make) -> None:
     """Ordered and changed: by the card, or by its id."""
     for said, types in ((False, ["CardDebit", "Card"]), (True, ["Id", "Id"])):
-        visitor, _ = with_habits(cards_answer_by_id=said)
+        visitor, _ = with_quirks(cards_answer_by_id=said)
         user = f"/user/{visitor.session.user_id}"
         names = visitor.call("GET", f"{user}/card-name").item["possible_card_name_array"]
         body = {
@@ -262,10 +262,10 @@ def test_cards_answer_as_said(with_habits: Make) -> None:
         assert visitor.call("GET", path).item["status"] == "ACTIVE"
 
 
-def test_pdfs_are_taken_unless_said(with_habits: Make) -> None:
+def test_pdfs_are_taken_unless_said(with_quirks: Make) -> None:
     """A PDF is kept, or refused; a picture is kept always."""
     for said, expected in ((False, 200), (True, 400)):
-        visitor, _ = with_habits(pdfs_are_refused=said)
+        visitor, _ = with_quirks(pdfs_are_refused=said)
         path = f"{visitor.account}/attachment"
         for kind, told in (("application/pdf", expected), ("image/png", 200)):
             headers = {"Content-Type": kind, "X-Bunq-Attachment-Description": "a file"}
@@ -273,10 +273,10 @@ def test_pdfs_are_taken_unless_said(with_habits: Make) -> None:
             assert status(send) == told
 
 
-def test_pages_begin_with_the_end_that_is_said(with_habits: Make) -> None:
+def test_pages_begin_with_the_end_that_is_said(with_quirks: Make) -> None:
     """Oldest first or newest first; who follows the addresses sees everything once, either way."""
     for said in (False, True):
-        visitor, _ = with_habits(pages_begin_with_oldest=said)
+        visitor, _ = with_quirks(pages_begin_with_oldest=said)
         for _ in range(3):
             visitor.top_up("1.00")
         page = visitor.call("GET", f"{visitor.account}/payment?count=2")
@@ -287,26 +287,26 @@ def test_pages_begin_with_the_end_that_is_said(with_habits: Make) -> None:
         assert older[0]["id"] < min(ids)
 
 
-def test_sandbox_users_answer_as_said(with_habits: Make) -> None:
+def test_sandbox_users_answer_as_said(with_quirks: Make) -> None:
     """By the key, or by an id that opens nothing."""
     for said, types in ((False, ["ApiKey"]), (True, ["Id"])):
-        visitor, _ = with_habits()
-        visitor.door.bank.habits = Habits(users_answer_by_id=said)
+        visitor, _ = with_quirks()
+        visitor.door.bank.quirks = Quirks(users_answer_by_id=said)
         assert visitor.door.client().request("POST", "/sandbox-user-person").types == types
 
 
-def test_the_first_path_to_a_user_is_there_if_said(with_habits: Make) -> None:
+def test_the_first_path_to_a_user_is_there_if_said(with_quirks: Make) -> None:
     """The path without a kind makes a person, or is none."""
     for said, expected in ((False, 404), (True, 200)):
-        visitor, _ = with_habits(sandbox_user_stays=said)
+        visitor, _ = with_quirks(sandbox_user_stays=said)
         client = visitor.door.client()
         assert status(lambda c=client: c.request("POST", "/sandbox-user")) == expected
 
 
-def test_counterparties_may_be_labels_if_said(with_habits: Make) -> None:
+def test_counterparties_may_be_labels_if_said(with_quirks: Make) -> None:
     """A counterparty as it was read can be paid, or is refused; a pointer works always."""
     for said, expected in ((False, 400), (True, 200)):
-        visitor, _ = with_habits(labels_are_taken=said)
+        visitor, _ = with_quirks(labels_are_taken=said)
         visitor.top_up()
         came = visitor.call("GET", f"{visitor.account}/payment").items[0]
         back = payment("bravo@bunq.com", "3.00") | {
@@ -318,10 +318,10 @@ def test_counterparties_may_be_labels_if_said(with_habits: Make) -> None:
         assert visitor.balance() == ("496.00" if said else "499.00")
 
 
-def test_batches_are_sent_nested_if_said(with_habits: Make) -> None:
+def test_batches_are_sent_nested_if_said(with_quirks: Make) -> None:
     """A batch under the name of its payments is paid, or refused; a plain list is paid always."""
     for said, expected in ((False, 400), (True, 200)):
-        visitor, _ = with_habits(batches_nest=said)
+        visitor, _ = with_quirks(batches_nest=said)
         visitor.top_up()
         path, payments = f"{visitor.account}/payment-batch", [payment("bravo@bunq.com")]
         for told, wanted in (({"Payment": payments}, expected), (payments, 200)):
@@ -329,10 +329,10 @@ def test_batches_are_sent_nested_if_said(with_habits: Make) -> None:
             assert status(send) == wanted
 
 
-def test_shares_are_detailed_under_the_names_that_are_said(with_habits: Make) -> None:
+def test_shares_are_detailed_under_the_names_that_are_said(with_quirks: Make) -> None:
     """Sent and read under the description's names, or under those of the types."""
     for said, name in ((False, "ShareDetailDraftPayment"), (True, "draft_payment")):
-        visitor, _ = with_habits(share_details_are_short=said)
+        visitor, _ = with_quirks(share_details_are_short=said)
         friend = Visitor(visitor.door, KeyPair.generate())
         alias = {"type": "EMAIL", "value": friend.email}
         body = {
@@ -346,12 +346,12 @@ def test_shares_are_detailed_under_the_names_that_are_said(with_habits: Make) ->
             assert (told["access_type"], list(told["share_detail"])) == ("DRAFT_PAYMENT", [name])
 
 
-def test_the_version_may_be_left_out_if_said(with_habits: Make) -> None:
+def test_the_version_may_be_left_out_if_said(with_quirks: Make) -> None:
     """A path without it leads to the API and to the token of an app, or nowhere."""
     for said, expected in ((False, (404, 404)), (True, (200, 400))):
-        visitor, _ = with_habits(version_is_optional=said)
+        visitor, _ = with_quirks(version_is_optional=said)
         origin = visitor.door.base_url.removesuffix("/v1")
-        for front in (visitor.door.bank, Office(visitor.door.bank)):
+        for front in (visitor.door.bank, Admin(visitor.door.bank)):
             with requests.Session() as http:
                 http.mount("https://", doors.InProcess(front))
                 token = visitor.session.token.reveal()
@@ -364,19 +364,19 @@ def test_the_version_may_be_left_out_if_said(with_habits: Make) -> None:
                 assert page.headers["Content-Type"].startswith("text/html")
 
 
-def test_installations_are_read_as_said(with_habits: Make) -> None:
+def test_installations_are_read_as_said(with_quirks: Make) -> None:
     """Under their name, or as an id; listed and read alike."""
     for said, types in ((False, ["Id"]), (True, ["Installation"])):
-        visitor, _ = with_habits(installations_are_named=said)
+        visitor, _ = with_quirks(installations_are_named=said)
         listed = visitor.call("GET", "/installation")
         read = visitor.call("GET", f"/installation/{listed.item['id']}")
         assert (listed.types, read.types, read.item) == (types, types, listed.item)
 
 
-def test_filters_are_set_with_their_owner_if_said(with_habits: Make) -> None:
+def test_filters_are_set_with_their_owner_if_said(with_quirks: Make) -> None:
     """A change of a user or an account sets and removes filters, or does not know the field."""
     for said, expected in ((False, 400), (True, 200)):
-        visitor, _ = with_habits(filters_are_fields=said)
+        visitor, _ = with_quirks(filters_are_fields=said)
         user = f"/user/{visitor.session.user_id}"
         wanted = {"category": "MUTATION", "notification_target": "http://127.0.0.1:9/"}
         old = {"notification_delivery_method": "URL"} | wanted
@@ -399,8 +399,8 @@ def test_filters_are_set_with_their_owner_if_said(with_habits: Make) -> None:
 
 def test_every_habit_says_what_it_is() -> None:
     """Each switch stands in the documentation with both of its sides, and in a test here."""
-    told = inspect.getdoc(Habits) or ""
+    told = inspect.getdoc(Quirks) or ""
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
-    for name in Habits.__dataclass_fields__:
+    for name in Quirks.__dataclass_fields__:
         assert f"\n{name}\n" in told
         assert name in tests

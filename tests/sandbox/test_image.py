@@ -262,7 +262,7 @@ def test_changed_source_makes_a_new_image(cache: Path, tmp_path: Path) -> None:
     """An edit of what forms the history is seen at once, and undone at once."""
     place = tmp_path / "copy"
     shutil.copytree(PACKAGE, place / "bunqkit", ignore=shutil.ignore_patterns("__pycache__"))
-    history = place / "bunqkit" / "sandbox" / "history.py"
+    history = place / "bunqkit" / "sandbox" / "population.toml"
     assert "Buurtsuper" in first_payment(place)
     history.write_text(history.read_text().replace("Buurtsuper", "Nieuwe Winkel"))
     changed = first_payment(place)

@@ -9,7 +9,7 @@ import pytest
 from visitors import Door, Frozen, Hook, Visitor, certificate, payment, refusal, request, watch
 
 from bunqkit.auth import handshake
-from bunqkit.sandbox import Bank, CardUse, Habits
+from bunqkit.sandbox import Bank, CardUse, Quirks
 from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair
 
@@ -653,7 +653,7 @@ def test_provider_comes_with_a_certificate(
 @pytest.mark.parametrize("said", [False, True])
 def test_providers_sign_the_key_that_is_said(door: Door, key: KeyPair, *, said: bool) -> None:
     """The client's public key, or the bank's: a signature over the other is refused."""
-    door.bank.habits = Habits(providers_sign_bank_key=said)
+    door.bank.quirks = Quirks(providers_sign_bank_key=said)
     client = door.client()
     installation = handshake.create_installation(client, key)
     pem, pair = certificate("Test AISP 2")

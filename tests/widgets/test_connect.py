@@ -14,7 +14,7 @@ from ipywidgets.widgets.widget import _instances
 
 import bunqkit
 from bunqkit import ApiError, FieldError
-from bunqkit.sandbox import Bank, Office, doors
+from bunqkit.sandbox import Admin, Bank, doors
 from bunqkit.widgets import ConnectPanel
 
 
@@ -31,7 +31,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bank]:
     """Serve a bank, named by the settings."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
     bank = Bank()
-    server = doors.Server(Office(bank), host="127.0.0.1", port=0)
+    server = doors.Server(Admin(bank), host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     monkeypatch.setenv("BUNQ_BASE_URL", server.url)

@@ -14,7 +14,7 @@ from bunqkit.errors import KeyFormatError
 from bunqkit.sandbox import people, scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.quirks import Habits
+from bunqkit.sandbox.quirks import Quirks
 from bunqkit.sandbox.refusal import (
     BAD_PUBLIC_KEY,
     INSUFFICIENT,
@@ -132,7 +132,7 @@ def add_permitted_ip(ledger: Ledger, device_id: int, address: str, status: str) 
     return number
 
 
-def check_addresses(told: list[str], habits: Habits) -> list[str]:
+def check_addresses(told: list[str], habits: Quirks) -> list[str]:
     """Insist that these are IP addresses, or ``*`` for any, of the kinds that the habits allow."""
     for address in told:
         try:
@@ -220,7 +220,7 @@ def is_permitted(ledger: Ledger, device_id: int, address: str) -> bool:
     )
 
 
-def expired(habits: Habits) -> Refusal:
+def expired(habits: Quirks) -> Refusal:
     """Give the refusal for a token that opens nothing, or nothing any more."""
     return UNAUTHORISED if habits.expired_is_401 else INSUFFICIENT
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bunqkit.catalogue.operations import Operation
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.quirks import Habits
+from bunqkit.sandbox.quirks import Quirks
 
 Item = tuple[str, dict[str, Any]]
 
@@ -93,7 +93,7 @@ class Call:
     upload: File
     address: str
     bank_key: str
-    habits: Habits
+    habits: Quirks
     installation: sqlite3.Row | None = None
     session: sqlite3.Row | None = None
     consent: sqlite3.Row | None = None

@@ -15,9 +15,9 @@ from bunqkit.sandbox.resources import (
     tabs,
     transfers,
 )
-from bunqkit.sandbox.scheduled_jobs import Duty
+from bunqkit.sandbox.scheduled_jobs import Job
 
-DUTIES: dict[str, Duty] = {
+DUTIES: dict[str, Job] = {
     "allocation": allocations.sort_payment,
     "api key": access.end_key,
     "challenge": card_use.expire_challenge,

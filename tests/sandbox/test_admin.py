@@ -9,7 +9,7 @@ import pytest
 import requests
 from visitors import Door, Visitor, Wire
 
-from bunqkit.sandbox import Bank, Office, doors
+from bunqkit.sandbox import Admin, Bank, doors
 from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair
 
@@ -18,11 +18,11 @@ ORIGIN = doors.BASE_URL.removesuffix("/v1")
 
 @pytest.fixture
 def http(bank: Bank) -> Iterator[requests.Session]:
-    """Give the requests of whoever has the admin token of a bank with an office before it."""
+    """Return requests with the admin token, to a bank behind its admin pages."""
     session = requests.Session()
-    office = Office(bank, host_names=["bank.invalid"])
-    session.headers["Authorization"] = f"Bearer {office.admission.token.reveal()}"
-    session.mount("https://", doors.InProcess(office))
+    admin = Admin(bank, host_names=["bank.invalid"])
+    session.headers["Authorization"] = f"Bearer {admin.admission.token.reveal()}"
+    session.mount("https://", doors.InProcess(admin))
     yield session
     session.close()
 
@@ -59,13 +59,13 @@ def test_health_says_well(http: requests.Session) -> None:
 
 
 def test_api_is_passed_on_unchanged(bank: Bank, key: KeyPair) -> None:
-    """With an office before it the bank answers as without."""
-    office = Office(bank)
-    visitor = Visitor(Door(Wire(bank), doors.BASE_URL, doors.InProcess(office)), key)
+    """Behind the admin pages the bank answers as it does alone."""
+    admin = Admin(bank)
+    visitor = Visitor(Door(Wire(bank), doors.BASE_URL, doors.InProcess(admin)), key)
     visitor.top_up()
     assert visitor.balance() == "500.00"
-    assert office.glances[0].status == "200 OK"
-    assert sum(office.counts.values()) == len(office.glances)
+    assert admin.glances[0].status == "200 OK"
+    assert sum(admin.counts.values()) == len(admin.glances)
 
 
 def test_clock_is_moved(http: requests.Session, bank: Bank) -> None:

@@ -1,29 +1,7 @@
-"""The tables of the books, and the constraints that hold whatever the code above them does.
+-- The tables of the bank's books, and the constraints that hold whatever the code above them does.
+-- Money moves by one row of "movement": triggers write its two entries and both balances, so that no
+-- movement without its two sides can exist. Nothing that was booked is changed or deleted.
 
-Money moves by one row of ``movement``: triggers write its two entries and both balances, so that
-no movement without its two sides can exist. Nothing that was booked is changed or taken back.
-"""
-
-VERSION = 2
-"""Stands in the file; a bank does not open the books of another version."""
-
-KEPT = {
-    f"{table}_stays": f"""CREATE TRIGGER IF NOT EXISTS {table}_stays BEFORE DELETE ON {table}
-BEGIN SELECT RAISE(ABORT, 'what is booked is not taken back'); END;"""
-    for table in ("movement", "entry")
-}
-"""What only a bank that forgets everything takes away for a moment."""
-
-FINDERS = {
-    name: f"CREATE {kind} IF NOT EXISTS {name} ON {columns};"
-    for name, kind, columns in (
-        ("entry_of_account", "UNIQUE INDEX", "entry (account_id, id)"),
-        ("event_of_person", "INDEX", "event (person_id, id)"),
-    )
-}
-"""What finds the rows of one among many; who writes very many rows makes it anew at the end."""
-
-SCHEMA = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sequence (kind TEXT PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS person (
@@ -139,4 +117,13 @@ CREATE TABLE IF NOT EXISTS session (
     id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, installation_id INTEGER NOT NULL
     REFERENCES installation, person_id INTEGER NOT NULL REFERENCES person,
     created TEXT NOT NULL, expires TEXT NOT NULL);
-""" + "".join([*KEPT.values(), *FINDERS.values()])
+
+-- The code drops these while it deletes all users, and creates them again.
+CREATE TRIGGER IF NOT EXISTS movement_stays BEFORE DELETE ON movement
+BEGIN SELECT RAISE(ABORT, 'what is booked is not taken back'); END;
+CREATE TRIGGER IF NOT EXISTS entry_stays BEFORE DELETE ON entry
+BEGIN SELECT RAISE(ABORT, 'what is booked is not taken back'); END;
+
+-- The code drops these while it writes very many rows, and creates them again.
+CREATE UNIQUE INDEX IF NOT EXISTS entry_of_account ON entry (account_id, id);
+CREATE INDEX IF NOT EXISTS event_of_person ON event (person_id, id);

@@ -1,0 +1,57 @@
+"""What the WSGI applications of a bank share: body lengths, status lines, answers."""
+
+from __future__ import annotations
+
+import json
+from http.client import responses
+from typing import TYPE_CHECKING
+
+from bunqkit.sandbox.page import HTML, POLICY
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+
+def read_length(environ: WSGIEnvironment) -> int:
+    """Return the length of the body in bytes; 0 if the header is missing or not a number."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isascii() and length.isdigit() else 0
+
+
+def status_line(status: int) -> str:
+    """Return a status with its reason; ``Refused`` for those that only bunq uses."""
+    return f"{status} {responses.get(status, 'Refused')}"
+
+
+def send(
+    start_response: StartResponse,
+    status: int,
+    content_type: str,
+    body: bytes,
+    headers: dict[str, str],
+) -> list[bytes]:
+    """Send an answer that no browser may store or interpret as another type."""
+    every = {
+        "Content-Type": content_type,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        **headers,
+    }
+    start_response(status_line(status), list(every.items()))
+    return [body]
+
+
+def send_json(
+    start_response: StartResponse, status: int, answer: object, headers: dict[str, str]
+) -> list[bytes]:
+    """Send an answer as JSON."""
+    return send(start_response, status, "application/json", json.dumps(answer).encode(), headers)
+
+
+def send_html(
+    start_response: StartResponse, status: int, html: str, headers: dict[str, str]
+) -> list[bytes]:
+    """Send a page that loads nothing from elsewhere."""
+    policy = {"Content-Security-Policy": POLICY}
+    return send(start_response, status, HTML, html.encode(), policy | headers)
