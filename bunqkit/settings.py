@@ -29,7 +29,6 @@ from platformdirs import user_state_path
 from bunqkit.errors import SettingsError
 from bunqkit.security.env_files import check_profile, find_env_file, read_env_file
 from bunqkit.security.redaction import Secret, forgetting
-from bunqkit.security.secret_scan import find_secrets
 
 # Source: bunq docs, "Environments".
 BASE_URLS = {
@@ -415,6 +414,8 @@ class _Search:
 
 def _holds_key(entry: _Entry) -> bool:
     """Return True if a text has a key in it; a path may have a digest among its folders."""
+    from bunqkit.security.secret_scan import find_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+
     spans = [(secret.start, secret.end) for secret in find_secrets(entry.text)]
     return (0, len(entry.text)) in spans if entry.name == "BUNQ_STATE_DIR" else bool(spans)
 

@@ -18,8 +18,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from bunqkit.errors import BunqkitError, StateError
 from bunqkit.security.encryption import Seal
 from bunqkit.security.private_files import (
@@ -175,6 +173,8 @@ class StateFile(Private):
         StateError
             If another process holds the lock for a minute, or the lock file can't be made.
         """
+        from filelock import FileLock, Timeout  # noqa: PLC0415 (a bank in this process keeps no state)
+
         make_private_folder(self.path.parent)
         lock = FileLock(f"{self.path}.lock", timeout=_LOCK_WAIT_S, mode=0o600)
         remedy = "Make the folder writable, or name another in BUNQ_STATE_DIR."

@@ -6,7 +6,6 @@ everything else into the body, where :mod:`bunqkit.catalogue.values` writes shor
 
 from __future__ import annotations
 
-import mimetypes
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -135,6 +134,8 @@ def read_upload(
     FieldError
         If the file can't be read, its type is unknown, or a header can't hold the description.
     """
+    import mimetypes  # noqa: PLC0415 (few calls send a file)
+
     name = "" if isinstance(file, bytes) else str(file)
     media_type = media_type or mimetypes.guess_type(name)[0]
     if media_type is None:

@@ -1,29 +1,25 @@
-"""Serialises once, signs, sends, verifies, judges.
+"""Sends calls to one bank: serialises once, signs, sends, verifies, judges.
 
-Knows nothing of sessions: tokens are given call by call.
+Knows nothing of sessions: each call is given its token.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-
 from bunqkit.client.answer import Answer
+from bunqkit.client.bodies import Bounds, UnusableBodyError
 from bunqkit.client.exchange import Exchange, Exchanges
-from bunqkit.client.private_hosts import Nearby
+from bunqkit.client.outgoing import OutgoingCall, content_length, serialise
 from bunqkit.client.rate_limits import Limiter
-from bunqkit.client.retries import Retries
-from bunqkit.client.transport import Authentication, Bounds, bytes_of, carry, open_connections
+from bunqkit.client.retries import Retries, is_too_many, may_repeat
+from bunqkit.client.transport import Request, Transport, TransportError
 from bunqkit.errors import (
     ApiError,
     BadAnswerError,
@@ -41,57 +37,60 @@ from bunqkit.security.redaction import (
     Secret,
     conceal,
     redact_query,
-    reveal_all,
 )
 from bunqkit.security.signing import KeyPair, PublicKey
 from bunqkit.version import __version__
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
 
 _TIMEOUT_S = 30.0
 _OK = 200
 # Source: bunq docs, "Environments".
 _PRODUCTION_HOST = "api.bunq.com"
 _BUNQS_DOMAIN = "bunq.com"
-# What no guard keeps from production: the three steps and the log-out.
-_FREE = re.compile(r"/(installation|device-server|session-server|session/[0-9]+)")
 _SIGNATURE = "X-Bunq-Client-Signature"
+_REQUEST_ID = "X-Bunq-Client-Request-Id"
 
 
 class Client(Private):
-    """One bank's address, and the keys of both sides.
+    """Calls one bank: its address, and the keys of both sides.
 
     Parameters
     ----------
     base_url
         Address of the API, ending in ``/v1``.
     key, bank_key
-        Our key, which signs every body, and the bank's, which verifies every answer; both are
+        Our key, which signs every body, and the bank's key, which verifies every answer; both are
         ``None`` before the installation.
     transport
-        A ``requests`` adapter in place of the network: a bank in this process.
+        Used in place of the network: a ``Transport``, or an adapter of ``requests``.
     language
-        For the bank's translated texts.
+        The language of the bank's translated texts.
     timeout_s
         Seconds after which an answer that is not complete counts as none.
     limiter
-        Waits until the bank will take a call; without it calls go out at once.
+        Waits until the bank will take a call. Without it calls are sent at once.
     retries
-        Sends again what may be; without it a call is sent once.
+        How often a call may be sent again. Without it a call is sent once.
     may_reveal
-        Whether the bank's secrets open nothing, so that an X-ray may show them: offline. At a host
-        of bunq's they never may.
+        True if the bank's secrets open nothing, so that an X-ray may show them: offline. It has no
+        effect at a host of bunq's.
     bounds
-        How large an answer may be; 32 MB of JSON and 256 MB of a file if it is not given.
+        How large an answer may be; by default 32 MB of JSON and 256 MB of a file.
     addresses
         Connect to these in place of what the host's name leads to, and use no proxy.
 
     Attributes
     ----------
     is_production
-        Whether the host is bunq's production one, whatever anybody calls it.
+        True if the host is bunq's production host, whatever the settings call it.
     exchanges
-        The last calls, those that failed and were refused too.
+        The last calls, failed and refused ones included.
     retries
-        How often what may be is sent again, and with what pauses.
+        How often a call may be sent again, and the pauses between.
+    uses_proxies
+        True if calls go through the proxies that the environment names.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class Client(Private):
         *,
         key: KeyPair | None = None,
         bank_key: PublicKey | None = None,
-        transport: requests.adapters.BaseAdapter | None = None,
+        transport: Transport | BaseAdapter | None = None,
         language: str = "en_US",
         timeout_s: float = _TIMEOUT_S,
         limiter: Limiter | None = None,
@@ -124,17 +123,19 @@ class Client(Private):
         self._may_reveal = may_reveal and not is_bunqs
         self._addresses = tuple(addresses)
         self._secrets: frozenset[Secret] = frozenset()
-        self._transport = transport
         self._bounds = bounds or Bounds()
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
-        self._http = open_connections(self._origin, transport)
-        # A proxy has no business between this machine and itself; to given addresses none is used.
+        # No proxy may stand between this machine and itself.
         is_here = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        self._http.trust_env = bool(addresses) or not is_here
-        if transport is None and addresses:
-            for scheme in ("https://", "http://"):
-                self._http.mount(scheme, Nearby(addresses))
+        self.uses_proxies = not is_here and not addresses
+        if not isinstance(transport, Transport):
+            from bunqkit.client.live import LiveTransport  # noqa: PLC0415 (a bank in this process needs no requests)
+
+            transport = LiveTransport(
+                adapter=transport, addresses=addresses, uses_proxies=self.uses_proxies
+            )
+        self._transport = transport
 
     def request(
         self,
@@ -151,7 +152,7 @@ class Client(Private):
         is_enveloped: bool = True,
         earlier: Sequence[Exchange] = (),
     ) -> Answer:
-        """Send one call and give its answer, verified.
+        """Send one call and return its verified answer.
 
         Parameters
         ----------
@@ -159,9 +160,9 @@ class Client(Private):
             The path below ``/v1``, or one that starts with it, as in a page's ``older_url``.
         body
             A dictionary, sent as JSON, in which a ``Secret`` stands for its text; or bytes, sent as
-        they are.
+            they are.
         token
-            The installation's or the session's; which one a call needs is the caller's to know.
+            The installation's or the session's token; the caller knows which one a call needs.
         params
             The query.
         headers
@@ -171,85 +172,47 @@ class Client(Private):
         retries
             In place of the client's own.
         is_unlocked
-            Whether a guard has let the call through. Without it nothing but the handshake and the
-            log-out changes anything at production's address.
+            True if a guard has allowed the call. Without it only the three steps and the log-out
+            may change anything at production's address.
         is_enveloped
-            Whether JSON must come in the API's envelope. OAuth's token does not; and of a page that
-            is given on to a quicker reader, that one will find out.
+            True if JSON must come in the API's envelope. OAuth's token does not; and a page that a
+            faster reader takes is checked by that reader.
         earlier
-            Attempts at the same call that came before, for who looks at its exchange.
+            Earlier attempts at the same call; its exchange shows them.
 
         Raises
         ------
         LockedError
-            If it would change something in production, and no guard has let it through.
+            If it would change something in production, and no guard has allowed it.
         FieldError
-            If the body can't be written as JSON, or the path leads to another host.
+            If the body can't be written as JSON, a header can't be sent, or the path leads to
+            another host.
         NoAnswerError
-            If no complete answer came in time. A write that the bank may have got is not sent a
-            second time.
+            If no complete answer came in time. A write that the bank may have received is not sent
+            a second time.
         SignatureError
             If the answer's signature is wrong, or a success has none.
         ApiError
-            If the bank refused. One with ``signed=False`` may be a gateway's: to a write it proves
-            nothing, and the write is not sent a second time.
+            If the bank refused. One with ``signed=False`` may come from a gateway: for a write it
+            proves nothing, and the write is not sent a second time.
         BadAnswerError
             If the answer is not one of the API's.
 
         Source: bunq docs, "Signing", "Headers", "Errors".
         """
+        # Rebound, so that this frame does not show them in a traceback.
         body, params = conceal(body), conceal(params)
-        below = self._below(path)
-        if method != "GET" and self.is_production and not (is_unlocked or _FREE.fullmatch(below)):
+        call = self._check(method, path, body, token=token, params=params, headers=headers)
+        if self.is_production and not (call.is_read or is_unlocked or call.is_always_allowed):
             raise LockedError(
-                f"{method} {below} was not sent: PRODUCTION is read-only. If you mean it, call it "
-                "by a context of bunqkit.connect(), inside bunq.unlock(...)."
+                f"{method} {call.path} was not sent: PRODUCTION is read-only. If you mean it, call "
+                "it by a context of bunqkit.connect(), inside bunq.unlock(...)."
             )
-        prepare = self._preparing(method, below, body, token=token, params=params, headers=headers)
-        pauses_s = [0.0]
-        attempts = list(earlier)
-        has_left = False
-
-        def send_once() -> Exchange:
-            nonlocal has_left
-            wait = self.limiter.wait(method, below)
-            prepared, asked = prepare()
-            has_left = True
-            try:
-                exchange = self._exchange(
-                    prepared,
-                    replace(
-                        asked,
-                        waited_s=wait.seconds,
-                        budget=wait.limit,
-                        paused_s=pauses_s[-1],
-                        earlier=tuple(attempts),
-                    ),
-                    attempts,
-                )
-                _judge(exchange)
-            except (ApiError, NoAnswerError):
-                # If it is sent again after this, it was not carried out.
-                has_left = False
-                raise
-            return exchange
-
-        try:
-            exchange = (retries or self.retries).run(
-                send_once,
-                is_read=method == "GET",
-                learn=partial(self.limiter.learn, method, below),
-                is_believed=self.bank_key is None or _FREE.fullmatch(below) is not None,
-                note=pauses_s.append,
-            )
-        except KeyboardInterrupt as interrupt:
-            if has_left:
-                raise
-            raise StoppedBeforeSending from interrupt
 
         def follow_here(url: str) -> Answer:
             return self.request("GET", url, token=token)
 
+        exchange = self._send(call, retries or self.retries, list(earlier))
         answer = Answer(exchange, follow or follow_here)
         if answer.is_json and is_enveloped:
             _ = answer.envelope
@@ -265,31 +228,29 @@ class Client(Private):
         params: Mapping[str, str | int | Secret] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Exchange:
-        """Give what ``request`` would send, byte for byte, and send nothing.
+        """Return what ``request`` would send, byte for byte, and send nothing.
 
-        The name of the request, a header, is new for every call; all else is what would be sent,
-        since both are made by the same function.
+        Only the request id, a header, is new for every call. All else is what would be sent, since
+        both are made by the same functions.
         """
         body, params = conceal(body), conceal(params)
-        _, unsent = self._preparing(
-            method, self._below(path), body, token=token, params=params, headers=headers
-        )()
-        return unsent
+        call = self._check(method, path, body, token=token, params=params, headers=headers)
+        return self._sign(call)[1]
 
     def replay(self, exchange: Exchange, body: bytes) -> Exchange:
-        """Send a captured call once more, with another body under the same token and signature.
+        """Send a captured call again, with another body under the same token and signature.
 
         Parameters
         ----------
         exchange
             A call of this client.
         body
-            What is sent in place of its body.
+            The bytes that are sent in place of its body.
 
         Returns
         -------
         Exchange
-            What came back, whatever it is; nothing is tried a second time.
+            Whatever came back; nothing is tried a second time.
 
         Raises
         ------
@@ -301,17 +262,11 @@ class Client(Private):
         if self.is_production:
             raise LockedError("Nothing is replayed in PRODUCTION. Try it offline or in SANDBOX.")
         self.limiter.wait(exchange.method, self._below(exchange.path.partition("?")[0]))
-        headers = {**exchange.request_headers, "X-Bunq-Client-Request-Id": str(uuid.uuid4())}
+        headers = {**exchange.request_headers, _REQUEST_ID: str(uuid.uuid4())}
         headers.pop("Content-Length", None)
-        prepared = requests.PreparedRequest()
-        prepared.prepare(exchange.method, exchange.url, headers=headers, data=body)
-        asked = exchange.unanswered(Headers(prepared.headers), Body(body))
-        return self._exchange(prepared, asked, [])
-
-    @property
-    def uses_proxies(self) -> bool:
-        """Whether calls go through the proxies that the environment names."""
-        return self._http.trust_env and not self._addresses
+        headers |= content_length(exchange.method, body)
+        request = Request(exchange.method, exchange.url, Headers(headers), Body(body))
+        return self._send_once(request, exchange.unanswered(request.headers, request.body), [])
 
     def another(self) -> Client:
         """Return a client for somebody else at the same bank, over the same connections.
@@ -323,21 +278,22 @@ class Client(Private):
         return other
 
     def fresh(self) -> Client:
-        """Give a client of the same bank, over the same connections, that has no keys yet."""
+        """Return a client of the same bank, over the same connections, that has no keys yet."""
         other = Client.__new__(Client)
         vars(other).update(vars(self))
         other.key = other.bank_key = None
         return other
 
     def without_keys(self, base_url: str) -> Client:
-        """Give a client of another address, by the same way, that knows no keys of either side.
+        """Return a client of another address, over the same transport, without any keys.
 
-        Its calls are kept among this one's.
+        Its calls are kept among this client's.
         """
         is_same_host = base_url.startswith((f"{self._origin}/", self.base_url))
         client = Client(
             base_url,
-            transport=self._transport,
+            # The addresses of one host are not those of another.
+            transport=self._transport if is_same_host or not self._addresses else None,
             language=self.language,
             timeout_s=self.timeout_s,
             may_reveal=self._may_reveal,
@@ -348,8 +304,8 @@ class Client(Private):
         return client
 
     def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        """Close the connections; a later call opens new ones."""
+        self._transport.close()
 
     def _below(self, path: str) -> str:
         if path.startswith(f"{self._prefix}/"):
@@ -362,138 +318,158 @@ class Client(Private):
             )
         return path
 
-    def _serialise(self, body: Mapping[str, Any] | bytes | None) -> tuple[Body, frozenset[Secret]]:
-        """Write a body, once, and give its secrets: these bytes are signed, and sent."""
-        if body is None or isinstance(body, bytes):
-            return Body(body or b""), frozenset()
-        secrets: set[Secret] = set()
-
-        def reveal(value: object) -> Any:
-            if not isinstance(value, Secret):
-                raise TypeError(f"a {value.__class__.__name__} is no JSON")
-            secrets.add(value)
-            return value.reveal_value()
-
-        try:
-            written = json.dumps(body, ensure_ascii=False, allow_nan=False, default=reveal).encode()
-            return Body(written), frozenset(secrets)
-        except (TypeError, ValueError, RecursionError) as error:
-            why = str(error)
-        # Not while it is handled: an error of coding holds the whole text.
-        raise FieldError(
-            f"The body can't be written as JSON ({why}). Amounts are texts such as '10.00', "
-            "times texts such as '2026-01-31 09:00:00.000000'."
+    def _check(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None,
+        *,
+        token: Secret | None,
+        params: Mapping[str, str | int | Secret] | None,
+        headers: Mapping[str, str] | None,
+    ) -> OutgoingCall:
+        """Return a call that can be sent: serialised once, its secrets known."""
+        below = self._below(path)
+        content, secrets = serialise(body)
+        if params:
+            secrets |= {value for value in params.values() if isinstance(value, Secret)}
+        if token is not None:
+            if not token.is_header:
+                raise FieldError("The token holds letters that no header can. Take a new one.")
+            secrets |= {token}
+        # A short one, such as a PIN, would be found by chance in many later calls.
+        self._secrets |= {secret for secret in secrets if not secret.is_short}
+        return OutgoingCall(
+            method=method.upper(),
+            path=below,
+            body=content,
+            is_json=not isinstance(body, bytes),
+            token=token,
+            params=params,
+            headers=headers or {},
+            secrets=secrets | self._secrets,
         )
 
-    def _headers(self, method: str, content: bytes, *, is_json: bool) -> dict[str, str]:
+    def _sign(self, call: OutgoingCall) -> tuple[Request, Exchange]:
+        """Return the request that sends a call now, and the exchange that shows it."""
         headers = {
             "User-Agent": f"bunqkit/{__version__}",
             "Accept": "*/*",
             "Accept-Encoding": "gzip, deflate",
             "Cache-Control": "no-cache",
             "X-Bunq-Language": self.language,
-            "X-Bunq-Client-Request-Id": str(uuid.uuid4()),
+            _REQUEST_ID: str(uuid.uuid4()),
         }
-        if content and is_json:
+        if call.body and call.is_json:
             headers["Content-Type"] = "application/json"
-        if self.key is not None and method in ("POST", "PUT"):
-            headers[_SIGNATURE] = self.key.sign(content)
-        return headers
+        signature = None
+        if self.key is not None and call.method in ("POST", "PUT"):
+            headers[_SIGNATURE] = signature = self.key.sign(call.body)
+        with Forgetting():
+            request = call.to_request(self.base_url, headers)
+        # OAuth has secrets in its query, and a URL is shown wherever a call is.
+        url = redact_query(request.url)
+        unsent = Exchange(
+            method=request.method,
+            url=url,
+            path=url[len(self._origin) :],
+            request_headers=request.headers,
+            request_body=request.body,
+            status=0,
+            answer_headers={},
+            answer_body=b"",
+            elapsed_s=0.0,
+            is_verified=False,
+            base_url=self.base_url,
+            token=call.token.kind if call.token else "",
+            signed=call.body if request.headers.get(_SIGNATURE, "") == signature else None,
+            key=self.key.public if self.key else None,
+            bank_key=self.bank_key,
+            secrets=call.secrets,
+            may_reveal=self._may_reveal,
+        )
+        return request, unsent
 
-    def _preparing(
-        self,
-        method: str,
-        below: str,
-        body: Mapping[str, Any] | bytes | None,
-        *,
-        token: Secret | None,
-        params: Mapping[str, str | int | Secret] | None,
-        headers: Mapping[str, str] | None,
-    ) -> Callable[[], tuple[requests.PreparedRequest, Exchange]]:
-        """Serialise once; give what makes a request of it each time that it is sent."""
-        content, secrets = self._serialise(body)
-        if params:
-            secrets |= {each for each in params.values() if isinstance(each, Secret)}
-        if token is not None and token not in self._secrets:
-            if not token.is_header:
-                raise FieldError("The token holds letters that no header can. Take a new one.")
-            secrets |= {token}
-        if secrets:
-            # A short one, such as a PIN, would be found in many a number of later calls.
-            self._secrets |= {secret for secret in secrets if not secret.is_short}
-        secrets |= self._secrets
-
-        def prepare() -> tuple[requests.PreparedRequest, Exchange]:
-            ours = self._headers(method, content, is_json=not isinstance(body, bytes))
-            told = {**ours, **(headers or {})}
-            # Prepared without the session: no cookie of an answer is ever sent back.
-            prepared = requests.PreparedRequest()
-            with Forgetting():
-                prepared.prepare(
-                    method,
-                    f"{self.base_url}{below}",
-                    params=reveal_all(params),
-                    headers=told,
-                    data=content,
-                    auth=Authentication(token),
+    def _send(self, call: OutgoingCall, retries: Retries, attempts: list[Exchange]) -> Exchange:
+        """Send a call until an answer comes, or until it must not or need not be sent again."""
+        is_believed = self.bank_key is None or call.is_always_allowed
+        pauses = retries.pauses()
+        pause_s = 0.0
+        may_have_left = False
+        try:
+            while True:
+                wait = self.limiter.wait(call.method, call.path)
+                request, unsent = self._sign(call)
+                unsent = replace(
+                    unsent,
+                    waited_s=wait.seconds,
+                    budget=wait.limit,
+                    paused_s=pause_s,
+                    earlier=tuple(attempts),
                 )
-            # OAuth has secrets in its query, and a URL is shown wherever a call is.
-            url = redact_query(str(prepared.url))
-            return prepared, Exchange(
-                method=str(prepared.method),
-                url=url,
-                path=url[len(self._origin) :],
-                request_headers=Headers(prepared.headers),
-                request_body=Body(bytes_of(prepared)),
-                status=0,
-                answer_headers={},
-                answer_body=b"",
-                elapsed_s=0.0,
-                is_verified=False,
-                base_url=self.base_url,
-                token=token.kind if token else "",
-                signed=content if told.get(_SIGNATURE, "") is ours.get(_SIGNATURE) else None,
-                key=self.key.public if self.key else None,
-                bank_key=self.bank_key,
-                secrets=secrets,
-                may_reveal=self._may_reveal,
-            )
+                may_have_left = True
+                try:
+                    exchange = self._send_once(request, unsent, attempts)
+                    _judge(exchange)
+                except (ApiError, NoAnswerError) as error:
+                    if is_too_many(error):
+                        self.limiter.learn(call.method, call.path, " ".join(error.messages))
+                    next_pause_s = next(pauses, None)
+                    if next_pause_s is None or not may_repeat(
+                        error, is_read=call.is_read, is_believed=is_believed
+                    ):
+                        raise
+                    # It was not carried out, or doing it twice does no harm.
+                    may_have_left, pause_s = False, next_pause_s
+                    retries.sleep(pause_s)
+                else:
+                    return exchange
+        except KeyboardInterrupt as interrupt:
+            if may_have_left:
+                raise
+            raise StoppedBeforeSending from interrupt
 
-        return prepare
-
-    def _exchange(
-        self, prepared: requests.PreparedRequest, asked: Exchange, earlier: list[Exchange]
-    ) -> Exchange:
-        """Send once, and keep what was seen of it, whatever becomes of it."""
-        seen = replace(asked, sent_at=datetime.now(UTC))
+    def _send_once(self, request: Request, unsent: Exchange, attempts: list[Exchange]) -> Exchange:
+        """Send a request once, verify the answer, and keep the exchange whatever happens."""
+        exchange = replace(unsent, sent_at=datetime.now(UTC))
         started = time.monotonic()
         try:
-            seen = carry(
-                self._http,
-                prepared,
-                seen,
-                origin=self._origin,
-                timeout_s=self.timeout_s,
-                bounds=self._bounds,
-            )
-            seen = self._verify(seen)
+            exchange = self._carry(request, exchange)
+            exchange = replace(exchange, elapsed_s=time.monotonic() - started)
+            exchange = self._verify(exchange)
         except (NoAnswerError, SignatureError) as error:
-            seen = replace(seen, failure=str(error))
-            if asked.url != prepared.url:
-                # The transport's words quote the address, and so what is masked in ours.
-                error.__context__ = None
+            exchange = replace(exchange, failure=str(error))
             raise
         except BadAnswerError as error:
-            seen = replace(seen, failure=str(error), status=error.status)
+            exchange = replace(exchange, failure=str(error), status=error.status)
             raise
         finally:
-            # An error may take it along, with the token in plain text.
-            prepared.url, prepared.body = "", None
-            prepared.headers = requests.structures.CaseInsensitiveDict()
-            seen = replace(seen, elapsed_s=seen.elapsed_s or time.monotonic() - started)
-            self.exchanges.add(seen)
-            earlier.append(seen)
-        return seen
+            elapsed_s = exchange.elapsed_s or time.monotonic() - started
+            exchange = replace(exchange, elapsed_s=elapsed_s)
+            self.exchanges.add(exchange)
+            attempts.append(exchange)
+        return exchange
+
+    def _carry(self, request: Request, exchange: Exchange) -> Exchange:
+        """Send a request, and return the exchange with what came."""
+        try:
+            answer = self._transport.send(request, timeout_s=self.timeout_s, bounds=self._bounds)
+        except UnusableBodyError as error:
+            raise replace(exchange, status=error.status).unusable(str(error)) from None
+        except TransportError as error:
+            failure = error
+            # It may quote the URL, and so the secrets that are masked in ours.
+            cause = error.__cause__ if exchange.url == request.url else None
+        else:
+            return replace(
+                exchange,
+                request_headers=answer.request.headers,
+                request_body=answer.request.body,
+                status=answer.status,
+                answer_headers=answer.headers,
+                answer_body=answer.body,
+            )
+        raise _no_answer(failure, exchange, self._origin) from cause
 
     def _verify(self, exchange: Exchange) -> Exchange:
         # Before the status: a forged refusal is a forgery too.
@@ -518,6 +494,26 @@ class Client(Private):
                 status=exchange.status,
             ) from error
         return replace(exchange, is_verified=True)
+
+
+def _no_answer(failure: TransportError, exchange: Exchange, origin: str) -> NoAnswerError:
+    outcome = (
+        "It may have been carried out: look before you send it again."
+        if failure.was_sent and exchange.method != "GET"
+        else "Nothing was carried out."
+    )
+    what_to_do = (
+        "If the bank is yours to serve, start it: bunqkit sandbox."
+        if origin.startswith("http:")
+        else "Without a network, BUNQ_ENVIRONMENT=OFFLINE opens a bank on this machine."
+    )
+    return NoAnswerError(
+        f"No answer to {exchange.method} {exchange.path} from {origin}: {failure}. {outcome} "
+        f"{what_to_do}",
+        method=exchange.method,
+        path=exchange.path,
+        was_sent=failure.was_sent,
+    )
 
 
 def _judge(exchange: Exchange) -> None:

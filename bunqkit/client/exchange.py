@@ -27,7 +27,6 @@ from bunqkit.security.redaction import (
     redact_headers,
     secret_spans,
 )
-from bunqkit.security.secret_scan import mask_secrets
 from bunqkit.security.signing import PublicKey
 
 if TYPE_CHECKING:
@@ -126,6 +125,8 @@ class Exchange(Private):
     @property
     def refusal(self) -> tuple[str, ...]:
         """The bank's words for what it refuses; of a page that is not the bank's, what it is."""
+        from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+
         try:
             told = json.loads(self.answer_body)
             # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
@@ -190,9 +191,12 @@ class Exchange(Private):
         except (ValueError, RecursionError):
             return None
         text = self.mask(text)
+        if body is not self.answer_body or self.status in (0, _OK):
+            return text
+        from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+
         # What the bank quotes in a refusal need not be this client's.
-        is_refusal = body is self.answer_body and self.status not in (0, _OK)
-        return mask_secrets(text) if is_refusal else text
+        return mask_secrets(text)
 
     def mask(self, text: str) -> str:
         """Return a text in which the secrets of this call, and good parts of them, are masked."""

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock
-
 from bunqkit.errors import StateError
 from bunqkit.security.private_files import make_private_folder, write_private
 
@@ -188,6 +186,8 @@ class Limiter:
         if self._file is None:
             yield
             return
+        from filelock import FileLock  # noqa: PLC0415 (a bank in this process shares no limits)
+
         with contextlib.ExitStack() as held:
             # A folder that can't be written is no reason not to call: the kernel counts alone then.
             with contextlib.suppress(OSError, StateError):

@@ -12,11 +12,9 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeGuard
 
 from bunqkit.errors import ApiError, NoAnswerError
-
-Result = TypeVar("Result")
 
 # Too many calls, maintenance. Source: bunq docs, "Errors"; clients that verify signatures skip
 # these two and server errors, so bunq sends them unsigned (the Ruby client, bunqJSClient#61).
@@ -45,45 +43,6 @@ class Retries:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
     chance: random.Random = field(default_factory=random.Random, repr=False)
 
-    def run(
-        self,
-        send: Callable[[], Result],
-        *,
-        is_read: bool,
-        learn: Callable[[str], object],
-        is_believed: bool = False,
-        note: Callable[[float], object] | None = None,
-    ) -> Result:
-        """Send until an answer comes, or it must not or need not be sent again.
-
-        Parameters
-        ----------
-        send
-            Sends once.
-        is_read
-            Whether doing it twice does no harm.
-        learn
-            Is told the bank's words of a 429.
-        is_believed
-            Whether a refusal counts though it is not signed: before the bank's key is known, and in
-            the three steps, which move no money.
-        note
-            Is told each pause, in seconds, before it begins.
-        """
-        pauses = self.pauses()
-        while True:
-            try:
-                return send()
-            except (ApiError, NoAnswerError) as error:
-                if isinstance(error, ApiError) and error.status == _TOO_MANY:
-                    learn(" ".join(error.messages))
-                pause_s = next(pauses, None)
-                if pause_s is None or not _may_repeat(error, is_read, is_believed):
-                    raise
-            if note is not None:
-                note(pause_s)
-            self.sleep(pause_s)
-
     def pauses(self) -> Iterator[float]:
         """Return the pauses between the attempts at one call, in seconds, as they are due."""
         pause_s = self.first_pause_s
@@ -92,7 +51,26 @@ class Retries:
             pause_s *= 2
 
 
-def _may_repeat(error: ApiError | NoAnswerError, is_read: bool, is_believed: bool) -> bool:  # noqa: FBT001
+def is_too_many(error: ApiError | NoAnswerError) -> TypeGuard[ApiError]:
+    """Return True if the bank refused because of too many calls; its words name the limit."""
+    return isinstance(error, ApiError) and error.status == _TOO_MANY
+
+
+def may_repeat(
+    error: ApiError | NoAnswerError, *, is_read: bool, is_believed: bool = False
+) -> bool:
+    """Return True if a call that failed may be sent again.
+
+    Parameters
+    ----------
+    error
+        Why it failed.
+    is_read
+        True if sending it twice does no harm.
+    is_believed
+        True if a refusal counts although it is not signed: before the bank's key is known, and in
+        the three steps, which move no money.
+    """
     if isinstance(error, NoAnswerError):
         return is_read or not error.was_sent
     if is_read:

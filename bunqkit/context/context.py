@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,11 +19,12 @@ from bunqkit.auth import handshake
 from bunqkit.auth.journal import Entry
 from bunqkit.auth.sessions import Sessions
 from bunqkit.auth.state import State, StateFile
+from bunqkit.client.bodies import Bounds
 from bunqkit.client.client import Client
+from bunqkit.client.in_process import InProcessTransport
 from bunqkit.client.private_hosts import look_up
 from bunqkit.client.rate_limits import Limiter
 from bunqkit.client.retries import Retries
-from bunqkit.client.transport import Bounds
 from bunqkit.context.caller import Caller
 from bunqkit.context.tables import Overview
 from bunqkit.display.html import badge, card, key_values
@@ -77,9 +79,10 @@ def make_client(
             place = settings.places.get("BUNQ_BASE_URL", "the settings")
             how["addresses"] = look_up(base_url, place)
         return Client(base_url, **how)
-    from bunqkit.sandbox import doors  # noqa: PLC0415 (a key at bunq needs no bank)
+    from bunqkit.sandbox import in_process  # noqa: PLC0415 (a key at bunq needs no bank)
 
-    return Client(doors.BASE_URL, transport=doors.InProcess(bank), **how)
+    transport = InProcessTransport(partial(in_process.call, bank))
+    return Client(in_process.BASE_URL, transport=transport, **how)
 
 
 def make_context(

@@ -11,22 +11,20 @@ import socket
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from bunqkit.errors import BunqkitError
+from bunqkit.sandbox import in_process
 from bunqkit.sandbox.faults import CutConnection
 from bunqkit.sandbox.routes import LARGEST_BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Where the bank in this process is; ".invalid" is reserved and leads nowhere (RFC 2606).
-BASE_URL = "https://bank.invalid/v1"
-
+BASE_URL = in_process.BASE_URL
 _MOST_CONNECTIONS = 1000
 _SPARE_FILES = 64
 # Within this a request must be whole, and the next one must begin.
@@ -40,7 +38,7 @@ _OTHERS = {
 
 
 class InProcess(requests.adapters.BaseAdapter):
-    """Calls a WSGI application as a function: no socket, no thread.
+    """A ``requests`` adapter that calls a WSGI application as a function.
 
     Parameters
     ----------
@@ -53,30 +51,25 @@ class InProcess(requests.adapters.BaseAdapter):
         self._application = application
 
     def send(  # type: ignore[override]
-        self, request: requests.PreparedRequest, **_transport: Any
+        self, request: requests.PreparedRequest, **_options: Any
     ) -> requests.Response:
-        """Give the application's answer; what concerns sockets is not looked at."""
-        told: list[tuple[str, list[tuple[str, str]]]] = []
-
-        def start_response(
-            status: str, headers: list[tuple[str, str]], _error: object = None
-        ) -> Callable[[bytes], object]:
-            told.append((status, headers))
-            return lambda _written: None
-
+        """Return the application's answer; options that concern sockets are ignored."""
+        body = request.body or b""
+        assert isinstance(body, bytes | str)
         try:
-            body = b"".join(self._application(_environ(request), start_response))
+            status, headers, content = in_process.call(
+                self._application,
+                str(request.method),
+                str(request.url),
+                request.headers,
+                body.encode() if isinstance(body, str) else body,
+            )
         except CutConnection as error:
-            raise requests.ConnectionError(
-                "The bank closed the connection without an answer.", request=request
-            ) from error
-        status, headers = told[-1]
-        code, _, reason = status.partition(" ")
+            raise requests.ConnectionError(str(error), request=request) from error
         raw = HTTPResponse(
-            body=io.BytesIO(body),
+            body=io.BytesIO(content),
             headers=HTTPHeaderDict(headers),
-            status=int(code),
-            reason=reason,
+            status=status,
             preload_content=False,
         )
         # The public way from a urllib3 answer to one of requests.
@@ -248,41 +241,3 @@ def _cutting(application: WSGIApplication) -> WSGIApplication:
             raise gone from error
 
     return answer
-
-
-def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
-    parts = urlsplit(str(request.url))
-    body = request.body or b""
-    if isinstance(body, str):
-        body = body.encode()
-    assert isinstance(body, bytes)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
-        "QUERY_STRING": parts.query,
-        "SERVER_NAME": parts.hostname or "",
-        "SERVER_PORT": str(parts.port or 443),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": parts.scheme,
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    for name, text in _header_texts(request.headers.items()):
-        environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
-    environ.setdefault("HTTP_HOST", parts.netloc)
-    # Two headers have names of their own (PEP 3333).
-    environ.pop("HTTP_CONTENT_LENGTH", None)
-    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
-    return environ
-
-
-def _header_texts(headers: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, str]]:
-    for name, text in headers:
-        yield name, text.decode("latin-1") if isinstance(text, bytes) else str(text)

@@ -43,8 +43,11 @@ the call, without notice.
 _PAYING = ("payment.create", "payment-batch.create", "request-response.update")
 
 
-class CutConnection(Exception):  # noqa: N818 (an order to the door, no error of the bank)
+class CutConnection(ConnectionError):  # noqa: N818 (an order to the door, no error of the bank)
     """The door must close the connection without an answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The bank closed the connection without an answer.")
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,23 @@ times, a minute apart; then it counts as failed.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import ipaddress
 import socket
 import sqlite3
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.faults import Faults
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.security.signing import KeyPair
+
+if TYPE_CHECKING:
+    import http.client
 
 _TRIES = 6
 _SPACING = timedelta(minutes=1)
@@ -113,6 +115,8 @@ class WebhookSender:
 
     def _post(self, target: str, body: bytes) -> tuple[int | None, str | None]:
         """Return the answer's status, and what was wrong; no redirection is followed."""
+        import http.client  # noqa: PLC0415 (most banks send no callback)
+
         parts = urlsplit(target)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {
@@ -163,6 +167,9 @@ def _connect(
     host: str, port: int | None, late: threading.Event, *, is_secure: bool
 ) -> Iterator[http.client.HTTPConnection]:
     """Return a connection to a host, at the very address that was checked, until the deadline."""
+    import http.client  # noqa: PLC0415 (most banks send no callback)
+    import ssl  # noqa: PLC0415 (most banks send no callback)
+
     context = ssl.create_default_context() if is_secure else None
     there = (
         http.client.HTTPConnection(host, port)

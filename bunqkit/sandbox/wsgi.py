@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from http.client import responses
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bunqkit.sandbox.page import HTML, POLICY
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 def read_length(environ: WSGIEnvironment) -> int:
@@ -20,7 +23,7 @@ def read_length(environ: WSGIEnvironment) -> int:
 
 def status_line(status: int) -> str:
     """Return a status with its reason; ``Refused`` for those that only bunq uses."""
-    return f"{status} {responses.get(status, 'Refused')}"
+    return f"{status} {_REASONS.get(status, 'Refused')}"
 
 
 def send(

@@ -5,10 +5,6 @@ from __future__ import annotations
 import base64
 import os
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-
 from bunqkit.security.redaction import Private, Secret
 
 # 128 MB and about 0.4 s for each guess. Source: OWASP, "Password Storage Cheat Sheet", scrypt.
@@ -39,6 +35,10 @@ class Seal(Private):
     """
 
     def __init__(self, passphrase: Secret, salt: bytes | None = None) -> None:
+        # Only those with a passphrase need these, and they take a while to load.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+        from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
+
         self.salt = os.urandom(_SALT_BYTES) if salt is None else salt
         slow = Scrypt(salt=self.salt, length=2 * _KEY_BYTES, n=_COST, r=_BLOCK, p=1)
         keys = Secret(slow.derive(passphrase.reveal().encode()).hex())
@@ -61,6 +61,8 @@ class Seal(Private):
 
     def open(self, sealed: str, beside: str) -> Secret | None:
         """Give the text; ``None`` if another passphrase sealed it, or anything was changed."""
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 (as above)
+
         raw = base64.b64decode(sealed, validate=True)
         try:
             text = self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], beside.encode())

@@ -12,13 +12,9 @@ import re
 import stat
 from pathlib import Path
 
-from dotenv import dotenv_values, find_dotenv
-from dotenv.parser import parse_stream
-
 from bunqkit.errors import SettingsError
 from bunqkit.security.private_files import how_to_own, warn_if_open, why_untrusted, write_private
 from bunqkit.security.redaction import Body, Secret, forgetting
-from bunqkit.security.secret_scan import mask_secrets
 
 _MOST_BYTES = 1 << 20
 _PROFILE = re.compile("[A-Za-z0-9_-]+")
@@ -45,8 +41,11 @@ def find_env_file(
     """
     if env_file is not None:
         return Path(env_file).expanduser()
-    if found := find_dotenv(f".env.{profile}" if profile else ".env", usecwd=True):
-        return Path(found)
+    name = f".env.{profile}" if profile else ".env"
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / name).is_file():
+            return folder / name
     if profile is None:
         return None
     others = ", ".join(list_profiles()) or "none"
@@ -71,6 +70,8 @@ def check_profile(name: str, place: str) -> str:
     SettingsError
         If it can't be one.
     """
+    from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+
     if not _PROFILE.fullmatch(name) or name == _TEMPLATE or mask_secrets(name) != name:
         raise SettingsError(
             f"BUNQ_PROFILE in {place} is no name of a profile. Use letters, digits, - and _: "
@@ -107,6 +108,8 @@ def read_env_file(path: Path) -> dict[str, Secret]:
     if not problem:
         values, problem = _parse(content)
     if problem:
+        from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+
         raise SettingsError(f"{mask_secrets(str(path))} {problem}")
     warn_if_open(path)
     return values
@@ -196,6 +199,9 @@ def _parse(content: Body) -> tuple[dict[str, Secret], str]:
         return {}, _NO_TEXT
     if "\0" in text:
         return {}, _NO_TEXT
+    from dotenv import dotenv_values  # noqa: PLC0415 (without a .env nothing is parsed)
+    from dotenv.parser import parse_stream  # noqa: PLC0415 (as above)
+
     for binding in parse_stream(io.StringIO(text)):
         if binding.error:
             return {}, (
@@ -207,6 +213,8 @@ def _parse(content: Body) -> tuple[dict[str, Secret], str]:
 
 
 def _with_key(before: Body, api_key: Secret, environment: str | None) -> str:
+    from dotenv.parser import parse_stream  # noqa: PLC0415 (as above)
+
     written = {"BUNQ_ENVIRONMENT": environment} if environment else {}
     written["BUNQ_API_KEY"] = api_key.reveal()
     text = before.decode("utf-8-sig")

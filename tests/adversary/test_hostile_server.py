@@ -197,7 +197,7 @@ def test_a_visitor_needs_the_certificate(
     here.server.arm()
     here.server.drop()
     bunq: Context = here.bunq
-    bunq._client._http.close()
+    bunq._client.close()
     with pytest.raises(bunqkit.NoAnswerError, match="certificate was not accepted") as caught:
         bunq.call("GET /user")
     assert not caught.value.was_sent

@@ -18,6 +18,7 @@ from visitors import Wire
 import bunqkit
 from bunqkit.auth.state import StateFile
 from bunqkit.client.client import Client
+from bunqkit.client.live import LiveTransport
 from bunqkit.context.context import Context
 from bunqkit.errors import BunqkitError
 from bunqkit.sandbox import Bank, doors
@@ -250,13 +251,15 @@ def test_oauth(bank: Bank, bunq: Context) -> None:
             app.receive(f"{BACK}?code={CODE}&state={app.ask().partition('state=')[2]}")
         check(caught.value, CODE, secret)
     wire = Wire(bank)
-    bunq.client._transport = doors.InProcess(wire)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(bunq.client, "_transport", LiveTransport(adapter=doors.InProcess(wire)))
     answer = json.dumps({"token": CODE, "access_tokens": [CODE]}).encode()
     for body in (answer, answer[:-4], b"[]", json.dumps({"access_token": [CODE]}).encode()):
         wire.force(body)
         with pytest.raises(BunqkitError) as caught:
             app.receive(f"{BACK}?code={CODE}&state={state()}")
         check(caught.value, CODE, secret)
+    patch.undo()
 
 
 BROKEN = {

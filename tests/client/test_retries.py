@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,12 +9,14 @@ from visitors import Door, Visitor, payment
 
 from bunqkit.client.client import Client
 from bunqkit.client.rate_limits import Limiter
-from bunqkit.client.retries import Retries
-from bunqkit.errors import ApiError, BunqkitError, NoAnswerError
+from bunqkit.client.retries import Retries, may_repeat
+from bunqkit.errors import ApiError, NoAnswerError
 from bunqkit.security.signing import KeyPair
 
 
-def trouble(status: int = 0, *, was_sent: bool = True, signed: bool = False) -> BunqkitError:
+def trouble(
+    status: int = 0, *, was_sent: bool = True, signed: bool = False
+) -> ApiError | NoAnswerError:
     """Give an error as a client raises it; status 0 is no answer at all."""
     if status:
         return ApiError(
@@ -29,23 +29,6 @@ def trouble(status: int = 0, *, was_sent: bool = True, signed: bool = False) -> 
 def pauses() -> list[float]:
     """Give where pauses are noted."""
     return []
-
-
-@pytest.fixture
-def retries(pauses: list[float]) -> Retries:
-    """Give retries that don't sleep."""
-    return Retries(attempts=4, sleep=pauses.append, chance=random.Random(1))
-
-
-def failing(errors: list[BunqkitError]) -> Callable[[], str]:
-    """Give a call that fails in turn with these, then answers."""
-
-    def send() -> str:
-        if errors:
-            raise errors.pop(0)
-        return "answer"
-
-    return send
 
 
 AGAIN = [
@@ -76,38 +59,31 @@ NOT_AGAIN = [
 
 
 @pytest.mark.parametrize("case", AGAIN, ids=[name for name, *_ in AGAIN])
-def test_what_is_sent_again(retries: Retries, case: tuple[str, BunqkitError, bool]) -> None:
+def test_what_is_sent_again(case: tuple[str, ApiError | NoAnswerError, bool]) -> None:
     """Reads after cuts, refusals for the moment and gateways; writes that were not carried out."""
     _, error, is_read = case
-    send = failing([error, error, error])
-    assert retries.run(send, is_read=is_read, learn=lambda _words: None) == "answer"
+    assert may_repeat(error, is_read=is_read)
 
 
 @pytest.mark.parametrize("case", NOT_AGAIN, ids=[name for name, *_ in NOT_AGAIN])
-def test_what_is_not_sent_again(
-    retries: Retries, pauses: list[float], case: tuple[str, BunqkitError, bool]
-) -> None:
+def test_what_is_not_sent_again(case: tuple[str, ApiError | NoAnswerError, bool]) -> None:
     """A write that may have been done, and what will be refused the next time too."""
     _, error, is_read = case
-    with pytest.raises(type(error)):
-        retries.run(failing([error]), is_read=is_read, learn=lambda _words: None)
-    assert pauses == []
+    assert not may_repeat(error, is_read=is_read)
 
 
-def test_it_ends(retries: Retries, pauses: list[float]) -> None:
+def test_it_ends(visitor: Visitor, pauses: list[float]) -> None:
     """After four attempts the last error is the answer; the pauses grow and vary."""
+    patient = patient_client(visitor, pauses)
+    visitor.door.wire.force(b"<html>", status=503, media_type="text/html", is_signed=False)
+    before = len(visitor.door.wire.calls)
     with pytest.raises(ApiError):
-        retries.run(failing([trouble(503)] * 9), is_read=True, learn=lambda _words: None)
+        patient.request("GET", "/user", token=visitor.session.token)
+    assert len(visitor.door.wire.calls) == before + 4
     assert len(pauses) == 3
     for pause, middle in zip(pauses, (0.3, 0.6, 1.2), strict=True):
         assert middle / 2 <= pause <= middle * 1.5
-
-
-def test_the_words_of_a_429_are_passed_on(retries: Retries) -> None:
-    """The limiter learns from them before the call is sent again."""
-    learned: list[str] = []
-    retries.run(failing([trouble(429)]), is_read=True, learn=learned.append)
-    assert learned == ["words"]
+    assert [exchange.paused_s for exchange in patient.exchanges] == [0.0, *pauses]
 
 
 def test_a_read_survives_a_gateway(visitor: Visitor, pauses: list[float]) -> None:

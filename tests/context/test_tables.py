@@ -18,6 +18,7 @@ from sampling import one_in
 from visitors import Wire
 
 import bunqkit
+from bunqkit.client.live import LiveTransport
 from bunqkit.client.rate_limits import Limiter
 from bunqkit.context.context import Context
 from bunqkit.errors import BadAnswerError, FieldError, Interrupted, SignatureError
@@ -44,7 +45,7 @@ def watch(bunq: Context, **how: Any) -> Wire:
     """Put something that counts before a context's bank."""
     assert bunq.bank is not None
     wire = Wire(bunq.bank)
-    bunq._client._http.mount("https://bank.invalid", doors.InProcess(wire))
+    bunq._client._transport = LiveTransport(adapter=doors.InProcess(wire))
     for name, value in how.items():
         setattr(wire, name, value)
     return wire

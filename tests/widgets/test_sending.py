@@ -10,6 +10,7 @@ import pytest
 from visitors import Wire
 
 import bunqkit
+from bunqkit.client.live import LiveTransport
 from bunqkit.client.retries import Retries
 from bunqkit.context.context import Context
 from bunqkit.errors import OutcomeUnknownError, UnsettledError
@@ -21,7 +22,7 @@ from bunqkit.widgets import Explorer, PaymentsPanel
 def bunq(bank: Bank, wire: Wire) -> Context:
     """Give the person with a history, whose calls go over the wire."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
-    bunq.client._http.mount(bunq.client._origin, doors.InProcess(wire))
+    bunq.client._transport = LiveTransport(adapter=doors.InProcess(wire))
     bunq.client.retries = Retries(sleep=lambda _seconds: None)
     bunq._books.sleep = lambda _seconds: None
     return bunq

@@ -18,8 +18,8 @@ from adversary.hostile_server import Fault, HostileServer, Speak
 from sampling import one_in
 from visitors import Door, Visitor
 
+from bunqkit.client.bodies import Bounds
 from bunqkit.client.client import Client
-from bunqkit.client.transport import Bounds
 from bunqkit.errors import BadAnswerError, BunqkitError, NoAnswerError, StoppedBeforeSending
 from bunqkit.sandbox import Bank
 from bunqkit.security.redaction import Secret
