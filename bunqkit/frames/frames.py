@@ -7,27 +7,25 @@ each converted column was written, which is what the way back needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from bunqkit.catalogue.operations import type_named
 from bunqkit.errors import FrameError
-from bunqkit.frames.columns import Block, Column, chain_columns, is_nothing
-from bunqkit.frames.dtypes import HOLLOW, to_pandas, to_wire
+from bunqkit.frames.columns import Block, Column, Order, join_blocks, join_column, paths_of
+from bunqkit.frames.dtypes import convert_columns, to_wire
 from bunqkit.frames.json_reader import TOO_DEEP, Rows, blocks_of
 from bunqkit.frames.money import Money, check_money
 from bunqkit.frames.schemas import (
     ITEM_TYPE,
     Path,
-    is_type,
+    expected_types,
     join_path,
-    kind_of,
-    schema_of,
+    plan_columns,
     split_name,
 )
 
@@ -145,12 +143,12 @@ class Gathered:
 
     Parameters
     ----------
-    type
+    type_name
         The type whose columns the table has in any case.
     """
 
-    def __init__(self, type: str | None = None) -> None:  # noqa: A002 (as in to_frame)
-        self._expected = expected_types(type)
+    def __init__(self, type_name: str | None = None) -> None:
+        self._expected = expected_types(type_name)
         self._names: list[str] = []
         self._blocks: dict[str, list[Block]] = {}
 
@@ -173,33 +171,33 @@ class Gathered:
 
     @property
     def paths(self) -> list[Path]:
-        """The columns that a row has something in, or null, in no order."""
-        return list(dict.fromkeys(path for block in self._all() for path in block.leaves))
+        """The paths at which a row has something, or null, in no order."""
+        return list(paths_of(self._all()))
 
     def column(self, path: Path) -> Column:
-        """Give a column as it came, nulls where there is none."""
-        return _column(self._all(), path, _order_of(self._names, list(self._blocks)))
+        """Return a column as it came, nulls where there is none."""
+        return join_column(self._all(), path, self._order())
 
     def frame(self, money: Money) -> pd.DataFrame:
-        """Give all rows as a table; can be done once, since memory is given back on the way."""
+        """Return all rows as a table; works once, since memory is given back on the way."""
         types = list(dict.fromkeys([*self._expected, *self._blocks]))
-        order = _order_of(self._names, list(self._blocks))
         lead = {ITEM_TYPE: pd.Series(self._names, dtype="str").array}
         try:
-            return assemble(self._all(), types, lead, money, order)
+            return assemble(self._all(), types, lead, money, self._order())
         except RecursionError as error:
             raise FrameError(f"An item {TOO_DEEP}") from error
 
     def _all(self) -> list[Block]:
-        return [block for each in self._blocks.values() for block in each]
+        return [block for blocks in self._blocks.values() for block in blocks]
 
-
-def expected_types(type: str | None) -> list[str]:  # noqa: A002 (as in to_frame)
-    """Give the types that items of a type come under: several if it is a choice of them."""
-    if type is None or not is_type(type):
-        return []
-    known = type_named(type)
-    return [field.kind for field in known.readable] if known.is_anchor else [known.name]
+    def _order(self) -> Order:
+        """Return where each row stands among rows sorted by type; ``None`` for rows of one type."""
+        if len(self._blocks) <= 1:
+            return None
+        codes = pd.Categorical(self._names, categories=list(self._blocks)).codes
+        order = np.empty(len(self._names), dtype="int64")
+        order[np.argsort(codes, kind="stable")] = np.arange(len(self._names))
+        return order
 
 
 def assemble(
@@ -207,46 +205,28 @@ def assemble(
     types: Sequence[str],
     lead: Mapping[str, Any],
     money: Money,
-    order: np.ndarray[Any, Any] | None = None,
+    order: Order = None,
 ) -> pd.DataFrame:
-    """Give blocks as a table.
+    """Return blocks as a table.
 
     Parameters
     ----------
     blocks
         Of one type each; their columns are taken out of them, so that memory is given back.
     types
-        The types whose columns it has, in order.
+        The types whose columns the table has, in order.
     lead
         Columns that stand before them.
     money
         The form of amounts.
     order
-        Where each row of the table stands among those of the blocks; as they are if not given.
+        The order of the rows.
     """
-    paths = list(_paths(blocks, types))
-    known = set(paths)
-    split = {path[:depth] for path in paths for depth in range(1, len(path))}
-    wire: dict[str, str] = {}
-    kept: dict[str, str] = {}
-    columns = dict(lead)
-    for path in paths:
-        beside = (*path[:-1], "currency")
-        kind = kind_of(path, types, has_currency=beside in known)
-        currencies = _column(blocks, beside, order) if kind.name == "amount" else None
-        column = _column(blocks, path, order)
-        if path[-1] != "currency":
-            for block in blocks:
-                block.leaves.pop(path, None)
-        name = join_path(path, list(lead))
-        columns[name], form, odd = to_pandas(column, kind, money=money, currencies=currencies)
-        if form:
-            wire[name] = form
-        if path in split and form != HOLLOW:
-            odd = odd or "objects among other values; their keys have columns of their own"
-        if odd:
-            kept[name] = odd
-    frame = pd.DataFrame(columns, copy=False)
+    rows = sum(block.rows for block in blocks)
+    plans = plan_columns(types, paths_of(blocks), tuple(lead))
+    columns = join_blocks(blocks, plans, order)
+    values, wire, kept = convert_columns(columns, plans, rows, money)
+    frame = pd.DataFrame({**lead, **values}, copy=False)
     frame.attrs[ATTRS] = {"rows": len(frame), "money": money, "wire": wire, "kept": kept}
     return frame
 
@@ -275,51 +255,6 @@ def _wrap(entry: object, at: int, bare_type: str | None) -> Mapping[str, Mapping
         f"Item {at} is {held}, where one type with the item under it was expected. Give the "
         'Response list as it came, or say type="Payment" for bare items.'
     )
-
-
-def _order_of(names: list[str], types: list[str]) -> np.ndarray[Any, Any] | None:
-    """Tell where each row stands when rows are sorted by type; ``None`` if they are."""
-    if len(types) < 2:  # noqa: PLR2004 (one type is in order)
-        return None
-    codes = pd.Categorical(names, categories=types).codes
-    order = np.empty(len(names), dtype="int64")
-    order[np.argsort(codes, kind="stable")] = np.arange(len(names))
-    return order
-
-
-def _column(blocks: Sequence[Block], path: Path, order: np.ndarray[Any, Any] | None) -> Column:
-    column = chain_columns(blocks, path)
-    if order is None:
-        return column
-    if isinstance(column, list):
-        return [column[at] for at in order]
-    return column.take(pa.array(order))
-
-
-def _paths(blocks: Sequence[Block], types: Sequence[str]) -> Iterator[Path]:
-    """Give the columns, the known ones first at each level, so that siblings stand together.
-
-    A null where other rows have an object is that object missing, and gets no column.
-    """
-    tree: dict[str, Any] = {}
-    schema = [path for name in types for path in schema_of(name)]
-    found = dict.fromkeys(path for block in blocks for path in block.leaves)
-    empty = {path for path in found if all(is_nothing(block, path) for block in blocks)}
-    # What the catalogue does not foresee has an order of its own, whatever page it came with.
-    for path in (*schema, *sorted(found)):
-        branch = tree
-        for key in path:
-            branch = branch.setdefault(key, {})
-    leaves = set(schema) | (found.keys() - empty)
-    yield from _walk(tree, (), leaves)
-
-
-def _walk(tree: dict[str, Any], prefix: Path, leaves: set[Path]) -> Iterator[Path]:
-    for key, branch in tree.items():
-        path = (*prefix, key)
-        if path in leaves or not branch:
-            yield path
-        yield from _walk(branch, path, leaves)
 
 
 def _put(item: dict[str, Any], path: Path, value: Any) -> None:

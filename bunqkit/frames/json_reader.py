@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from bunqkit.errors import FrameError
-from bunqkit.frames.columns import Block, Column, block_of, holds_exactly, plain
+from bunqkit.frames.columns import Block, Column, block_of, hold_exactly, plain
 from bunqkit.frames.schemas import Path, arrow_of
 
 # Past it a float64 no longer tells neighbouring whole numbers apart.
@@ -331,6 +331,9 @@ def _rows_of(response: pa.ListArray, order: Mapping[str, Any]) -> Rows:
         leaves: dict[Path, Column] = {}
         present = items if len(at) == len(items) else items.take(pa.array(at))
         _flatten(present, (), order[name], leaves)
+        arrays = [column for column in leaves.values() if not isinstance(column, list)]
+        if not hold_exactly(arrays, below=_EXACT):
+            raise _UnfitError
         blocks.append((name, Block(len(at), leaves)))
     if (codes < 0).any():
         raise _UnfitError
@@ -345,8 +348,6 @@ def _flatten(
     for name in [name for name in order if name in columns]:
         path, values = (*prefix, name), columns[name]
         if not pa.types.is_struct(values.type):
-            if not holds_exactly(values, below=_EXACT):
-                raise _UnfitError
             leaves[path] = values
             continue
         hollow = _find_hollow(values)

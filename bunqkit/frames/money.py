@@ -31,6 +31,8 @@ _BY_CURRENCY = "currency"
 # A float64 prints every decimal number of so many digits back.
 _FLOAT_DIGITS = 15
 _INT_DIGITS = 18
+# pandas documents __from_arrow__, its stubs don't know it.
+_INT64: Any = pd.Int64Dtype()
 
 
 def minor_units(currency: object) -> int:
@@ -83,12 +85,6 @@ def exact(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() and str(number) == text else None
-
-
-def from_arrow(dtype: Any, column: pa.ChunkedArray) -> Any:
-    """Give a column as an array of a dtype of pandas."""
-    # What pandas documents for dtypes that come from Arrow; its stubs don't know it.
-    return dtype.__from_arrow__(column)
 
 
 def check_money(money: str) -> None:
@@ -215,7 +211,7 @@ def _cents(texts: pa.ChunkedArray, unit: int, decimals: int) -> tuple[Any, str] 
         cents = pc.divide(whole, shift)
         if not pc.all(pc.equal(pc.multiply(cents, shift), whole)).as_py():
             return None
-    return from_arrow(pd.Int64Dtype(), cents), f"cents:{unit}:{decimals}"
+    return _INT64.__from_arrow__(cents), f"cents:{unit}:{decimals}"
 
 
 def _read_by_currency(

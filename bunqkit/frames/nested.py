@@ -9,9 +9,9 @@ import pandas as pd
 
 from bunqkit.frames.columns import block_of
 from bunqkit.frames.dtypes import to_wire
-from bunqkit.frames.frames import assemble, expected_types, to_frame
+from bunqkit.frames.frames import assemble, to_frame
 from bunqkit.frames.money import Money
-from bunqkit.frames.schemas import ITEM_TYPE, kind_of, split_name
+from bunqkit.frames.schemas import ITEM_TYPE, expected_types, kind_of, split_name
 
 PARENT = "parent"
 POSITION = "position"

@@ -272,7 +272,7 @@ def _column(gathered: Gathered, path: Path, dtype: str) -> pd.Series[Any]:
     """Give a column under the type that it has in a table, whatever came."""
     column = gathered.column(path)
     kinds = {"Int64": "integer", "str": "text", TIME: "time", "boolean": "boolean"}
-    array, _, _ = to_pandas(column, Kind(kinds[dtype]), money="float")
+    array = to_pandas(column, Kind(kinds[dtype]), "float").values
     if str(array.dtype) == dtype:
         return pd.Series(array, copy=False)
     values = [None if value == {} else value for value in plain(column)]
