@@ -1,8 +1,13 @@
-"""Items become a table: one row an item, one column a leaf, nothing lost, nothing made up.
+"""Items become a table, and the table items again: one row an item, one column a leaf.
 
-Columns get a type only where every value of theirs allows it; a text becomes a number or a time
-only if each value prints back to the same text. ``attrs["bunqkit"]["wire"]`` of the table says how
-each converted column was written, which is what the way back needs.
+Nothing is lost and nothing is made up. A column gets a type only if all its values allow it; a text
+becomes a number or a time only if each value prints back to the same text.
+``attrs["bunqkit"]["wire"]`` of the table says how each converted column was written; the way back
+needs it.
+
+A table is made in four steps: :mod:`~bunqkit.frames.json_reader` splits bytes or items into blocks
+of columns, :mod:`~bunqkit.frames.schemas` plans the columns of the table,
+:mod:`~bunqkit.frames.columns` joins the blocks, :mod:`~bunqkit.frames.dtypes` converts the columns.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ def to_frame(
     type: str | None = None,  # noqa: A002 (the bank's word for it)
     money: Money = "float",
 ) -> pd.DataFrame:
-    r"""One row for each item of a list answer, one column for each leaf.
+    r"""Return one row for each item of a list answer, one column for each leaf.
 
     Parameters
     ----------
@@ -58,15 +63,14 @@ def to_frame(
     DataFrame, shape (items, leaves + 1)
         First column ``item_type``; keys of nested objects joined by ``.``, with ``\`` before a
         dot or backslash inside a key. All columns that the catalogue knows of the types are there,
-        whether or not an item has them, then what else the items have, by name; objects named
-        after their
-        own type, and a type inside itself, have columns for what is there only. Whole numbers
-        ``Int64``, truth values ``boolean``, times UTC-aware in microseconds, amounts with their
-        currency in the column beside, rates ``Decimal``, text ``str``, lists Arrow-backed; values
-        of several kinds stay objects. What is missing is missing, not zero. An object that holds
-        nothing is ``True`` in a column of its own name. ``attrs["bunqkit"]`` holds ``rows``,
-        ``money``, ``wire`` (how converted columns were written) and ``kept`` (columns that hold
-        something else than expected, and what).
+        whether or not an item has them; then come other fields of the items, by name. An object
+        named after its own type, and a type inside itself, have columns only for fields that an
+        item has. Whole numbers are ``Int64``, truth values ``boolean``, times UTC-aware in
+        microseconds, rates ``Decimal``, texts ``str``, lists Arrow-backed; the currency of an
+        amount is in the column beside it; values of several kinds stay objects. A missing value is
+        missing, not zero. An object that holds nothing is ``True`` in a column of its own name.
+        ``attrs["bunqkit"]`` holds ``rows``, ``money``, ``wire`` (how converted columns were
+        written) and ``kept`` (columns that do not hold what was expected, and what they hold).
 
     Raises
     ------
@@ -81,13 +85,14 @@ def to_frame(
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Sequence):
         raise FrameError(
             f"Items are a list, each under its type; this is of type {items.__class__.__name__}. "
-            "Of an answer, give its .wrapped."
+            "Of an answer, pass its .wrapped."
         )
     if not items and type is not None:
         type_named(type)
     gathered = Gathered(type)
-    is_wrapped = type is None and _are_wrapped(items)
-    wrapped = items if is_wrapped else [_wrap(entry, at, type) for at, entry in enumerate(items)]
+    wrapped = items
+    if type is not None or not _are_wrapped(items):
+        wrapped = [_wrap(entry, place, type) for place, entry in enumerate(items)]
     try:
         gathered.add(blocks_of(wrapped))
     except RecursionError as error:
@@ -96,12 +101,12 @@ def to_frame(
 
 
 def to_items(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give the items of a table again, each under its type, without null keys.
+    """Return the items of a table, each under its type, without null keys.
 
     Parameters
     ----------
     frame
-        What :func:`to_frame` gave, or some of its rows or columns.
+        A table of :func:`to_frame`, or some of its rows or columns.
 
     Returns
     -------
@@ -111,11 +116,11 @@ def to_items(frame: pd.DataFrame) -> list[dict[str, Any]]:
     Raises
     ------
     FrameError
-        If the table does not say how it was written (pandas forgets that when two different
-        tables are put together), or two columns have one name.
+        If the table does not say how it was written (pandas forgets it when two different tables
+        are put together), or if two columns have one name.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise FrameError(f"Items are made of a table; this is of type {type(frame).__name__}.")
+        raise FrameError(f"to_items takes a table; this is of type {type(frame).__name__}.")
     wire = frame.attrs.get(ATTRS, {}).get("wire")
     if wire is None or ITEM_TYPE not in frame.columns:
         raise FrameError(
@@ -232,28 +237,28 @@ def assemble(
 
 
 def _are_wrapped(items: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether all items are dictionaries under one type each; others are looked at one by one."""
+    """Return True if each item is a dictionary with a dictionary under its one key."""
     if set(map(type, items)) != {dict} or set(map(len, items)) != {1}:
         return False
     return set(map(type, chain.from_iterable(entry.values() for entry in items))) == {dict}
 
 
-def _wrap(entry: object, at: int, bare_type: str | None) -> Mapping[str, Mapping[str, Any]]:
-    """Unwrap by position: one key is the type, whatever it is called."""
+def _wrap(entry: object, place: int, bare_type: str | None) -> Mapping[str, Mapping[str, Any]]:
+    """Return an item under its type. Its one key is the type, whatever it is called."""
+    content = "no object"
     if isinstance(entry, Mapping):
+        content = f"an object with {len(entry)} keys"
         if len(entry) == 1:
             name, item = next(iter(entry.items()))
+            content = f"{name!r} with no object under it"
             # Types are written in capitals; a bare item may have a single field, too.
             if isinstance(item, Mapping) and (bare_type is None or name[:1].isupper()):
                 return entry
         if bare_type is not None:
             return {bare_type: entry}
-    held = f"an object with {len(entry)} keys" if isinstance(entry, Mapping) else "no object"
-    if isinstance(entry, Mapping) and len(entry) == 1:
-        held = f"{next(iter(entry))!r} with no object under it"
     raise FrameError(
-        f"Item {at} is {held}, where one type with the item under it was expected. Give the "
-        'Response list as it came, or say type="Payment" for bare items.'
+        f"Item {place} is {content}, where one type with the item under it was expected. Pass the "
+        'Response list as it came, or type="Payment" for bare items.'
     )
 
 
