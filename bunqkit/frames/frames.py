@@ -1,33 +1,36 @@
-"""Items become a table: one row an item, one column a leaf, nothing lost, nothing made up.
+"""Items become a table, and the table items again: one row an item, one column a leaf.
 
-Columns get a type only where every value of theirs allows it; a text becomes a number or a time
-only if each value prints back to the same text. ``attrs["bunqkit"]["wire"]`` of the table says how
-each converted column was written, which is what the way back needs.
+Nothing is lost and nothing is made up. A column gets a type only if all its values allow it; a text
+becomes a number or a time only if each value prints back to the same text.
+``attrs["bunqkit"]["wire"]`` of the table says how each converted column was written; the way back
+needs it.
+
+A table is made in four steps: :mod:`~bunqkit.frames.json_reader` splits bytes or items into blocks
+of columns, :mod:`~bunqkit.frames.schemas` plans the columns of the table,
+:mod:`~bunqkit.frames.columns` joins the blocks, :mod:`~bunqkit.frames.dtypes` converts the columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from bunqkit.catalogue.operations import type_named
 from bunqkit.errors import FrameError
-from bunqkit.frames.columns import Block, Column, chain_columns, is_nothing
-from bunqkit.frames.dtypes import HOLLOW, to_pandas, to_wire
+from bunqkit.frames.columns import Block, Column, Order, join_blocks, join_column, paths_of
+from bunqkit.frames.dtypes import convert_columns, to_wire
 from bunqkit.frames.json_reader import TOO_DEEP, Rows, blocks_of
 from bunqkit.frames.money import Money, check_money
 from bunqkit.frames.schemas import (
     ITEM_TYPE,
     Path,
-    is_type,
+    expected_types,
     join_path,
-    kind_of,
-    schema_of,
+    plan_columns,
     split_name,
 )
 
@@ -41,7 +44,7 @@ def to_frame(
     type: str | None = None,  # noqa: A002 (the bank's word for it)
     money: Money = "float",
 ) -> pd.DataFrame:
-    r"""One row for each item of a list answer, one column for each leaf.
+    r"""Return one row for each item of a list answer, one column for each leaf.
 
     Parameters
     ----------
@@ -60,15 +63,14 @@ def to_frame(
     DataFrame, shape (items, leaves + 1)
         First column ``item_type``; keys of nested objects joined by ``.``, with ``\`` before a
         dot or backslash inside a key. All columns that the catalogue knows of the types are there,
-        whether or not an item has them, then what else the items have, by name; objects named
-        after their
-        own type, and a type inside itself, have columns for what is there only. Whole numbers
-        ``Int64``, truth values ``boolean``, times UTC-aware in microseconds, amounts with their
-        currency in the column beside, rates ``Decimal``, text ``str``, lists Arrow-backed; values
-        of several kinds stay objects. What is missing is missing, not zero. An object that holds
-        nothing is ``True`` in a column of its own name. ``attrs["bunqkit"]`` holds ``rows``,
-        ``money``, ``wire`` (how converted columns were written) and ``kept`` (columns that hold
-        something else than expected, and what).
+        whether or not an item has them; then come other fields of the items, by name. An object
+        named after its own type, and a type inside itself, have columns only for fields that an
+        item has. Whole numbers are ``Int64``, truth values ``boolean``, times UTC-aware in
+        microseconds, rates ``Decimal``, texts ``str``, lists Arrow-backed; the currency of an
+        amount is in the column beside it; values of several kinds stay objects. A missing value is
+        missing, not zero. An object that holds nothing is ``True`` in a column of its own name.
+        ``attrs["bunqkit"]`` holds ``rows``, ``money``, ``wire`` (how converted columns were
+        written) and ``kept`` (columns that do not hold what was expected, and what they hold).
 
     Raises
     ------
@@ -83,13 +85,14 @@ def to_frame(
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Sequence):
         raise FrameError(
             f"Items are a list, each under its type; this is of type {items.__class__.__name__}. "
-            "Of an answer, give its .wrapped."
+            "Of an answer, pass its .wrapped."
         )
     if not items and type is not None:
         type_named(type)
     gathered = Gathered(type)
-    is_wrapped = type is None and _are_wrapped(items)
-    wrapped = items if is_wrapped else [_wrap(entry, at, type) for at, entry in enumerate(items)]
+    wrapped = items
+    if type is not None or not _are_wrapped(items):
+        wrapped = [_wrap(entry, place, type) for place, entry in enumerate(items)]
     try:
         gathered.add(blocks_of(wrapped))
     except RecursionError as error:
@@ -98,12 +101,12 @@ def to_frame(
 
 
 def to_items(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give the items of a table again, each under its type, without null keys.
+    """Return the items of a table, each under its type, without null keys.
 
     Parameters
     ----------
     frame
-        What :func:`to_frame` gave, or some of its rows or columns.
+        A table of :func:`to_frame`, or some of its rows or columns.
 
     Returns
     -------
@@ -113,11 +116,11 @@ def to_items(frame: pd.DataFrame) -> list[dict[str, Any]]:
     Raises
     ------
     FrameError
-        If the table does not say how it was written (pandas forgets that when two different
-        tables are put together), or two columns have one name.
+        If the table does not say how it was written (pandas forgets it when two different tables
+        are put together), or if two columns have one name.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise FrameError(f"Items are made of a table; this is of type {type(frame).__name__}.")
+        raise FrameError(f"to_items takes a table; this is of type {type(frame).__name__}.")
     wire = frame.attrs.get(ATTRS, {}).get("wire")
     if wire is None or ITEM_TYPE not in frame.columns:
         raise FrameError(
@@ -145,12 +148,12 @@ class Gathered:
 
     Parameters
     ----------
-    type
+    type_name
         The type whose columns the table has in any case.
     """
 
-    def __init__(self, type: str | None = None) -> None:  # noqa: A002 (as in to_frame)
-        self._expected = expected_types(type)
+    def __init__(self, type_name: str | None = None) -> None:
+        self._expected = expected_types(type_name)
         self._names: list[str] = []
         self._blocks: dict[str, list[Block]] = {}
 
@@ -173,33 +176,33 @@ class Gathered:
 
     @property
     def paths(self) -> list[Path]:
-        """The columns that a row has something in, or null, in no order."""
-        return list(dict.fromkeys(path for block in self._all() for path in block.leaves))
+        """The paths at which a row has something, or null, in no order."""
+        return list(paths_of(self._all()))
 
     def column(self, path: Path) -> Column:
-        """Give a column as it came, nulls where there is none."""
-        return _column(self._all(), path, _order_of(self._names, list(self._blocks)))
+        """Return a column as it came, nulls where there is none."""
+        return join_column(self._all(), path, self._order())
 
     def frame(self, money: Money) -> pd.DataFrame:
-        """Give all rows as a table; can be done once, since memory is given back on the way."""
+        """Return all rows as a table; works once, since memory is given back on the way."""
         types = list(dict.fromkeys([*self._expected, *self._blocks]))
-        order = _order_of(self._names, list(self._blocks))
         lead = {ITEM_TYPE: pd.Series(self._names, dtype="str").array}
         try:
-            return assemble(self._all(), types, lead, money, order)
+            return assemble(self._all(), types, lead, money, self._order())
         except RecursionError as error:
             raise FrameError(f"An item {TOO_DEEP}") from error
 
     def _all(self) -> list[Block]:
-        return [block for each in self._blocks.values() for block in each]
+        return [block for blocks in self._blocks.values() for block in blocks]
 
-
-def expected_types(type: str | None) -> list[str]:  # noqa: A002 (as in to_frame)
-    """Give the types that items of a type come under: several if it is a choice of them."""
-    if type is None or not is_type(type):
-        return []
-    known = type_named(type)
-    return [field.kind for field in known.readable] if known.is_anchor else [known.name]
+    def _order(self) -> Order:
+        """Return where each row stands among rows sorted by type; ``None`` for rows of one type."""
+        if len(self._blocks) <= 1:
+            return None
+        codes = pd.Categorical(self._names, categories=list(self._blocks)).codes
+        order = np.empty(len(self._names), dtype="int64")
+        order[np.argsort(codes, kind="stable")] = np.arange(len(self._names))
+        return order
 
 
 def assemble(
@@ -207,119 +210,56 @@ def assemble(
     types: Sequence[str],
     lead: Mapping[str, Any],
     money: Money,
-    order: np.ndarray[Any, Any] | None = None,
+    order: Order = None,
 ) -> pd.DataFrame:
-    """Give blocks as a table.
+    """Return blocks as a table.
 
     Parameters
     ----------
     blocks
         Of one type each; their columns are taken out of them, so that memory is given back.
     types
-        The types whose columns it has, in order.
+        The types whose columns the table has, in order.
     lead
         Columns that stand before them.
     money
         The form of amounts.
     order
-        Where each row of the table stands among those of the blocks; as they are if not given.
+        The order of the rows.
     """
-    paths = list(_paths(blocks, types))
-    known = set(paths)
-    split = {path[:depth] for path in paths for depth in range(1, len(path))}
-    wire: dict[str, str] = {}
-    kept: dict[str, str] = {}
-    columns = dict(lead)
-    for path in paths:
-        beside = (*path[:-1], "currency")
-        kind = kind_of(path, types, has_currency=beside in known)
-        currencies = _column(blocks, beside, order) if kind.name == "amount" else None
-        column = _column(blocks, path, order)
-        if path[-1] != "currency":
-            for block in blocks:
-                block.leaves.pop(path, None)
-        name = join_path(path, list(lead))
-        columns[name], form, odd = to_pandas(column, kind, money=money, currencies=currencies)
-        if form:
-            wire[name] = form
-        if path in split and form != HOLLOW:
-            odd = odd or "objects among other values; their keys have columns of their own"
-        if odd:
-            kept[name] = odd
-    frame = pd.DataFrame(columns, copy=False)
+    rows = sum(block.rows for block in blocks)
+    plans = plan_columns(types, paths_of(blocks), tuple(lead))
+    columns = join_blocks(blocks, plans, order)
+    values, wire, kept = convert_columns(columns, plans, rows, money)
+    frame = pd.DataFrame({**lead, **values}, copy=False)
     frame.attrs[ATTRS] = {"rows": len(frame), "money": money, "wire": wire, "kept": kept}
     return frame
 
 
 def _are_wrapped(items: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether all items are dictionaries under one type each; others are looked at one by one."""
+    """Return True if each item is a dictionary with a dictionary under its one key."""
     if set(map(type, items)) != {dict} or set(map(len, items)) != {1}:
         return False
     return set(map(type, chain.from_iterable(entry.values() for entry in items))) == {dict}
 
 
-def _wrap(entry: object, at: int, bare_type: str | None) -> Mapping[str, Mapping[str, Any]]:
-    """Unwrap by position: one key is the type, whatever it is called."""
+def _wrap(entry: object, place: int, bare_type: str | None) -> Mapping[str, Mapping[str, Any]]:
+    """Return an item under its type. Its one key is the type, whatever it is called."""
+    content = "no object"
     if isinstance(entry, Mapping):
+        content = f"an object with {len(entry)} keys"
         if len(entry) == 1:
             name, item = next(iter(entry.items()))
+            content = f"{name!r} with no object under it"
             # Types are written in capitals; a bare item may have a single field, too.
             if isinstance(item, Mapping) and (bare_type is None or name[:1].isupper()):
                 return entry
         if bare_type is not None:
             return {bare_type: entry}
-    held = f"an object with {len(entry)} keys" if isinstance(entry, Mapping) else "no object"
-    if isinstance(entry, Mapping) and len(entry) == 1:
-        held = f"{next(iter(entry))!r} with no object under it"
     raise FrameError(
-        f"Item {at} is {held}, where one type with the item under it was expected. Give the "
-        'Response list as it came, or say type="Payment" for bare items.'
+        f"Item {place} is {content}, where one type with the item under it was expected. Pass the "
+        'Response list as it came, or type="Payment" for bare items.'
     )
-
-
-def _order_of(names: list[str], types: list[str]) -> np.ndarray[Any, Any] | None:
-    """Tell where each row stands when rows are sorted by type; ``None`` if they are."""
-    if len(types) < 2:  # noqa: PLR2004 (one type is in order)
-        return None
-    codes = pd.Categorical(names, categories=types).codes
-    order = np.empty(len(names), dtype="int64")
-    order[np.argsort(codes, kind="stable")] = np.arange(len(names))
-    return order
-
-
-def _column(blocks: Sequence[Block], path: Path, order: np.ndarray[Any, Any] | None) -> Column:
-    column = chain_columns(blocks, path)
-    if order is None:
-        return column
-    if isinstance(column, list):
-        return [column[at] for at in order]
-    return column.take(pa.array(order))
-
-
-def _paths(blocks: Sequence[Block], types: Sequence[str]) -> Iterator[Path]:
-    """Give the columns, the known ones first at each level, so that siblings stand together.
-
-    A null where other rows have an object is that object missing, and gets no column.
-    """
-    tree: dict[str, Any] = {}
-    schema = [path for name in types for path in schema_of(name)]
-    found = dict.fromkeys(path for block in blocks for path in block.leaves)
-    empty = {path for path in found if all(is_nothing(block, path) for block in blocks)}
-    # What the catalogue does not foresee has an order of its own, whatever page it came with.
-    for path in (*schema, *sorted(found)):
-        branch = tree
-        for key in path:
-            branch = branch.setdefault(key, {})
-    leaves = set(schema) | (found.keys() - empty)
-    yield from _walk(tree, (), leaves)
-
-
-def _walk(tree: dict[str, Any], prefix: Path, leaves: set[Path]) -> Iterator[Path]:
-    for key, branch in tree.items():
-        path = (*prefix, key)
-        if path in leaves or not branch:
-            yield path
-        yield from _walk(branch, path, leaves)
 
 
 def _put(item: dict[str, Any], path: Path, value: Any) -> None:

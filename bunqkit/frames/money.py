@@ -1,4 +1,4 @@
-"""Amounts as numbers: which forms hold a column of texts exactly, and the texts back.
+"""Amounts as numbers: which form holds a column of texts exactly, and the way back to the texts.
 
 Knows how many decimals each currency has. Source: ISO 4217, list one.
 """
@@ -28,18 +28,19 @@ _UNITS = {
     **dict.fromkeys(("CLF", "UYW"), 4),
 }  # fmt: skip
 _BY_CURRENCY = "currency"
-# A float64 prints every decimal number of so many digits back.
-_FLOAT_DIGITS = 15
-_INT_DIGITS = 18
+# float64 and Int64 print every decimal number of so many digits back.
+_DIGITS = {"float": 15, "cents": 18}
+# pandas documents __from_arrow__, its stubs don't know it.
+_INT64: Any = pd.Int64Dtype()
 
 
 def minor_units(currency: object) -> int:
-    """Return how many decimals a currency has: 2 for EUR, 0 for JPY, 2 for what is none."""
+    """Return how many decimals a currency has: 2 for EUR, 0 for JPY, 2 for an unknown one."""
     return _UNITS.get(currency, 2) if isinstance(currency, str) else 2
 
 
 def whole_cents(money: Mapping[str, Any]) -> int | None:
-    """Give an amount in the smallest units of its currency.
+    """Return an amount in the smallest units of its currency.
 
     Parameters
     ----------
@@ -59,25 +60,26 @@ def whole_cents(money: Mapping[str, Any]) -> int | None:
 
 
 def to_cents(values: pd.Series[Any], currencies: pd.Series[Any]) -> pd.Series[Any]:
-    """Give a column of amounts in the smallest units of their currencies.
+    """Return a column of amounts in the smallest units of their currencies.
 
     Parameters
     ----------
     values
         float64 amounts as tables have them, which stand for their texts exactly.
     currencies
-        Of each row.
+        The currency of each row.
 
     Returns
     -------
     Series of Int64
     """
-    units = currencies.map({each: 10.0 ** minor_units(each) for each in currencies.unique()})
-    return (values.astype("float64") * units.astype("float64")).round().astype("Int64")
+    scales = {currency: 10.0 ** minor_units(currency) for currency in currencies.unique()}
+    units = currencies.map(scales).astype("float64")
+    return (values.astype("float64") * units).round().astype("Int64")
 
 
 def exact(text: str) -> Decimal | None:
-    """Give the number of a text; ``None`` if it is none, or would print differently."""
+    """Return the number of a text; ``None`` if it is none, or would print differently."""
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -85,20 +87,8 @@ def exact(text: str) -> Decimal | None:
     return number if number.is_finite() and str(number) == text else None
 
 
-def from_arrow(dtype: Any, column: pa.ChunkedArray) -> Any:
-    """Give a column as an array of a dtype of pandas."""
-    # What pandas documents for dtypes that come from Arrow; its stubs don't know it.
-    return dtype.__from_arrow__(column)
-
-
 def check_money(money: str) -> None:
-    """Refuse a form that is none of the three.
-
-    Raises
-    ------
-    FrameError
-        Which names them.
-    """
+    """Raise FrameError, which names the three forms, if a form is none of them."""
     if money not in get_args(Money):
         raise FrameError(f"money is {money!r}. Make it 'float', 'decimal' or 'cents'.")
 
@@ -106,48 +96,46 @@ def check_money(money: str) -> None:
 def read_amounts(
     texts: pa.ChunkedArray, currencies: Sequence[Any] | pa.ChunkedArray | None, money: Money
 ) -> tuple[Any, str] | None:
-    """Give amounts as numbers, and how they were written; ``None`` if the form can't hold them.
+    """Return amounts as numbers, and their form; ``None`` if numbers can't hold them exactly.
 
     Parameters
     ----------
     texts
-        As bunq writes them.
+        As bunq writes them; at least one is not null.
     currencies
-        Of each row.
+        The currency of each row.
     money
-        The form that is wished.
+        What to make of them.
 
     Returns
     -------
     tuple of array and str
         float64 and ``decimals:2``, Int64 and ``cents:2:2`` (decimals of the unit and of the
-        text), or Decimals and ``decimal``; ``currency`` for the number where it differs by row.
+        text), or Decimals and ``decimal``. The form says ``currency`` in place of a number that
+        differs by row.
     """
     if money == "decimal":
         return read_decimals(texts)
-    digits = _FLOAT_DIGITS if money == "float" else _INT_DIGITS
-    decimals = _common_decimals(texts, digits)
-    if decimals is None:
-        return _read_by_currency(texts, currencies, money, digits)
-    if money == "float":
-        return _floats(texts), f"decimals:{decimals}"
-    units = {minor_units(currency) for currency in _unique(texts, currencies)}
-    if len(units) != 1 or _has_negative_zero(texts):
-        return _read_by_currency(texts, currencies, money, digits)
-    unit = units.pop()
-    return _cents(texts, unit, decimals)
+    decimals = _common_decimals(texts, _DIGITS[money])
+    if decimals is not None and money == "float":
+        return texts.cast(pa.float64()).to_numpy(), f"decimals:{decimals}"
+    if decimals is not None and not _has_negative_zero(texts):
+        units = {minor_units(currency) for currency in _currencies_of(texts, currencies)}
+        if len(units) == 1:
+            return _cents(texts, units.pop(), decimals)
+    return None if currencies is None else _read_by_currency(texts, _values(currencies), money)
 
 
 def read_decimals(texts: pa.ChunkedArray) -> tuple[Any, str] | None:
-    """Give texts as Decimals in an array of objects; ``None`` if one would print differently."""
+    """Return texts as Decimals in an array of objects; ``None`` if one would print differently."""
     numbers = [None if text is None else exact(text) for text in texts.to_pylist()]
-    if sum(number is None for number in numbers) > texts.null_count:
+    if numbers.count(None) > texts.null_count:
         return None
     return pd.Series(numbers, dtype="object"), "decimal"
 
 
 def write_amounts(values: pd.Series[Any], form: str, currencies: list[Any]) -> list[str | None]:
-    """Give the texts of amounts again.
+    """Return the texts of amounts again.
 
     Parameters
     ----------
@@ -156,34 +144,31 @@ def write_amounts(values: pd.Series[Any], form: str, currencies: list[Any]) -> l
     form
         How they were written, as :func:`read_amounts` says.
     currencies
-        Of each row; only looked at if the form depends on them.
+        The currency of each row; only needed if the form depends on it.
 
     Raises
     ------
     FrameError
-        If a form is none that the kit writes.
+        If there is no such form.
     """
     kind, *numbers = form.split(":")
     if kind not in ("decimals", "cents") or not numbers:
         raise FrameError(f"Amounts are written as {form!r}, which is no form that is known here.")
-    missing = values.isna().to_numpy()
     texts: list[str | None] = []
-    for value, currency, is_missing in zip(values, currencies, missing, strict=True):
-        if is_missing:
+    for value, currency in zip(values, currencies, strict=True):
+        if pd.isna(value):
             texts.append(None)
             continue
-        unit, decimals = (
-            [minor_units(currency)] * 2
-            if numbers[0] == _BY_CURRENCY
-            else [int(numbers[0]), int(numbers[-1])]
-        )
-        exact_value = Decimal(int(value)).scaleb(-unit) if kind == "cents" else float(value)
-        texts.append(f"{exact_value:.{decimals}f}")
+        unit = decimals = minor_units(currency)
+        if numbers[0] != _BY_CURRENCY:
+            unit, decimals = int(numbers[0]), int(numbers[-1])
+        number = Decimal(int(value)).scaleb(-unit) if kind == "cents" else float(value)
+        texts.append(f"{number:.{decimals}f}")
     return texts
 
 
 def _common_decimals(texts: pa.ChunkedArray, digits: int) -> int | None:
-    """Give the number of decimals if all have the same, and no more digits than allowed."""
+    """Return the number of decimals if all have the same, and no more digits than allowed."""
     first = next(text.as_py() for text in texts if text.is_valid)
     decimals = len(first.partition(".")[2])
     whole = digits - decimals
@@ -198,11 +183,6 @@ def _has_negative_zero(texts: pa.ChunkedArray) -> bool:
     return bool(pc.any(pc.match_substring_regex(texts, r"^-0(\.0*)?\z")).as_py())
 
 
-def _floats(texts: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    numbers: np.ndarray[Any, Any] = texts.cast(pa.float64()).to_numpy()
-    return numbers
-
-
 def _cents(texts: pa.ChunkedArray, unit: int, decimals: int) -> tuple[Any, str] | None:
     whole = pc.replace_substring(texts, ".", "").cast(pa.int64())
     shift = pa.scalar(10 ** abs(unit - decimals))
@@ -215,20 +195,15 @@ def _cents(texts: pa.ChunkedArray, unit: int, decimals: int) -> tuple[Any, str] 
         cents = pc.divide(whole, shift)
         if not pc.all(pc.equal(pc.multiply(cents, shift), whole)).as_py():
             return None
-    return from_arrow(pd.Int64Dtype(), cents), f"cents:{unit}:{decimals}"
+    return _INT64.__from_arrow__(cents), f"cents:{unit}:{decimals}"
 
 
 def _read_by_currency(
-    texts: pa.ChunkedArray,
-    currencies: Sequence[Any] | pa.ChunkedArray | None,
-    money: Money,
-    digits: int,
+    texts: pa.ChunkedArray, currencies: Sequence[Any], money: Money
 ) -> tuple[Any, str] | None:
-    """Read texts that each have as many decimals as their currency."""
-    if currencies is None:
-        return None
+    """Return texts that each have as many decimals as their currency, as :func:`read_amounts`."""
     numbers: list[Any] = []
-    for text, currency in zip(texts.to_pylist(), _values(currencies), strict=True):
+    for text, currency in zip(texts.to_pylist(), currencies, strict=True):
         if text is None:
             numbers.append(None)
             continue
@@ -236,31 +211,27 @@ def _read_by_currency(
         number = exact(text)
         if number is None or number.as_tuple().exponent != -decimals:
             return None
-        if len(number.as_tuple().digits) > digits:
+        is_negative_zero = number.is_zero() and number.is_signed()
+        if len(number.as_tuple().digits) > _DIGITS[money] or (
+            money == "cents" and is_negative_zero
+        ):
             return None
-        if money == "cents":
-            if number.is_zero() and number.is_signed():
-                return None
-            numbers.append(int(number.scaleb(decimals)))
-        else:
-            numbers.append(float(number))
+        numbers.append(int(number.scaleb(decimals)) if money == "cents" else float(number))
     if money == "cents":
         return pd.array(numbers, dtype="Int64"), f"cents:{_BY_CURRENCY}"
     return np.array(numbers, dtype="float64"), f"decimals:{_BY_CURRENCY}"
 
 
-def _unique(texts: pa.ChunkedArray, currencies: Sequence[Any] | pa.ChunkedArray | None) -> set[Any]:
-    """Give the currencies of the rows that have an amount."""
+def _currencies_of(
+    texts: pa.ChunkedArray, currencies: Sequence[Any] | pa.ChunkedArray | None
+) -> set[Any]:
+    """Return the currencies of the rows that have an amount."""
     if currencies is None:
         return {None}
     if isinstance(currencies, pa.ChunkedArray):
         return set(currencies.filter(texts.is_valid()).unique().to_pylist())
-    valid = texts.is_valid().to_pylist()
-    return {each for each, is_there in zip(currencies, valid, strict=True) if is_there}
+    return {currency for currency, text in zip(currencies, texts, strict=True) if text.is_valid}
 
 
 def _values(currencies: Sequence[Any] | pa.ChunkedArray) -> Sequence[Any]:
-    if isinstance(currencies, pa.ChunkedArray):
-        values: list[Any] = currencies.to_pylist()
-        return values
-    return currencies
+    return currencies.to_pylist() if isinstance(currencies, pa.ChunkedArray) else currencies

@@ -20,7 +20,7 @@ import pandas as pd
 from bunqkit.catalogue.operations import operation as operation_named
 from bunqkit.errors import FrameError, Interrupted
 from bunqkit.frames.frames import ATTRS, Gathered
-from bunqkit.frames.json_reader import EnvelopeReader, Rows, between
+from bunqkit.frames.json_reader import EnvelopeReader, Rows, select_rows
 from bunqkit.frames.money import Money, check_money
 from bunqkit.frames.schemas import Path
 
@@ -351,7 +351,7 @@ class Reading:
             self._add(rows)
 
     def _add(self, rows: Rows) -> None:
-        kept, self._is_past = between(rows, self._since, self._until, keep=self._keep)
+        kept, self._is_past = select_rows(rows, self._since, self._until, keep=self._keep)
         self._read.append(kept)
         self.rows += len(kept[0])
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bunqkit.catalogue.accounts import find_iban
-from bunqkit.frames.column_docs import CENTS, TABLES, TIME, Heading
+from bunqkit.frames.column_docs import CENTS, TABLES, TIME, ColumnFacts
 from bunqkit.frames.columns import plain
 from bunqkit.frames.dtypes import to_pandas
 from bunqkit.frames.frames import Gathered
@@ -246,11 +246,11 @@ def _read(table: str, gathered: Gathered, accounts: Accounts = ()) -> pd.DataFra
     return frame
 
 
-def _path(heading: Heading) -> Path:
+def _path(heading: ColumnFacts) -> Path:
     return tuple(heading.source.split("."))
 
 
-def _money(gathered: Gathered, heading: Heading) -> Any:
+def _money(gathered: Gathered, heading: ColumnFacts) -> Any:
     """Give amounts as float64 or whole cents; missing where that form can't hold one."""
     path = _path(heading)
     texts = gathered.column((*path, "value"))
@@ -272,7 +272,7 @@ def _column(gathered: Gathered, path: Path, dtype: str) -> pd.Series[Any]:
     """Give a column under the type that it has in a table, whatever came."""
     column = gathered.column(path)
     kinds = {"Int64": "integer", "str": "text", TIME: "time", "boolean": "boolean"}
-    array, _, _ = to_pandas(column, Kind(kinds[dtype]), money="float")
+    array = to_pandas(column, Kind(kinds[dtype]), "float").values
     if str(array.dtype) == dtype:
         return pd.Series(array, copy=False)
     values = [None if value == {} else value for value in plain(column)]

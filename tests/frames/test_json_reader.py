@@ -12,7 +12,7 @@ from bunqkit.catalogue import operations as catalogue
 from bunqkit.errors import FrameError
 from bunqkit.frames.columns import pruned
 from bunqkit.frames.frames import Gathered, to_frame, to_items
-from bunqkit.frames.json_reader import EnvelopeReader, between, blocks_of
+from bunqkit.frames.json_reader import EnvelopeReader, blocks_of, select_rows
 
 PAYMENT = catalogue.example_item("Payment")
 
@@ -129,7 +129,7 @@ def test_rows_of_a_span_keep_their_order_and_types(
         {"B": {"id": 4, "created": "2024-01-02", "x": [1, "one"]}},
         {"A": {"id": 5, "created": "2024-01-01"}},
     ]
-    rows, was_past = between(blocks_of(items), since, until)
+    rows, was_past = select_rows(blocks_of(items), since, until)
     gathered = Gathered()
     gathered.add(rows)
     wanted = [item for item in items if next(iter(item.values()))["id"] in expected]
