@@ -46,13 +46,12 @@ from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, challenge, give_back, use_card
 from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
-from bunqkit.sandbox.resources.duties import DUTIES
-from bunqkit.sandbox.resources.generic_resources import add_thing
+from bunqkit.sandbox.resources.generic_resources import add_resource
 from bunqkit.sandbox.resources.invoices import bill
 from bunqkit.sandbox.resources.notifications import set_by_owner
 from bunqkit.sandbox.resources.providers import answer_draft
-from bunqkit.sandbox.resources.rights import check_rights, veil
-from bunqkit.sandbox.resources.rules import rule_of
+from bunqkit.sandbox.resources.rights import check_rights, filter_by_consent
+from bunqkit.sandbox.resources.rules import JOBS, rule_of
 from bunqkit.sandbox.resources.tabs import pay_tab
 from bunqkit.sandbox.webhook_sender import WebhookSender
 from bunqkit.sandbox.wsgi import status_line
@@ -155,7 +154,7 @@ class Bank:
                 if clock is None:
                     self.clock.start_after(self.ledger.last_time())
         self._start_services()
-        scheduled_jobs.catch_up(self.ledger, DUTIES)
+        scheduled_jobs.catch_up(self.ledger, JOBS)
         self.clock.watch(self._follow_clock)
 
     @property
@@ -211,7 +210,7 @@ class Bank:
         type_name = operation.answer or ""
         item = catalogue.example_item(type_name) if values is None else values
         with self.ledger.transaction():
-            return add_thing(self.ledger, scope, type_name, item)
+            return add_resource(self.ledger, scope, type_name, item).id
 
     def people(self, number: int, years: float = 1.0) -> list[Secret]:
         """Add users with about 200 payments a year behind them; return their API keys.
@@ -388,7 +387,7 @@ class Bank:
         with self.ledger.transaction():
             # A bank that is killed here goes on from this time.
             self.ledger.set_fact("time", wire_time(self.clock.now()))
-        scheduled_jobs.catch_up(self.ledger, DUTIES)
+        scheduled_jobs.catch_up(self.ledger, JOBS)
         self.deliver()
 
     def _operation_name(self, method: str, path: str) -> str:
@@ -417,7 +416,7 @@ class Bank:
         """Return status, content type and body of the answer to a call."""
         language = environ.get("HTTP_X_BUNQ_LANGUAGE", "en_US")
         try:
-            if scheduled_jobs.catch_up(self.ledger, DUTIES):
+            if scheduled_jobs.catch_up(self.ledger, JOBS):
                 self._sender.wake()
             with self.ledger.transaction():
                 content_type, body = self._carry_out(environ, path, faults)
@@ -460,7 +459,7 @@ class Bank:
             upload=routes.read_upload(environ, body if operation.sends_bytes else b""),
             address=address,
             bank_key=self.key.public.pem,
-            habits=self.quirks,
+            quirks=self.quirks,
             installation=installation,
             session=session,
             consent=installation and consents.consent_behind(self.ledger, installation["id"]),
@@ -471,7 +470,7 @@ class Bank:
             check_rights(call)
         if operation.verb == "update" and "notification_filters" in call.body:
             set_by_owner(call)
-        answer = veil(call, rule_of(operation)(call))
+        answer = filter_by_consent(call, rule_of(operation)(call))
         if isinstance(answer, File):
             return answer.content_type, answer.content
         return _JSON, enclose(answer, path, query)

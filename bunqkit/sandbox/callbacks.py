@@ -14,8 +14,8 @@ from bunqkit.errors import UnknownNameError
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
+from bunqkit.sandbox.resources.event_list import show_object
 from bunqkit.sandbox.resources.events import add_callback, owners
-from bunqkit.sandbox.resources.history import tell_object
 from bunqkit.sandbox.webhook_sender import WebhookSender
 from bunqkit.security.signing import KeyPair
 
@@ -204,7 +204,7 @@ class Callbacks:
             person_id,
             kind,
         )
-        found = tell_object(self._ledger, kind, event["object_id"]) if event else None
+        found = show_object(self._ledger, kind, event["object_id"]) if event else None
         item = (found or {}).get(kind) or _example(kind)
         about = (int(item.get("id") or 0), (kind, item))
         return add_callback(self._ledger, person_id, (category, event_type), about, target)

@@ -138,7 +138,7 @@ class _History:
             ],
         }
         main = self._accounts["main"]
-        return add_card(self._ledger, self._person_id, main, values, at=self._first_day)
+        return add_card(self._ledger, self._person_id, main, values, at=self._first_day).id
 
     def _write_start(self) -> None:
         opened = self._first_day + timedelta(hours=9)

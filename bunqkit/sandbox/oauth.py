@@ -22,6 +22,7 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.page import HTML, POLICY, frame_page
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources import consents
+from bunqkit.sandbox.resources.generic_resources import Resource
 from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.users import PROVIDER
 from bunqkit.sandbox.resources.wire import amount
@@ -51,7 +52,7 @@ _ROLE_SCOPES = {
 class _Wish:
     """An app that waits for somebody's word."""
 
-    client: sqlite3.Row
+    client: Resource
     name: str
     scopes: tuple[str, ...]
     redirect_uri: str
@@ -129,12 +130,12 @@ class OAuth:
         client = consents.find_client(self._ledger, told.get("client_id", ""), redirect_uri)
         if told.get("response_type") != "code":
             raise _Sent(_came_back(redirect_uri, state, error="unsupported_response_type"))
-        owner = self._ledger.person(int(client["scope"].split("/")[1]))
+        owner = self._ledger.person(int(client.scope.split("/")[1]))
         is_provider = owner["kind"] == PROVIDER
         roles = roles_in(owner["name"]) if is_provider else []
         return _Wish(
             client=client,
-            name=json.loads(client["item"])["display_name"],
+            name=client.fields["display_name"],
             scopes=tuple(_ROLE_SCOPES[role] for role in roles) if is_provider else _SCOPES,
             redirect_uri=redirect_uri,
             state=state,

@@ -34,6 +34,8 @@ def refusals() -> Iterator[str]:
             name = getattr(getattr(node, "func", None), "id", "")
             if isinstance(node, ast.Call) and name in ("refuse", "_both"):
                 yield from filter(None, [text(each) for each in node.args[:2]][-1:])
+            if isinstance(node, ast.Call) and name == "check_choice":
+                yield f'{text(node.args[0])} "7" is not valid.'
             if isinstance(node, ast.Call) and name == "not_found":
                 yield f'{text(node.args[0]) or "Thing"} for id "7" not found.'
 

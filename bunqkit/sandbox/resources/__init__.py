@@ -1,4 +1,5 @@
-"""The rules of the bank, one module a resource; none of them sees HTTP.
+"""The rules of the bank, one module for each kind of resource; none of them knows HTTP.
 
-A rule takes a ``Call`` and gives items, each with the type it travels under, or refuses.
+A rule takes a ``Call`` and returns items, each with the name of its type, or raises a ``Refusal``.
+``rules`` lists which rule answers which operation.
 """

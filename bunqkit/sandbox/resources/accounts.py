@@ -16,18 +16,28 @@ from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.call import Call, Item, Page, created
-from bunqkit.sandbox.resources.labels import holder_of, label_user, tell_avatar
+from bunqkit.sandbox.resources.call import (
+    ALIASES,
+    Call,
+    Item,
+    Page,
+    created,
+    pick,
+    read_id,
+    without_nulls,
+)
+from bunqkit.sandbox.resources.facts import usual
+from bunqkit.sandbox.resources.labels import holder_of, label_user, show_avatar
 from bunqkit.sandbox.resources.recurrence import next_quarter_day
 from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.wire import amount, cents_of
+from bunqkit.sandbox.resources.wire import amount, read_cents
 
-_DAILY_LIMIT = "1000.00"
+_DAILY_LIMIT_CENTS = 1_000_00
 MOST_ACCOUNTS = 25
-"""Of the largest plan. Source: third parties' figures."""
+"""The most accounts that a person may have, by the largest plan. Source: third parties."""
 # Source: bunq docs; which other currencies an account may have differs by plan.
 _CURRENCIES = ("EUR", "USD", "GBP")
-# Which sub-statuses go with which status. Source: the official description.
+# The sub-statuses that go with a status. Source: the official description.
 _SUB_STATUSES = {
     "ACTIVE": ("NONE",),
     "PENDING_ACCEPTANCE": ("NONE",),
@@ -40,22 +50,26 @@ _OWNED = (
     "WHERE person_id = ? AND status IN ('PENDING', 'ACCEPTED')"
 )
 MINE = f"account.id IN ({_OWNED})"
-"""What an account must be to be one's own, alone or together; takes the person's id twice."""
+"""The condition for accounts that a person owns, alone or together; takes their id twice."""
+GRANTED = "{} IN (SELECT account_id FROM consent_account WHERE consent_id = ?)"
+"""The condition for ids of accounts that an app may see."""
 _SHARED = "SELECT account_id, access FROM share WHERE person_id = ? AND is_open"
-# What one may do with somebody else's account, the least first.
+# What a person may do with somebody else's account, the least first.
 _RIGHTS = ("VIEW_BALANCE", "VIEW_TRANSACTION", "DRAFT_PAYMENT", "FULL_TRANSIENT", "OWNER")
+# What an account is used for day by day; closing, sharing and whitelisting are its owner's.
+_TRANSIENT = ("payment", "request-", "schedule", "bunqme-tab", "attachment")
 
 
 def own_account(call: Call, name: str = "monetary-accountID") -> sqlite3.Row:
-    """Read the account in the path: one's own, or one that is shared far enough for the call."""
-    row = call.ledger.row("SELECT * FROM account WHERE id = ?", call.number(name))
-    if row is None or _right(call, row) is None:
+    """Return the account in the path: one's own, or one that is shared far enough for the call."""
+    account = call.ledger.row("SELECT * FROM account WHERE id = ?", call.number(name))
+    if account is None or _right(call, account) is None:
         raise not_found("Monetary account", call.ids[name])
-    insist_on_right(call, row, _needed(call, name))
-    return row
+    check_right(call, account, _needed_right(call, name))
+    return account
 
 
-def insist_on_right(call: Call, account: sqlite3.Row, needed: str) -> None:
+def check_right(call: Call, account: sqlite3.Row, needed: str) -> None:
     """Refuse what goes beyond the access that the owner of an account has given.
 
     Raises
@@ -68,20 +82,19 @@ def insist_on_right(call: Call, account: sqlite3.Row, needed: str) -> None:
 
 
 def _right(call: Call, account: sqlite3.Row) -> str | None:
-    """Give what the caller may do with an account."""
+    """Return what the caller may do with an account."""
     person_id, ledger, number = call.person_id, call.ledger, account["id"]
     if not is_granted(call, number):
         return None
-    if account["person_id"] == person_id or ledger.row(
-        f"SELECT 1 WHERE ? IN ({_OWNED})", number, person_id, person_id
-    ):
+    is_owned = f"SELECT 1 WHERE ? IN ({_OWNED})"
+    if account["person_id"] == person_id or ledger.row(is_owned, number, person_id, person_id):
         return "OWNER"
-    row = ledger.row(f"{_SHARED} AND account_id = ?", person_id, number)
-    return None if row is None else str(row["access"])
+    share = ledger.row(f"{_SHARED} AND account_id = ?", person_id, number)
+    return None if share is None else str(share["access"])
 
 
-def _needed(call: Call, name: str) -> str:
-    """Give what one must be allowed to for a call.
+def _needed_right(call: Call, name: str) -> str:
+    """Return the right that a call needs.
 
     Source: the official description, for the four kinds of access.
     """
@@ -93,95 +106,108 @@ def _needed(call: Call, name: str) -> str:
     return "FULL_TRANSIENT" if resource.startswith(_TRANSIENT) else "OWNER"
 
 
-# What an account is used for day by day; closing, sharing and whitelisting is its owner's.
-_TRANSIENT = ("payment", "request-", "schedule", "bunqme-tab", "attachment")
-
-
-def _reached(call: Call) -> tuple[str, list[object]]:
-    """Give the condition for accounts that a caller can see: all, or those granted to an app."""
-    values: list[object] = [call.person_id, call.person_id]
-    if call.consent is None:
-        shared = f"UNION SELECT account_id FROM ({_SHARED})"
-        return f"account.id IN ({_OWNED} {shared})", [*values, call.person_id]
-    return f"{MINE} AND {GRANTED.format('account.id')}", [*values, call.consent["id"]]
-
-
 def is_granted(call: Call, account_id: int | None) -> bool:
-    """Whether the caller may know of an account of the user's: people all, an app those granted."""
+    """Return True if the caller may know of a user's account: an app only if it was granted."""
     if call.consent is None:
         return True
-    found = call.ledger.row(
-        "SELECT 1 FROM consent_account WHERE consent_id = ? AND account_id = ?",
-        call.consent["id"],
-        account_id,
-    )
-    return found is not None
+    query = "SELECT 1 FROM consent_account WHERE consent_id = ? AND account_id = ?"
+    return call.ledger.row(query, call.consent["id"], account_id) is not None
 
 
-GRANTED = "{} IN (SELECT account_id FROM consent_account WHERE consent_id = ?)"
-"""What an account's id must be for an app to see it."""
+def own_account_ids(ledger: Ledger, person_id: int) -> list[int]:
+    """List the ids of the accounts that a person opened."""
+    rows = ledger.rows("SELECT id FROM account WHERE person_id = ?", person_id)
+    return [row["id"] for row in rows]
+
+
+def account_to_use(call: Call, number: object) -> sqlite3.Row:
+    """Return an account that the body names; refuse unless the caller opened it and may know it."""
+    query = "SELECT * FROM account WHERE id = ? AND person_id = ?"
+    account = call.ledger.row(query, read_id(number), call.person_id)
+    if account is None or not is_granted(call, account["id"]):
+        raise not_found("Monetary account", number)
+    return account
+
+
+def person_behind(ledger: Ledger, alias: dict[str, Any]) -> int:
+    """Return the id of the person of the bank that an alias means; refuse if there is none."""
+    account = None
+    if alias.get("type") in ALIASES:
+        account = ledger.account_behind(alias["type"], alias["value"])
+    if account is None or account["person_id"] is None:
+        raise refuse(400, f'No bunq user was found for "{alias.get("value")}".')
+    return int(account["person_id"])
 
 
 def list_accounts(call: Call) -> Page:
-    """List the accounts of a kind, or of all, newest first; ``status`` may narrow them down."""
-    condition, values = _reached(call)
-    for column, wanted in (("kind", call.operation.wrapper), ("status", call.query.get("status"))):
-        if wanted not in (None, "*"):
+    """List the accounts of a kind, or of all, newest first; ``status`` selects by status."""
+    values: list[object] = [call.person_id, call.person_id]
+    if call.consent is None:
+        condition = f"account.id IN ({_OWNED} UNION SELECT account_id FROM ({_SHARED}))"
+        values.append(call.person_id)
+    else:
+        condition = f"{MINE} AND {GRANTED.format('account.id')}"
+        values.append(call.consent["id"])
+    for column, value in (("kind", call.operation.wrapper), ("status", call.query.get("status"))):
+        if value not in (None, "*"):
             condition += f" AND account.{column} = ?"
-            values.append(wanted)
-    return call.page("account", condition, tuple(values), tell_account)
+            values.append(value)
+    return call.page("account", condition, values, show_account)
 
 
 def get_account(call: Call) -> list[Item]:
-    """Give one account; under a kind's path, only one of that kind."""
-    return [tell_account(call.ledger, _account_of_kind(call, call.operation.wrapper))]
+    """Return one account; under a kind's path, only one of that kind."""
+    return [show_account(call.ledger, _account_of_kind(call, call.operation.wrapper))]
 
 
 def create_account(call: Call) -> list[Item]:
-    """Open an account; the currency is all that is asked, and EUR if it is left out."""
+    """Open an account; every field may be left out, and the currency is then EUR."""
     body, ledger = dict(call.body), call.ledger
     currency = body.pop("currency", None) or "EUR"
     if currency not in _CURRENCIES:
         raise refuse(400, f'Currency "{currency}" is not supported.')
     _check_amounts(body, currency)
     check_avatar(ledger, body)
-    people = _co_owners(call, body.pop("all_co_owner", None) or [])
+    # One's own alias is among those of the owners. Source: the official description.
+    aliases = [owner.get("alias") or {} for owner in body.pop("all_co_owner", None) or []]
+    people = dict.fromkeys(person_behind(ledger, alias) for alias in aliases)
+    owners = dict.fromkeys([call.person_id, *people]) if aliases else {}
     kind = call.operation.body or ""
     is_external = kind.startswith(EXTERNAL)
     if not is_external and count_accounts(ledger, call.person_id) >= MOST_ACCOUNTS:
         raise refuse(400, f"You can't have more than {MOST_ACCOUNTS} monetary accounts.")
     if is_external:
-        body |= _link(body.get("service"))
+        bank = usual("MonetaryAccountExternalBank")
+        body |= {"service": body.get("service") or "OPEN_BANKING", "provider_bank": bank}
     for name in ("status", "sub_status", "alias"):
         body.pop(name, None)
-    person = ledger.person(call.person_id)
     number = ledger.add_account(
         call.person_id,
         kind=kind,
-        holder=person["label"],
+        holder=ledger.person(call.person_id)["label"],
         description=body.pop("description", None) or "bunq account",
         currency=currency,
         iban=ledger.new_iban("INGB", ledger.next_id("draw")) if is_external else None,
-        details=_kept(body),
+        details=without_nulls(body),
     )
     if kind == "MonetaryAccountSavings":
         scheduled_jobs.plan(ledger, "interest", number, next_quarter_day(ledger.clock.now()))
     if call.consent is not None:
         ledger.insert("consent_account", consent_id=call.consent["id"], account_id=number)
-    for each in people:
-        status = "ACCEPTED" if each == call.person_id else "PENDING"
-        ledger.add_co_owner(number, each, status)
-    if len(people) > 1:
+    for person_id in owners:
+        status = "ACCEPTED" if person_id == call.person_id else "PENDING"
+        ledger.add_co_owner(number, person_id, status)
+    if len(owners) > 1:
         # Source: captures of accounts whose other owner has not answered yet.
         ledger.update("account", number, status="PENDING_ACCEPTANCE")
     return created(number)
 
 
 def update_account(call: Call) -> list[Item]:
-    """Change an account, or close it, for which it must be empty."""
+    """Change an account, or close it; only an empty one can be closed."""
     account = _account_of_kind(call, call.operation.body or "MonetaryAccountCard")
-    body, ledger = dict(call.body), call.ledger
-    if account["status"] == "CANCELLED":
+    body, ledger, old = dict(call.body), call.ledger, account["status"]
+    if old == "CANCELLED":
         raise refuse(400, "This monetary account is closed.")
     if body.pop("currency", account["currency"]) != account["currency"]:
         raise refuse(400, "The currency of a monetary account can't be changed.")
@@ -189,17 +215,13 @@ def update_account(call: Call) -> list[Item]:
     check_avatar(ledger, body)
     for name in ("all_co_owner", "alias"):
         body.pop(name, None)
-    status = body.pop("status", None) or account["status"]
-    sub_status = body.pop("sub_status", None)
+    status, sub_status = body.pop("status", None) or old, body.pop("sub_status", None)
     if _answers_invitation(call, account, status):
         return created(account["id"])
-    if status not in _SUB_STATUSES or (
-        "PENDING" in f"{status}{account['status']}" and status != account["status"]
-    ):
+    if status not in _SUB_STATUSES or ("PENDING" in f"{status}{old}" and status != old):
         raise refuse(400, f'Status "{status}" is not valid.')
     if sub_status is None:
-        same = status == account["status"]
-        sub_status = account["sub_status"] if same else _SUB_STATUSES[status][0]
+        sub_status = account["sub_status"] if status == old else _SUB_STATUSES[status][0]
     if sub_status not in _SUB_STATUSES[status]:
         raise refuse(400, f'Sub status "{sub_status}" does not go with status "{status}".')
     if status == "CANCELLED" and account["balance"] != 0:
@@ -211,34 +233,18 @@ def update_account(call: Call) -> list[Item]:
         description=body.pop("description", None) or account["description"],
         status=status,
         sub_status=sub_status,
-        details=json.dumps({**json.loads(account["details"]), **_kept(body)}),
+        details=json.dumps(json.loads(account["details"]) | without_nulls(body)),
     )
     return created(account["id"])
 
 
 def count_accounts(ledger: Ledger, person_id: int) -> int:
-    """Count the open accounts that the bank keeps for a person: those elsewhere are free."""
-    row = ledger.row(
+    """Count the open accounts that the bank keeps for a person; those at other banks are free."""
+    query = (
         "SELECT COUNT(*) AS number FROM account WHERE person_id = ? AND status <> 'CANCELLED' "
-        "AND kind NOT LIKE ?",
-        person_id,
-        f"{EXTERNAL}%",
+        "AND kind NOT LIKE ?"
     )
-    assert row is not None
-    return int(row["number"])
-
-
-def _link(service: str | None) -> dict[str, Any]:
-    """Give what an account at another bank has beside one's own: which bank, and since when."""
-    bank = {
-        "account_information_service_status": "ACTIVE",
-        "payment_information_service_status": "INACTIVE",
-        "name": "Bank Elders",
-        "country": "NL",
-        "audience_private_status": True,
-        "audience_business_status": False,
-    }
-    return {"service": service or "OPEN_BANKING", "provider_bank": bank}
+    return int(ledger.rows(query, person_id, f"{EXTERNAL}%")[0]["number"])
 
 
 def _account_of_kind(call: Call, kind: str) -> sqlite3.Row:
@@ -251,161 +257,105 @@ def _account_of_kind(call: Call, kind: str) -> sqlite3.Row:
 def _check_amounts(body: dict[str, Any], currency: str) -> None:
     for name in ("daily_limit", "savings_goal"):
         if body.get(name) is not None:
-            body[name] = amount(cents_of(body[name], currency, name), currency)
+            body[name] = amount(read_cents(body, name, currency), currency)
 
 
 def check_avatar(ledger: Ledger, body: dict[str, Any]) -> None:
-    """Refuse an avatar that is not there."""
+    """Refuse an avatar that does not exist."""
     avatar = body.get("avatar_uuid")
     if avatar and not ledger.row("SELECT 1 FROM avatar WHERE uuid = ?", avatar):
         raise not_found("Avatar", avatar)
 
 
-def _kept(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: told for name, told in body.items() if told is not None}
-
-
-def _co_owners(call: Call, told: list[dict[str, Any]]) -> list[int]:
-    """Find the people that shall own an account, the caller first.
-
-    Source: the official description, which asks for one's own alias and the others'.
-    """
-    if not told:
-        return []
-    people = [call.person_id]
-    for each in told:
-        alias = each.get("alias") or {}
-        found = None
-        if alias.get("type") in ("EMAIL", "PHONE_NUMBER", "IBAN"):
-            found = call.ledger.account_behind(alias["type"], alias["value"])
-        if found is None or found["person_id"] is None:
-            raise refuse(400, f'No bunq user was found for "{alias.get("value")}".')
-        if found["person_id"] not in people:
-            people.append(found["person_id"])
-    return people
-
-
 def _answers_invitation(call: Call, account: sqlite3.Row, status: str) -> bool:
-    """Take an invited co-owner's yes (ACTIVE) or no (CANCELLED)."""
-    ledger, wanted = call.ledger, {"ACTIVE": "ACCEPTED", "CANCELLED": "REJECTED"}.get(status)
-    if account["status"] != "PENDING_ACCEPTANCE" or wanted is None:
-        return False
-    waiting = "account_id = ? AND status = 'PENDING'"
-    if not ledger.row(
-        f"SELECT 1 FROM co_owner WHERE {waiting} AND person_id = ?", account["id"], call.person_id
+    """Take an invited co-owner's yes (ACTIVE) or no (CANCELLED); return True if it was one."""
+    ledger, number = call.ledger, account["id"]
+    answer = {"ACTIVE": "ACCEPTED", "CANCELLED": "REJECTED"}.get(status)
+    waiting = "SELECT 1 FROM co_owner WHERE account_id = ? AND status = 'PENDING'"
+    if (
+        account["status"] != "PENDING_ACCEPTANCE"
+        or answer is None
+        or not ledger.row(f"{waiting} AND person_id = ?", number, call.person_id)
     ):
         return False
-    ledger.execute(
-        "UPDATE co_owner SET status = ? WHERE account_id = ? AND person_id = ?",
-        wanted,
-        account["id"],
-        call.person_id,
-    )
-    now = wire_time(ledger.clock.now())
-    if wanted == "REJECTED":
-        ledger.update(
-            "account", account["id"], status="CANCELLED", sub_status="PERMANENT", updated=now
-        )
-    elif not ledger.row(f"SELECT 1 FROM co_owner WHERE {waiting}", account["id"]):
-        ledger.update("account", account["id"], status="ACTIVE", updated=now)
+    change = "UPDATE co_owner SET status = ? WHERE account_id = ? AND person_id = ?"
+    ledger.execute(change, answer, number, call.person_id)
+    changes = {"updated": wire_time(ledger.clock.now())}
+    if answer == "REJECTED":
+        ledger.update("account", number, status="CANCELLED", sub_status="PERMANENT", **changes)
+    elif not ledger.row(waiting, number):
+        ledger.update("account", number, status="ACTIVE", **changes)
     return True
 
 
-def tell_account(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give an account as the bank shows it to its owner."""
-    details = json.loads(row["details"])
-    person, currency = ledger.person(row["person_id"]), row["currency"]
-    holder = holder_of(row, details)
-    values = details | {
-        "id": row["id"],
-        "created": row["created"],
-        "updated": row["updated"],
-        "avatar": tell_avatar(ledger, row["uuid"], details.get("avatar_uuid")),
-        "currency": currency,
-        "description": row["description"],
-        "daily_limit": details.get("daily_limit") or {"currency": currency, "value": _DAILY_LIMIT},
-        "overdraft_limit": amount(0, currency),
-        "balance": amount(row["balance"], currency),
-        "balance_real": amount(row["balance"], currency),
-        "alias": _aliases(ledger, row, person, holder),
-        "public_uuid": row["uuid"],
-        "status": row["status"],
-        "sub_status": row["sub_status"],
-        "user_id": row["person_id"],
-        "display_name": holder,
-        "setting": {
-            "color": "#FE2851",
-            "icon": None,
-            "default_avatar_status": "AVATAR_CUSTOM"
-            if details.get("avatar_uuid")
-            else "AVATAR_DEFAULT",
-            "restriction_chat": "ALLOW_INCOMING",
-        }
-        | (details.get("setting") or {}),
-        "country": "NL",
-        "timezone": "europe/amsterdam",
-        "total_request_pending": amount(_pending(ledger, row["id"]), currency),
-        "all_co_owner": _tell_owners(ledger, row["id"]),
-        "open_banking_account": _tell_link(row, details),
-        "savings_goal_progress": _progress(row["balance"], details.get("savings_goal")),
+def show_account(ledger: Ledger, row: sqlite3.Row) -> Item:
+    """Return an account as the bank shows it to its owner."""
+    details, currency = json.loads(row["details"]), row["currency"]
+    holder, avatar = holder_of(row, details), details.get("avatar_uuid")
+    balance = amount(row["balance"], currency)
+    setting = usual("MonetaryAccountSetting") | {
+        "default_avatar_status": "AVATAR_CUSTOM" if avatar else "AVATAR_DEFAULT"
     }
+    columns = pick(row, "id", "created", "updated", "description", "status", "sub_status")
+    values = (
+        details
+        | usual("MonetaryAccount")
+        | columns
+        | {
+            "avatar": show_avatar(ledger, row["uuid"], avatar),
+            "currency": currency,
+            "daily_limit": details.get("daily_limit") or amount(_DAILY_LIMIT_CENTS, currency),
+            "overdraft_limit": amount(0, currency),
+            "balance": balance,
+            "balance_real": balance,
+            "alias": _aliases(ledger, row, holder),
+            "public_uuid": row["uuid"],
+            "user_id": row["person_id"],
+            "display_name": holder,
+            "setting": setting | (details.get("setting") or {}),
+            "total_request_pending": amount(_pending_cents(ledger, row["id"]), currency),
+            "all_co_owner": [
+                {"alias": label_user(ledger, owner["person_id"]), "status": owner["status"]}
+                for owner in ledger.rows("SELECT * FROM co_owner WHERE account_id = ?", row["id"])
+            ],
+            "savings_goal_progress": _progress(row["balance"], details.get("savings_goal")),
+        }
+    )
+    if "provider_bank" in details:
+        values["open_banking_account"] = {
+            "status": "ACTIVE",
+            "iban": row["iban"],
+            "time_synced_last": row["updated"],
+            "provider_bank": details["provider_bank"],
+            "balance_booked": balance,
+            "balance_available": balance,
+        }
     return row["kind"], shape(row["kind"], values)
 
 
-def _tell_link(row: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any] | None:
-    """Give what another bank says of an account there."""
-    if "provider_bank" not in details:
-        return None
-    balance = amount(row["balance"], row["currency"])
-    return {
-        "status": "ACTIVE",
-        "iban": row["iban"],
-        "time_synced_last": row["updated"],
-        "provider_bank": details["provider_bank"],
-        "balance_booked": balance,
-        "balance_available": balance,
-    }
-
-
-def _aliases(
-    ledger: Ledger, row: sqlite3.Row, person: sqlite3.Row, holder: str
-) -> list[dict[str, Any]]:
-    """Give the pointers to an account; e-mail and phone point at the oldest one."""
-    aliases = [{"type": "IBAN", "value": row["iban"], "name": holder}]
+def _aliases(ledger: Ledger, row: sqlite3.Row, holder: str) -> list[dict[str, Any]]:
+    """Return the pointers to an account; e-mail and phone point at a person's oldest account."""
+    person, pointers = ledger.person(row["person_id"]), {"IBAN": row["iban"]}
     primary = ledger.account_behind("EMAIL", person["email"]) if person["email"] else None
     if primary is not None and primary["id"] == row["id"]:
-        aliases += [
-            {"type": kind, "value": value, "name": holder}
-            for kind, value in (("EMAIL", person["email"]), ("PHONE_NUMBER", person["phone"]))
-            if value is not None
-        ]
-    return aliases
+        pointers |= without_nulls({"EMAIL": person["email"], "PHONE_NUMBER": person["phone"]})
+    return [{"type": kind, "value": value, "name": holder} for kind, value in pointers.items()]
 
 
-def _pending(ledger: Ledger, account_id: int) -> int:
-    row = ledger.row(
+def _pending_cents(ledger: Ledger, account_id: int) -> int:
+    query = (
         "SELECT COALESCE(SUM(cents), 0) AS cents FROM request "
-        "WHERE account_id = ? AND status = 'PENDING'",
-        account_id,
+        "WHERE account_id = ? AND status = 'PENDING'"
     )
-    assert row is not None
-    return int(row["cents"])
-
-
-def _tell_owners(ledger: Ledger, account_id: int) -> list[dict[str, Any]]:
-    return [
-        {"alias": label_user(ledger, each["person_id"]), "status": each["status"]}
-        for each in ledger.rows("SELECT * FROM co_owner WHERE account_id = ?", account_id)
-    ]
+    return int(ledger.rows(query, account_id)[0]["cents"])
 
 
 def _progress(balance: int, goal: dict[str, str] | None) -> float:
-    """Give the part of a goal that is reached; none of it without one: the SDK can't read a null.
+    """Return the part of a goal that is reached; 0 without a goal: the SDK can't read a null.
 
     Source: decimal in answers (sdk_csharp#118).
     """
     if goal is None:
         return 0.0
-    return float(
-        min(Decimal(balance) / 100 / Decimal(goal["value"]), Decimal(1)).quantize(Decimal("0.01"))
-    )
+    part = min(Decimal(balance) / 100 / Decimal(goal["value"]), Decimal(1))
+    return float(part.quantize(Decimal("0.01")))

@@ -6,207 +6,192 @@ the same counterparty, before the next call or as the clock moves, is a rule of 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from decimal import Decimal
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.refusal import Refusal, not_found, refuse
+from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, Page, created
+from bunqkit.sandbox.resources.call import (
+    Call,
+    Item,
+    Page,
+    check_choice,
+    created,
+    find_row,
+    read_id,
+    read_row,
+)
 from bunqkit.sandbox.resources.generic_resources import (
-    add_thing,
-    as_placed,
-    find_thing,
+    Collection,
+    Resource,
+    add_resource,
+    find_item,
+    page_of,
     parent_of,
-    read_thing,
-    rewrite_thing,
+    read_resource,
+    resources,
     scope_of,
-    secret_of,
-    tell_thing,
+    scopes_of_accounts,
+    shown_as,
 )
 from bunqkit.sandbox.resources.payments import (
     ALLOCATIONS,
     find_counterparty,
     pay_batch,
-    payment_row,
-    tell_batch,
-    tell_payment,
+    problems_of,
+    show_batch,
+    show_payment_of,
 )
 from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.wire import amount, cents_of
+from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _NAME = "PaymentAutoAllocate"
-_INSTANCE = "PaymentAutoAllocateInstance"
+_KINDS = ("ONCE", "RECURRING")
 
 
 def list_allocations(call: Call) -> Page:
     """List the rules of an account, or of all of a person's accounts, newest first."""
-    if "monetary-accountID" in call.ids:
-        accounts = [own_account(call)["id"]]
-    else:
-        rows = call.ledger.rows("SELECT id FROM account WHERE person_id = ?", call.person_id)
-        accounts = [row["id"] for row in rows]
-    scopes = json.dumps([ALLOCATIONS.format(each) for each in accounts])
-
-    def tell(ledger: Ledger, row: sqlite3.Row) -> Item:
-        return call.operation.wrapper, tell_allocation(ledger, row)[1]
-
-    return call.page("thing", "scope IN (SELECT value FROM json_each(?))", (scopes,), tell)
-
-
-def get_allocation(call: Call) -> list[Item]:
-    """Give one rule."""
-    return [tell_allocation(call.ledger, find_thing(call, [scope_of(call)], call.ids["itemId"]))]
+    scopes, wrapper = scopes_of_accounts(call, "payment-auto-allocate"), call.operation.wrapper
+    condition = f"scope IN ({', '.join('?' * len(scopes))})"
+    return page_of(call, lambda rule: (wrapper, show_allocation(rule)[1]), condition, *scopes)
 
 
 def create_allocation(call: Call) -> list[Item]:
     """Make a rule of an incoming payment, and sort that payment by it."""
-    ledger, account, body = call.ledger, own_account(call), call.body
-    number = body["payment_id"] if 0 <= body["payment_id"] < 2**63 else 0
-    payment = ledger.row(
-        "SELECT * FROM payment WHERE id = ? AND account_id = ?", number, account["id"]
+    ledger, account, body, number = (
+        call.ledger,
+        own_account(call),
+        call.body,
+        call.body["payment_id"],
     )
-    if payment is None:
-        raise not_found("Payment", body["payment_id"])
+    query = "SELECT * FROM payment WHERE id = ? AND account_id = ?"
+    payment = find_row(ledger, "Payment", number, query, read_id(number), account["id"])
     if payment["cents"] <= 0:
         raise refuse(400, "Only a payment that came in can be allocated.")
-    if body["type"] not in ("ONCE", "RECURRING"):
-        raise refuse(400, f'Type "{body["type"]}" is not valid.')
+    values = {"type": check_choice("Type", body["type"], _KINDS), "status": "ACTIVE"}
     secret = {
         "account_id": account["id"],
         "counter_id": payment["counter_id"],
         "original_id": payment["id"],
         "latest_id": payment["id"],
-        "definition": _check(ledger, account, body["definition"]),
+        "definition": _check_parts(ledger, account, body["definition"]),
     }
-    values = {"type": body["type"], "status": "ACTIVE"}
-    rule = add_thing(ledger, scope_of(call), _NAME, values, secret=secret)
-    _sort(ledger, read_thing(ledger, rule), payment)
-    return created(rule)
+    rule = add_resource(ledger, scope_of(call), _NAME, values, secret=secret)
+    _sort(rule, payment)
+    return created(rule.id)
 
 
 def update_allocation(call: Call) -> list[Item]:
     """Change where the money goes from now on."""
-    account = own_account(call)
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    secret, values = secret_of(row), {}
+    account, rule, values = own_account(call), find_item(call), {}
+    secret = rule.secret
     if call.body.get("definition") is not None:
-        secret["definition"] = _check(call.ledger, account, call.body["definition"])
-    if call.body.get("type") in ("ONCE", "RECURRING"):
+        secret["definition"] = _check_parts(call.ledger, account, call.body["definition"])
+    if call.body.get("type") in _KINDS:
         values["type"] = call.body["type"]
-    rewrite_thing(call.ledger, row, values, secret=secret)
-    return created(row["id"])
+    rule.save(**values)
+    return created(rule.id)
 
 
 def list_definitions(call: Call) -> Page:
-    """Give the parts of a rule: all on one page."""
-    _, number = parent_of(call)
-    row = read_thing(call.ledger, int(number))
-    name = "PaymentAutoAllocateDefinition"
-    own = {"created": row["created"], "updated": row["updated"]}
-    parts = json.loads(row["secret"]).get("definition", [])
-    told = [(name, shape(name, part | own)) for part in parts]
-    return Page(told, tuple(item["id"] for _, item in told), has_older=False, has_newer=False)
-
-
-def list_instances(call: Call) -> Page:
-    """List what a rule has sorted, newest first."""
-    return call.page("thing", "scope = ?", (scope_of(call),), tell_instance)
-
-
-def get_instance(call: Call) -> list[Item]:
-    """Give one payment that a rule has sorted."""
-    return [tell_instance(call.ledger, find_thing(call, [scope_of(call)], call.ids["itemId"]))]
+    """List the parts of a rule: all on one page."""
+    rule, name = (
+        read_resource(call.ledger, int(parent_of(call)[1])),
+        "PaymentAutoAllocateDefinition",
+    )
+    times = {"created": rule.created, "updated": rule.updated}
+    parts = [(name, shape(name, part | times)) for part in rule.hidden.get("definition", [])]
+    return Page(parts, tuple(part["id"] for _, part in parts), has_older=False, has_newer=False)
 
 
 def sort_payment(ledger: Ledger, payment_id: int) -> None:
     """Sort a payment that came in, by the recurring rules for its counterparty."""
-    payment = payment_row(ledger, payment_id)
-    rules = ledger.rows(
-        "SELECT * FROM thing WHERE scope = ? AND json_extract(item, '$.type') = 'RECURRING' "
-        "AND json_extract(secret, '$.counter_id') = ? ORDER BY id",
-        ALLOCATIONS.format(payment["account_id"]),
-        payment["counter_id"],
+    payment = read_row(ledger, "payment", payment_id)
+    condition = (
+        "scope = ? AND json_extract(item, '$.type') = 'RECURRING' "
+        "AND json_extract(secret, '$.counter_id') = ?"
     )
-    for rule in rules:
-        _sort(ledger, rule, payment)
+    scope = ALLOCATIONS.format(payment["account_id"])
+    for rule in resources(ledger, condition, scope, payment["counter_id"]):
+        _sort(rule, payment)
 
 
-def _check(
-    ledger: Ledger, account: sqlite3.Row, told: list[dict[str, Any]]
+def _check_parts(
+    ledger: Ledger, account: sqlite3.Row, parts: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    if not told:
+    """Check the parts of a rule; return them with ids."""
+    if not parts:
         raise refuse(400, "An allocation needs at least one definition.")
-    parts = Decimal(0)
-    for each in told:
-        find_counterparty(ledger, each.get("counterparty_alias") or {}, account["currency"])
-        if (each.get("amount") is None) == (each.get("fraction") is None):
+    total = Decimal(0)
+    for part in parts:
+        find_counterparty(ledger, part.get("counterparty_alias") or {}, account["currency"])
+        if (part.get("amount") is None) == (part.get("fraction") is None):
             raise refuse(400, 'A definition has either an "amount" or a "fraction".')
-        if each.get("amount") is not None:
-            cents_of(each["amount"], account["currency"], "amount")
+        if part.get("amount") is not None:
+            read_cents(part, "amount", account["currency"])
         else:
-            part = Decimal(str(each["fraction"]))
-            parts += part
-            if not 0 < part <= 1 or parts > 1:
+            fraction = Decimal(str(part["fraction"]))
+            total += fraction
+            if not 0 < fraction <= 1 or total > 1:
                 raise refuse(400, "The fractions of an allocation are parts of one.")
-    return [each | {"id": ledger.next_id("thing")} for each in told]
+    return [part | {"id": ledger.next_id("thing")} for part in parts]
 
 
-def _sort(ledger: Ledger, rule: sqlite3.Row, payment: sqlite3.Row) -> None:
+def _sort(rule: Resource, payment: sqlite3.Row) -> None:
     """Pay the parts of a payment, all or none, and write down how it went."""
-    secret, currency = secret_of(rule), payment["currency"]
-    bodies = []
+    secret, ledger, bodies = rule.secret, rule.ledger, []
     for part in secret["definition"]:
-        told = part.get("amount")
-        if told is None:
-            told = amount(int(payment["cents"] * Decimal(str(part["fraction"]))), currency)
+        money = part.get("amount")
+        if money is None:
+            cents = int(payment["cents"] * Decimal(str(part["fraction"])))
+            money = amount(cents, payment["currency"])
         description = part.get("description") or payment["description"]
         alias = part["counterparty_alias"]
-        bodies.append({"amount": told, "counterparty_alias": alias, "description": description})
-    kept: dict[str, Any] = {"payment_id": payment["id"], "rule_id": rule["id"]}
+        bodies.append({"amount": money, "counterparty_alias": alias, "description": description})
+    kept: dict[str, Any] = {"payment_id": payment["id"], "rule_id": rule.id}
     values: dict[str, Any] = {"status": "SUCCEEDED"}
     try:
         with ledger.attempt():
             account = ledger.account(secret["account_id"])
-            kept["batch_id"] = pay_batch(ledger, account, bodies, allocation_id=rule["id"])
+            kept["batch_id"] = pay_batch(ledger, account, bodies, allocation_id=rule.id)
     except Refusal as refusal:
-        errors = [
-            {"error_description": english, "error_description_translated": dutch}
-            for english, dutch in refusal.texts
-        ]
-        values = {"status": "FAILED", "error_message": errors}
-    rewrite_thing(ledger, rule, {}, secret=secret | {"latest_id": payment["id"]})
-    add_thing(ledger, f"{rule['scope']}/{rule['id']}/instance", _INSTANCE, values, secret=kept)
+        values = {"status": "FAILED", "error_message": problems_of(refusal)}
+    secret["latest_id"] = payment["id"]
+    rule.save()
+    scope = f"{rule.scope}/{rule.id}/instance"
+    add_resource(ledger, scope, "PaymentAutoAllocateInstance", values, secret=kept)
 
 
-@as_placed(_NAME)
-def tell_allocation(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give a rule, with the payment it was made of and the last one that it sorted."""
-    secret = secret_of(row)
+@shown_as(_NAME)
+def show_allocation(rule: Resource) -> dict[str, Any]:
+    """Return a rule, with the payment it was made of and the last one that it sorted."""
     original, latest = (
-        tell_payment(ledger, payment_row(ledger, secret[name]))[1]
-        for name in ("original_id", "latest_id")
+        show_payment_of(rule.ledger, rule.secret[name])[1] for name in ("original_id", "latest_id")
     )
-    values = {
+    return {
         "payment": original,
         "payment_original": original,
         "payment_latest": latest,
         "trigger_amount": original["amount"],
     }
-    return _NAME, tell_thing(row, _NAME, values)
 
 
-@as_placed(_INSTANCE)
-def tell_instance(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give a payment that was sorted, with the batch that was paid of it."""
-    secret, batch = secret_of(row), None
+@shown_as("PaymentAutoAllocateInstance")
+def show_instance(instance: Resource) -> dict[str, Any]:
+    """Return a payment that was sorted, with the batch that was paid of it."""
+    secret, batch = instance.secret, None
     if secret.get("batch_id") is not None:
-        batch = tell_batch(ledger, read_thing(ledger, secret["batch_id"]))[1]
-    values = {
+        batch = show_batch(read_resource(instance.ledger, secret["batch_id"]))[1]
+    return {
         "payment_auto_allocate_id": secret["rule_id"],
         "payment_id": secret["payment_id"],
         "payment_batch": batch,
     }
-    return _INSTANCE, tell_thing(row, _INSTANCE, values)
+
+
+RULES = Collection(show_allocation)
+"""The rules of an account."""
+INSTANCES = Collection(show_instance)
+"""What a rule has sorted."""

@@ -1,24 +1,29 @@
-"""What a rule is given, and what it gives."""
+"""What every rule of the bank works with: the call, the answer, and the tables behind both."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bunqkit.catalogue.operations import Operation
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.quirks import Quirks
+from bunqkit.sandbox.refusal import not_found, refuse
 
 Item = tuple[str, dict[str, Any]]
+"""One object of an answer: the name of its type, and its fields."""
+_MOST_DIGITS = 18
+# Accounts, users and requests for money are found by these kinds of alias.
+ALIASES = ("IBAN", "EMAIL", "PHONE_NUMBER")
 
 
 class Fixed(dict[str, Any]):
-    """What an item tells that nobody changes any more, kept with the text that it is written as.
+    """The fields of an object that no longer changes, together with their JSON text.
 
-    A page of payments is asked for more often than payments are made, and writing it was most of
-    the work. Nothing may be put into one; ``|`` gives a plain dictionary.
+    Payments are listed far more often than they are made, and writing their JSON took most of the
+    time of a list. Never change one; ``|`` returns a plain dictionary.
     """
 
     text: str | None = None
@@ -26,7 +31,7 @@ class Fixed(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Paging:
-    """Which page of a list is asked for: at most one of the two ids is given."""
+    """The page of a list that is asked for; at most one of the two ids is set."""
 
     count: int = 10
     older_id: int | None = None
@@ -35,7 +40,7 @@ class Paging:
 
 @dataclass(frozen=True)
 class Page:
-    """A page, its ids newest first, and whether there is more on either side of it."""
+    """One page of a list: its items, its ids (newest first), and whether more lies beside it."""
 
     items: list[Item]
     ids: tuple[int, ...]
@@ -45,7 +50,7 @@ class Page:
 
 @dataclass(frozen=True)
 class File:
-    """A file: what an upload brings, and what a content call gives in place of items."""
+    """A file: an upload, or the answer to a content call."""
 
     content: bytes = field(repr=False)
     content_type: str
@@ -59,29 +64,29 @@ class Call:
     Attributes
     ----------
     operation
-        What is called.
+        The operation that is called.
     ledger
         The books.
     ids
-        The path's ids, by their names in the path.
+        The ids in the path, by their names in the path.
     body
-        The body, with no field that the call does not take.
+        The body; every field in it is one that the operation takes.
     query
-        What stands behind the question mark.
+        The parameters after the question mark.
     paging
-        Which page is asked for.
+        The page that is asked for.
     upload
-        The file that came in place of a body.
+        The file that was sent in place of a body.
     address
         The caller's IP address.
     bank_key
         The bank's public key, as PEM.
-    habits
+    quirks
         How the bank behaves where sources disagree.
     installation, session
-        Whose token came with the call.
+        The installation and the session whose token came with the call.
     consent
-        By whose leave an app calls; ``None`` for people who call for themselves.
+        The consent by which an app calls; ``None`` for a person who calls for themselves.
     """
 
     operation: Operation
@@ -93,76 +98,184 @@ class Call:
     upload: File
     address: str
     bank_key: str
-    habits: Quirks
+    quirks: Quirks
     installation: sqlite3.Row | None = None
     session: sqlite3.Row | None = None
     consent: sqlite3.Row | None = None
 
     @property
     def person_id(self) -> int:
-        """The person whose session it is, or who let an app open it."""
+        """The person whose session it is; for an app the person who let it in."""
         assert self.session is not None
         return int(self.session["person_id"])
 
-    def number(self, name: str) -> int:
-        """Give an id of the path as a number; one that is none is an id that nothing has."""
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The fields of the body that are not null."""
+        return without_nulls(self.body)
+
+    @property
+    def account_id(self) -> int | None:
+        """The id of the account in the path, if there is one."""
+        return self.number("monetary-accountID") if "monetary-accountID" in self.ids else None
+
+    def number(self, name: str = "itemId") -> int:
+        """Return an id of the path as a number; a text that is no id becomes an unused id."""
         return read_id(self.ids[name])
 
     def page(
         self,
         table: str,
         condition: str,
-        values: tuple[object, ...],
-        tell: Callable[[Ledger, sqlite3.Row], Item],
+        values: Collection[object],
+        show: ShowRow,
         *,
         key: str = "id",
     ) -> Page:
-        """Read the page of a table that is asked for.
+        """Return the page of a table that is asked for.
 
         Parameters
         ----------
         table, condition, values
-            What to list.
-        tell
-            Makes the item of a row.
+            The rows to list.
+        show
+            Returns the item of a row.
         key
-            The column that the cursors mean.
+            The column that holds the ids of the list.
 
         Source: bunq docs, "Pagination"; newest first, both cursors exclusive (bunq/doc#69).
         """
         older, newer = self.paging.older_id, self.paging.newer_id
-        wanted = f"FROM {table} WHERE {condition}"
+        source = f"FROM {table} WHERE {condition}"
         bound, order = "", "DESC"
         cursor: tuple[int, ...] = ()
         if older is not None:
             bound, cursor = f" AND {table}.{key} < ?", (older,)
         elif newer is not None:
-            # The ones closest to the cursor, so that no page is skipped on the way forward.
+            # The rows closest to the cursor, so that going forward skips no page.
             bound, order, cursor = f" AND {table}.{key} > ?", "ASC", (newer,)
-        rows = self.ledger.rows(
-            f"SELECT {table}.* {wanted}{bound} ORDER BY {table}.{key} {order} LIMIT ?",
-            *values,
-            *cursor,
-            self.paging.count,
-        )
+        query = f"SELECT {table}.* {source}{bound} ORDER BY {table}.{key} {order} LIMIT ?"
+        rows = self.ledger.rows(query, *values, *cursor, self.paging.count)
         rows.sort(key=lambda row: -row[key])
         ids = tuple(row[key] for row in rows)
-        beyond = f"SELECT 1 {wanted} AND {table}.{key}"
-        items = [tell(self.ledger, row) for row in rows]
+        beyond = f"SELECT 1 {source} AND {table}.{key}"
+        items = [show(self.ledger, row) for row in rows]
         return Page(
-            items=items[::-1] if self.habits.pages_begin_with_oldest else items,
+            items=items[::-1] if self.quirks.pages_begin_with_oldest else items,
             ids=ids,
             has_older=bool(ids and self.ledger.row(f"{beyond} < ?", *values, ids[-1])),
             has_newer=bool(ids and self.ledger.row(f"{beyond} > ?", *values, ids[0])),
         )
 
 
-def read_id(text: str) -> int:
-    """Read an id; what is none is an id that nothing has."""
-    # The bound is SQLite's: an id above it can't be there either.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0  # noqa: PLR2004
+ShowRow = Callable[[Ledger, sqlite3.Row], Item]
+"""Returns the item of a row of some table."""
+Adapt = Callable[[Call, Item], Item]
+"""Returns an item in the form that the caller gets."""
+
+
+def as_it_is(_call: Call, item: Item) -> Item:
+    """Return an item unchanged."""
+    return item
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one table that a caller may read, with the two rules that read them.
+
+    Attributes
+    ----------
+    name
+        The table.
+    condition, values
+        The rows that a caller may read: a condition in SQL, and what it is bound to.
+    kind
+        What a refusal calls one row.
+    show
+        Returns the item of a row.
+    adapt
+        Returns an item in the form that this caller gets.
+    key
+        The column that holds the ids.
+    """
+
+    name: str
+    condition: str
+    values: Callable[[Call], tuple[object, ...]]
+    kind: str
+    show: ShowRow
+    adapt: Adapt = as_it_is
+    key: str = "id"
+
+    def find(self, call: Call, name: str = "itemId") -> sqlite3.Row:
+        """Return the row that the path names; refuse if the caller may read no such row."""
+        query = f"SELECT * FROM {self.name} WHERE {self.condition} AND {self.key} = ?"
+        values = self.values(call)
+        return find_row(call.ledger, self.kind, call.ids[name], query, *values, call.number(name))
+
+    def list_page(self, call: Call) -> Page:
+        """List the rows, newest first."""
+        page = call.page(self.name, self.condition, self.values(call), self.show, key=self.key)
+        return replace(page, items=[self.adapt(call, item) for item in page.items])
+
+    def get_one(self, call: Call) -> list[Item]:
+        """Return the row that the path names."""
+        return [self.adapt(call, self.show(call.ledger, self.find(call)))]
+
+
+def by_person(call: Call) -> tuple[object, ...]:
+    """Return what the condition of a table of a person's rows is bound to."""
+    return (call.person_id,)
+
+
+def find_row(ledger: Ledger, kind: str, number: object, query: str, *values: object) -> sqlite3.Row:
+    """Return the first row of a query; refuse with bunq's "not found" if there is none.
+
+    Parameters
+    ----------
+    ledger
+        The books.
+    kind, number
+        What the refusal calls the row: ``Payment`` and its id.
+    query, values
+        The query and what it is bound to.
+    """
+    row = ledger.row(query, *values)
+    if row is None:
+        raise not_found(kind, number)
+    return row
+
+
+def read_row(ledger: Ledger, table: str, number: object) -> sqlite3.Row:
+    """Return the row of an id that is known to exist."""
+    return ledger.rows(f"SELECT * FROM {table} WHERE id = ?", number)[0]
+
+
+def read_id(number: object) -> int:
+    """Return an id as a number; what is no id becomes 0, which nothing has."""
+    text = str(number)
+    # SQLite keeps ids in 64 bits, which hold any number of 18 digits.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
+
+
+def without_nulls(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the members that are not null."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def pick(row: sqlite3.Row, *names: str) -> dict[str, Any]:
+    """Return some columns of a row by their names."""
+    return {name: row[name] for name in names}
+
+
+def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
+    """Return the value if it is one of those allowed; refuse in words of our own otherwise."""
+    if value not in allowed:
+        problem = f'{name} "{value}" is not valid.'
+        raise refuse(400, problem)
+    return str(value)
 
 
 def created(number: int) -> list[Item]:
-    """Give the answer to most creates and updates: the id."""
+    """Return the answer to most creates and updates: the id."""
     return [("Id", {"id": number})]

@@ -1,4 +1,4 @@
-"""What money goes for: a category for each payment, the bank's own or the user's, and their sums.
+"""What payments are for: a category for each, the bank's own or the user's, and sums by category.
 
 Source: bunq docs, "Insights" and "Additional transaction information"; which categories there are
 and how the bank guesses them is our own. Each payment has one category, so that the sums of all
@@ -18,157 +18,128 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, created
-from bunqkit.sandbox.resources.generic_resources import add_thing, change_thing, scope_of
-from bunqkit.sandbox.resources.recurrence import read_moment
+from bunqkit.sandbox.resources.facts import facts
+from bunqkit.sandbox.resources.generic_resources import (
+    Resource,
+    add_resource,
+    resources,
+    scope_of,
+)
 from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.wire import amount
+from bunqkit.sandbox.resources.wire import amount, read_moment
 
-# Description, in English and Dutch, colour and icon.
-SYSTEM = {
-    "GROCERIES": ("Groceries", "Boodschappen", "#9ACD32", "basket"),
-    "FOOD_AND_DRINKS": ("Food and drinks", "Eten en drinken", "#FF8C42", "cutlery"),
-    "SHOPPING": ("Shopping", "Winkelen", "#D16BA5", "bag"),
-    "TRANSPORT": ("Transport", "Vervoer", "#3D9BE9", "train"),
-    "TRAVEL": ("Travel", "Reizen", "#22B8CF", "suitcase"),
-    "CASH": ("Cash", "Contant geld", "#8D99AE", "banknote"),
-    "BILLS": ("Bills", "Vaste lasten", "#5C6BC0", "document"),
-    "INCOME": ("Income", "Inkomsten", "#2E7D32", "arrow-in"),
-    "FRIENDS": ("Friends and requests", "Vrienden en verzoeken", "#F6C945", "people"),
-    "SAVINGS": ("Between my accounts", "Tussen mijn rekeningen", "#00897B", "piggy-bank"),
-    "GENERAL": ("General", "Algemeen", "#9E9E9E", "dot"),
-}
 _NAME = "AdditionalTransactionInformationCategory"
 _OWN = "additional-transaction-information-category-user-defined"
 _CHOSEN = "additional-transaction-information"
-# By the code of a shop's trade. Source: ISO 18245.
-_BY_TRADE = {
-    "5411": "GROCERIES",
-    "5812": "FOOD_AND_DRINKS",
-    "5814": "FOOD_AND_DRINKS",
-    "5999": "SHOPPING",
-    "4111": "TRANSPORT",
-    "7011": "TRAVEL",
-    "6011": "CASH",
-}
+_TEXTS = ("description", "description_translated", "color", "icon")
 
 
 def list_categories(call: Call) -> list[Item]:
-    """Give the bank's categories and the person's own, in their order."""
-    told = [
-        _tell(code, "SYSTEM", order, (text, dutch, color, icon), number=order)
-        for order, (code, (text, dutch, color, icon)) in enumerate(SYSTEM.items(), 1)
+    """List the bank's categories and the person's own, in their order."""
+    categories = [
+        {"id": order, "category": code, "type": "SYSTEM", "status": "ACTIVE", "order": order}
+        | dict(zip(_TEXTS, texts, strict=True))
+        for order, (code, texts) in enumerate(facts("categories").items(), 1)
     ]
-    for order, row in enumerate(_own(call.ledger, call.person_id), len(told) + 1):
-        item = json.loads(row["item"])
-        texts = (item["description"], item["description"], item.get("color"), item.get("icon"))
-        one = _tell(item["category"], "USER_DEFINED", order, texts, number=row["id"])
-        told.append(one | {"status": item["status"]})
-    return [(_NAME, shape(_NAME, each)) for each in told]
+    for order, own in enumerate(_own(call.ledger, call.person_id), len(categories) + 1):
+        more = {"id": own.id, "type": "USER_DEFINED", "order": order}
+        text = {"description_translated": own.fields["description"]}
+        categories.append(own.fields | text | more)
+    return [(_NAME, shape(_NAME, category)) for category in categories]
 
 
 def create_category(call: Call) -> list[Item]:
     """Make a category of one's own, or change the one of that name.
 
-    Any status but ACTIVE rests: no source names the others.
+    Any status but ACTIVE means that it is not in use: no source names the others.
     """
-    ledger, body = call.ledger, {n: v for n, v in call.body.items() if v is not None}
+    ledger, body = call.ledger, call.sent
     code = body.get("category")
-    for row in _own(ledger, call.person_id):
-        if json.loads(row["item"])["category"] == code:
-            change_thing(ledger, row, body)
-            return created(row["id"])
-    if code in SYSTEM:
+    for own in _own(ledger, call.person_id):
+        if own.fields["category"] == code:
+            own.save(**body)
+            return created(own.id)
+    if code in facts("categories"):
         raise refuse(400, f'The category "{code}" is one of the bank\'s.')
-    number = ledger.next_id("draw")
     values = body | {
-        "category": code or f"USER_DEFINED_{number}",
+        "category": code or f"USER_DEFINED_{ledger.next_id('draw')}",
         "description": body.get("description") or code or "A category",
     }
-    return created(add_thing(ledger, scope_of(call), _NAME, values))
+    return created(add_resource(ledger, scope_of(call), _NAME, values).id)
 
 
 def categorise(ledger: Ledger, payment_id: int, category: str) -> None:
-    """Put a payment into a category: the bank's, or an active one of the person whose it is."""
+    """Put a payment into a category: the bank's, or an active one of the account's owner."""
     payment = ledger.row("SELECT account_id FROM payment WHERE id = ?", payment_id)
-    account = None if payment is None else ledger.account(payment["account_id"])
-    if account is None or account["person_id"] is None:
+    owner_id = ledger.account(payment["account_id"])["person_id"] if payment else None
+    if owner_id is None:
         raise not_found("Payment", payment_id)
-    own = [json.loads(row["item"]) for row in _own(ledger, account["person_id"])]
-    known = {*SYSTEM, *(each["category"] for each in own if each["status"] == "ACTIVE")}
+    own = [row.fields["category"] for row in _own(ledger, owner_id) if row.status == "ACTIVE"]
+    known = {*facts("categories"), *own}
     if category not in known:
         raise refuse(400, f'There is no category "{category}". There are: {sorted(known)}.')
-    ledger.execute("DELETE FROM thing WHERE scope = ?", f"payment/{payment_id}/{_CHOSEN}")
-    add_thing(ledger, f"payment/{payment_id}/{_CHOSEN}", _NAME, {"category": category})
+    scope = f"payment/{payment_id}/{_CHOSEN}"
+    ledger.execute("DELETE FROM thing WHERE scope = ?", scope)
+    add_resource(ledger, scope, _NAME, {"category": category})
 
 
 def list_insights(call: Call) -> list[Item]:
-    """Give the sum of each category and currency in a time, by default the current month's.
+    """List the sum of each category and currency in a period, by default the current month.
 
     Every payment of a person's accounts is in one of them.
     """
     sums: dict[tuple[str, str], list[int]] = {}
     for row, category in payments_between(call):
         sums.setdefault((category, row["currency"]), []).append(row["cents"])
-    own = {
-        item["category"]: item
-        for item in (json.loads(row["item"]) for row in _own(call.ledger, call.person_id))
-    }
+    own = {row.fields["category"]: row.fields for row in _own(call.ledger, call.person_id)}
     return [
-        ("InsightCategory", _tell_sum(category, currency, cents, own.get(category)))
+        ("InsightCategory", _show_sum(category, currency, cents, own.get(category)))
         for (category, currency), cents in sorted(sums.items())
     ]
 
 
 def payments_between(call: Call) -> Iterable[tuple[sqlite3.Row, str]]:
-    """Give the payments of a person in the asked time, each with its category."""
-    start, end = _times(call)
-    rows = call.ledger.rows(
+    """Return the payments of a person in the asked period, each with its category."""
+    query = (
         "SELECT payment.*, counter.person_id AS counter_person, counter.details AS counter_details "
         "FROM account CROSS JOIN payment ON account_id = account.id "
         "JOIN account AS counter ON counter.id = counter_id "
-        "WHERE account.person_id = ? AND payment.created >= ? AND payment.created < ?",
-        call.person_id,
-        wire_time(start),
-        wire_time(end),
+        "WHERE account.person_id = ? AND payment.created >= ? AND payment.created < ?"
     )
+    rows = call.ledger.rows(query, call.person_id, *map(wire_time, _period(call)))
     chosen = _chosen(call.ledger, [row["id"] for row in rows])
-    for row in rows:
-        yield row, chosen.get(row["id"]) or _guess(row, call.person_id)
+    return [(row, chosen.get(row["id"]) or _guess(row, call.person_id)) for row in rows]
 
 
-def tell_category(ledger: Ledger, payment_id: int) -> dict[str, Any] | None:
-    """Give what was chosen for a payment, if anything was: it stands in the payment's event."""
-    category = _chosen(ledger, [payment_id]).get(payment_id)
-    return None if category is None else {"category": category}
+def chosen_category(ledger: Ledger, payment_id: int) -> str | None:
+    """Return the category that was chosen for a payment, if any."""
+    return _chosen(ledger, [payment_id]).get(payment_id)
 
 
 def _chosen(ledger: Ledger, ids: list[int]) -> dict[int, str]:
     scopes = json.dumps([f"payment/{number}/{_CHOSEN}" for number in ids])
-    rows = ledger.rows(
-        "SELECT scope, item FROM thing WHERE scope IN (SELECT value FROM json_each(?))", scopes
-    )
-    return {int(row["scope"].split("/")[1]): json.loads(row["item"])["category"] for row in rows}
+    choices = resources(ledger, "scope IN (SELECT value FROM json_each(?))", scopes)
+    return {int(choice.scope.split("/")[1]): choice.fields["category"] for choice in choices}
 
 
-def _times(call: Call) -> tuple[datetime, datetime]:
-    """Read the time that is asked for; its end is not in it."""
-    now = call.ledger.clock.now()
-    start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    asked = [
-        read_moment(name, call.query[name]) if name in call.query else usual
-        for name, usual in (("time_start", start), ("time_end", following))
-    ]
-    return asked[0], asked[1]
+def _period(call: Call) -> tuple[datetime, datetime]:
+    """Return the period that is asked for, without its end; by default the current month."""
+    start = call.ledger.clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    end = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+    if "time_start" in call.query:
+        start = read_moment("time_start", call.query["time_start"])
+    if "time_end" in call.query:
+        end = read_moment("time_end", call.query["time_end"])
+    return start, end
 
 
 def _guess(row: sqlite3.Row, person_id: int) -> str:
-    """Guess what a payment was for, by who got it and how."""
+    """Guess the category of a payment from the other side and the way it was paid."""
     if row["counter_person"] == person_id:
         return "SAVINGS"
     if row["type"] == "MASTERCARD":
         trade = json.loads(row["counter_details"]).get("merchant_category_code")
-        return _BY_TRADE.get(trade, "SHOPPING")
+        return str(facts("trades").get(trade, "SHOPPING"))
     if row["counter_person"] is not None:
         return "FRIENDS"
     if row["cents"] > 0:
@@ -176,38 +147,21 @@ def _guess(row: sqlite3.Row, person_id: int) -> str:
     return "BILLS" if row["type"] in ("EBA_SDD", "EBA_SCT") else "GENERAL"
 
 
-def _own(ledger: Ledger, person_id: int) -> list[sqlite3.Row]:
-    return ledger.rows(
-        "SELECT * FROM thing WHERE scope = ? ORDER BY id", f"user/{person_id}/{_OWN}"
-    )
+def _own(ledger: Ledger, person_id: int) -> list[Resource]:
+    return resources(ledger, "scope = ?", f"user/{person_id}/{_OWN}")
 
 
-def _tell(
-    code: str, kind: str, order: int, texts: tuple[str, str, str | None, str | None], *, number: int
-) -> dict[str, Any]:
-    description, translated, color, icon = texts
-    return {
-        "id": number,
-        "category": code,
-        "type": kind,
-        "status": "ACTIVE",
-        "order": order,
-        "description": description,
-        "description_translated": translated,
-        "color": color,
-        "icon": icon,
-    }
-
-
-def _tell_sum(
+def _show_sum(
     category: str, currency: str, cents: list[int], own: dict[str, Any] | None
 ) -> dict[str, Any]:
-    texts = own or dict(zip(("_", "description", "color", "icon"), SYSTEM[category], strict=True))
+    if own is None:
+        text, _, color, icon = facts("categories")[category]
+        own = {"description": text, "color": color, "icon": icon}
     values = {
         "category": category,
-        "category_translated": texts["description"],
-        "category_color": texts.get("color"),
-        "category_icon": texts.get("icon"),
+        "category_translated": own["description"],
+        "category_color": own.get("color"),
+        "category_icon": own.get("icon"),
         "amount_total": amount(sum(cents), currency),
         "number_of_transactions": len(cents),
     }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 from bunqkit.errors import KeyFormatError, SignatureError
@@ -17,14 +16,23 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import WRONG_CREDENTIALS, not_found, refuse
 from bunqkit.sandbox.resources.access import add_permitted_ip, check_addresses
-from bunqkit.sandbox.resources.call import Call, Item, Page, created
+from bunqkit.sandbox.resources.call import (
+    Call,
+    Item,
+    Table,
+    by_person,
+    check_choice,
+    created,
+    pick,
+)
 from bunqkit.sandbox.resources.consents import revoke_all
 from bunqkit.sandbox.resources.generic_resources import (
-    add_thing,
-    change_thing,
-    find_thing,
+    Collection,
+    Resource,
+    add_resource,
+    find_item,
+    resources,
     scope_of,
-    tell_thing,
 )
 from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.users import PROVIDER
@@ -36,82 +44,36 @@ _SESSION_S = 3600
 
 
 def list_installations(call: Call) -> list[Item]:
-    """Give the id of the installation: there is one for a token."""
+    """Return the id of the installation: there is one for a token."""
     assert call.installation is not None
-    wrapper = "Installation" if call.habits.installations_are_named else "Id"
+    wrapper = "Installation" if call.quirks.installations_are_named else "Id"
     return [(wrapper, {"id": call.installation["id"]})]
 
 
 def get_installation(call: Call) -> list[Item]:
-    """Give the id of one's own installation."""
-    _own_installation(call, "itemId")
+    """Return the id of one's own installation."""
+    _check_installation(call, "itemId")
     return list_installations(call)
 
 
 def list_server_keys(call: Call) -> list[Item]:
-    """Give the bank's public key once more."""
-    _own_installation(call, "installationID")
+    """Return the bank's public key once more."""
+    _check_installation(call, "installationID")
     return [("ServerPublicKey", {"server_public_key": call.bank_key})]
 
 
-def _own_installation(call: Call, name: str) -> None:
+def _check_installation(call: Call, name: str) -> None:
     assert call.installation is not None
     if call.number(name) != call.installation["id"]:
         raise not_found("Installation", call.ids[name])
 
 
-_DEVICES = "api_key IN (SELECT text FROM api_key WHERE person_id = ?)"
+def _show_device(_ledger: Ledger, row: sqlite3.Row) -> Item:
+    more = {"updated": row["created"], "status": "ACTIVE"}
+    return "DeviceServer", pick(row, "id", "created", "description", "ip") | more
 
 
-def list_devices(call: Call) -> Page:
-    """List the devices that a person's keys are bound to, newest first."""
-    return call.page("device", _DEVICES, (call.person_id,), _tell_device)
-
-
-def get_device(call: Call) -> list[Item]:
-    """Give one device."""
-    row = call.ledger.row(
-        f"SELECT * FROM device WHERE id = ? AND {_DEVICES}", call.number("itemId"), call.person_id
-    )
-    if row is None:
-        raise not_found("Device", call.ids["itemId"])
-    return [_tell_device(call.ledger, row)]
-
-
-def _tell_device(_ledger: Ledger, row: sqlite3.Row) -> Item:
-    return "DeviceServer", {
-        "id": row["id"],
-        "created": row["created"],
-        "updated": row["created"],
-        "description": row["description"],
-        "ip": row["ip"],
-        "status": "ACTIVE",
-    }
-
-
-def list_credentials(call: Call) -> Page:
-    """List a person's keys, newest first; what was granted to apps is no key of the person's."""
-    return call.page("api_key", _KEYS, (call.person_id,), _tell_credential)
-
-
-_KEYS = "person_id = ? AND text NOT IN (SELECT api_key FROM consent WHERE api_key IS NOT NULL)"
-
-
-def get_credential(call: Call) -> list[Item]:
-    """Give one key: its text only while nobody has used it."""
-    return [_tell_credential(call.ledger, _own_credential(call, "itemId"))]
-
-
-def _own_credential(call: Call, name: str) -> sqlite3.Row:
-    row = call.ledger.row(
-        f"SELECT * FROM api_key WHERE id = ? AND {_KEYS}", call.number(name), call.person_id
-    )
-    if row is None:
-        raise not_found("Credential password ip", call.ids[name])
-    return row
-
-
-def _tell_credential(ledger: Ledger, row: sqlite3.Row) -> Item:
+def _show_credential(ledger: Ledger, row: sqlite3.Row) -> Item:
     device = ledger.row("SELECT * FROM device WHERE api_key = ? ORDER BY id", row["text"])
     # Source: fixtures of the Ruby client; the text is gone once the key is in use.
     is_new = device is None and row["expires"] is not None
@@ -122,33 +84,53 @@ def _tell_credential(ledger: Ledger, row: sqlite3.Row) -> Item:
         "status": "PENDING_FIRST_USE" if is_new else "ACTIVE",
         "expiry_time": row["expires"],
         "token_value": row["text"] if is_new else None,
-        "permitted_device": device and {"description": device["description"], "ip": device["ip"]},
+        "permitted_device": device and pick(device, "description", "ip"),
     }
 
 
-_ADDRESSES = "device_id IN (SELECT id FROM device WHERE api_key = ?)"
+def _show_address(_ledger: Ledger, row: sqlite3.Row) -> Item:
+    return "PermittedIp", pick(row, "ip", "status", "id", "created", "updated")
 
 
-def list_addresses(call: Call) -> Page:
-    """List the addresses that a key may be used from."""
-    key = _own_credential(call, "credential-password-ipID")
-    return call.page("permitted_ip", _ADDRESSES, (key["text"],), _tell_address)
+DEVICES = Table(
+    "device",
+    "api_key IN (SELECT text FROM api_key WHERE person_id = ?)",
+    by_person,
+    "Device",
+    _show_device,
+)
+"""The devices that a person's keys are bound to."""
+CREDENTIALS = Table(
+    "api_key",
+    "person_id = ? AND text NOT IN (SELECT api_key FROM consent WHERE api_key IS NOT NULL)",
+    by_person,
+    "Credential password ip",
+    _show_credential,
+)
+"""A person's keys, shown in full only until they are used; tokens of apps are not among them."""
+ADDRESSES = Table(
+    "permitted_ip",
+    "device_id IN (SELECT id FROM device WHERE api_key = ?)",
+    lambda call: (_key(call),),
+    "Permitted ip",
+    _show_address,
+)
+"""The addresses that a key may be used from."""
 
 
-def get_address(call: Call) -> list[Item]:
-    """Give one address."""
-    return [_tell_address(call.ledger, _own_address(call))]
+def _key(call: Call) -> str:
+    return str(CREDENTIALS.find(call, "credential-password-ipID")["text"])
 
 
 def create_address(call: Call) -> list[Item]:
     """Permit an address to every device of the key; ``*`` permits any."""
-    key = _own_credential(call, "credential-password-ipID")
-    if call.habits.addresses_are_fixed:
+    key = _key(call)
+    if call.quirks.addresses_are_fixed:
         raise refuse(400, "An address can't be added once the device is registered.")
-    check_addresses([call.body["ip"]], call.habits)
+    check_addresses([call.body["ip"]], call.quirks)
     status = _check_status(call.body.get("status") or "ACTIVE")
     number = 0
-    for device in call.ledger.rows("SELECT id FROM device WHERE api_key = ?", key["text"]):
+    for device in call.ledger.rows("SELECT id FROM device WHERE api_key = ?", key):
         number = add_permitted_ip(call.ledger, device["id"], call.body["ip"], status)
     if not number:
         raise refuse(400, "No device is bound to this key yet.")
@@ -156,58 +138,33 @@ def create_address(call: Call) -> list[Item]:
 
 
 def update_address(call: Call) -> list[Item]:
-    """Switch an address on or off; what it is never changes."""
-    row = _own_address(call)
+    """Switch an address on or off; the address itself never changes."""
+    row = ADDRESSES.find(call)
     if call.body.get("ip") not in (None, row["ip"]):
         raise refuse(400, "The IP address can't be changed; deactivate it and add another.")
-    call.ledger.update(
-        "permitted_ip",
-        row["id"],
-        status=_check_status(call.body.get("status") or row["status"]),
-        updated=wire_time(call.ledger.clock.now()),
-    )
+    status, now = call.body.get("status") or row["status"], wire_time(call.ledger.clock.now())
+    call.ledger.update("permitted_ip", row["id"], status=_check_status(status), updated=now)
     return created(row["id"])
 
 
 def _check_status(status: str) -> str:
-    if status not in ("ACTIVE", "INACTIVE"):
-        raise refuse(400, f'Status "{status}" is not valid.')
-    return status
-
-
-def _own_address(call: Call) -> sqlite3.Row:
-    key = _own_credential(call, "credential-password-ipID")
-    row = call.ledger.row(
-        f"SELECT * FROM permitted_ip WHERE id = ? AND {_ADDRESSES}",
-        call.number("itemId"),
-        key["text"],
-    )
-    if row is None:
-        raise not_found("Permitted ip", call.ids["itemId"])
-    return row
-
-
-def _tell_address(_ledger: Ledger, row: sqlite3.Row) -> Item:
-    return "PermittedIp", {name: row[name] for name in ("ip", "status", "id", "created", "updated")}
+    return check_choice("Status", status, ("ACTIVE", "INACTIVE"))
 
 
 def create_provider(call: Call) -> list[Item]:
-    """Make a payment service provider from a certificate; give the key that it opens sessions with.
+    """Make a payment service provider from a certificate; return the key that opens its sessions.
 
-    The signature is that of the certificate's key over the client's public key, a line's end and
+    The signature is made by the certificate's key over the client's public key, a line's end and
     the installation token. Self-signed certificates are taken, as in bunq's sandbox.
 
     Source: bunq docs, "PSD2"; the SDK and psd2_sandbox for what is signed.
     """
     assert call.installation is not None
-    ledger, body = call.ledger, call.body
+    ledger, body, pem = call.ledger, call.body, call.installation["public_key"]
+    if call.quirks.providers_sign_bank_key:
+        pem = call.bank_key
     try:
         key, name = certificate_key(body["client_payment_service_provider_certificate"])
-        pem = (
-            call.bank_key
-            if call.habits.providers_sign_bank_key
-            else call.installation["public_key"]
-        )
         signed = f"{pem.strip()}\n{call.installation['token']}"
         key.verify(signed.encode(), body["client_public_key_signature"])
     except (KeyFormatError, SignatureError) as error:
@@ -216,27 +173,16 @@ def create_provider(call: Call) -> list[Item]:
         raise refuse(400, "The certificate names no role: AISP, PISP or CBPII.")
     if ledger.row("SELECT 1 FROM person WHERE name = ? AND kind = ?", name, PROVIDER):
         raise refuse(400, "A provider with this certificate's name exists already.")
-    person_id = ledger.add_person(
-        kind=PROVIDER,
-        name=name,
-        label=name,
-        details={"certificate_distinguished_name": name},
-    )
+    details = {"certificate_distinguished_name": name}
+    person_id = ledger.add_person(kind=PROVIDER, name=name, label=name, details=details)
     ledger.update("person", person_id, session_timeout=_SESSION_S)
     text = ledger.add_api_key(person_id, lifetime=_CREDENTIAL_LIFETIME)
-    row = ledger.row("SELECT * FROM api_key WHERE text = ?", text)
-    assert row is not None
-    return [_tell_credential(ledger, row)]
-
-
-def get_provider(call: Call) -> list[Item]:
-    """Give a provider's credential."""
-    return get_credential(call)
+    return [_show_credential(ledger, ledger.rows("SELECT * FROM api_key WHERE text = ?", text)[0])]
 
 
 def pin_certificates(call: Call) -> list[Item]:
-    """Keep the chain of certificates that callbacks shall insist on; glued, as it is read."""
-    chain = [each["certificate"] for each in call.body["certificate_chain"]]
+    """Keep the chain of certificates for callbacks; it is read as one text."""
+    chain = [entry["certificate"] for entry in call.body["certificate_chain"]]
     for pem in chain:
         try:
             read_certificate(pem)
@@ -245,7 +191,7 @@ def pin_certificates(call: Call) -> list[Item]:
     if not chain:
         raise refuse(400, "The certificate chain is empty.")
     values = {"certificate_chain": "\n".join(pem.strip() for pem in chain)}
-    return created(add_thing(call.ledger, scope_of(call), "CertificatePinned", values))
+    return created(add_resource(call.ledger, scope_of(call), "CertificatePinned", values).id)
 
 
 def create_client(call: Call) -> list[Item]:
@@ -259,64 +205,51 @@ def create_client(call: Call) -> list[Item]:
         "client_id": secrets.token_hex(32),
         "secret": secrets.token_hex(32),
     }
-    return created(add_thing(call.ledger, scope, "OauthClient", values))
-
-
-def list_clients(call: Call) -> Page:
-    """List the OAuth clients, each with its callback addresses."""
-    return call.page("thing", "scope = ?", (scope_of(call),), _tell_client)
-
-
-def get_client(call: Call) -> list[Item]:
-    """Give one OAuth client with its callback addresses."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    return [_tell_client(call.ledger, row)]
+    return created(add_resource(call.ledger, scope, "OauthClient", values).id)
 
 
 def update_client(call: Call) -> list[Item]:
-    """Give up an OAuth client, which ends all that was granted to it, or take it up again."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    status = call.body.get("status") or "ACTIVE"
-    if status not in ("ACTIVE", "CANCELLED"):
-        raise refuse(400, f'Status "{status}" is not valid.')
-    change_thing(call.ledger, row, {"status": status})
+    """Give up an OAuth client, which ends all its consents, or take it up again."""
+    client, status = find_item(call), call.body.get("status") or "ACTIVE"
+    client.save(status=check_choice("Status", status, ("ACTIVE", "CANCELLED")))
     if status == "CANCELLED":
-        revoke_all(call.ledger, row["id"])
-    return created(row["id"])
+        revoke_all(call.ledger, client.id)
+    return created(client.id)
 
 
-def _tell_client(ledger: Ledger, row: sqlite3.Row) -> Item:
-    urls = ledger.rows(
-        "SELECT * FROM thing WHERE scope = ? ORDER BY id",
-        f"{row['scope']}/{row['id']}/callback-url",
-    )
-    told: dict[str, Any] = tell_thing(row, "OauthClient")
-    return "OauthClient", told | {"callback_url": [tell_thing(u, "OauthCallbackUrl") for u in urls]}
+def _show_client(client: Resource) -> Item:
+    addresses = resources(client.ledger, "scope = ?", f"{client.scope}/{client.id}/callback-url")
+    urls = [address.show("OauthCallbackUrl")[1] for address in addresses]
+    name, fields = client.show("OauthClient")
+    return name, fields | {"callback_url": urls}
+
+
+CLIENTS = Collection(_show_client)
+"""OAuth clients, each with its callback addresses."""
 
 
 def create_callback_url(call: Call) -> list[Item]:
     """Add an address that people are sent back to: https, or plain http on this machine."""
-    scope = scope_of(call)
-    _check_address(call.body["url"])
-    return created(add_thing(call.ledger, scope, "OauthCallbackUrl", {"url": call.body["url"]}))
+    scope, url = scope_of(call), _check_address(call.body["url"])
+    return created(add_resource(call.ledger, scope, "OauthCallbackUrl", {"url": url}).id)
 
 
 def update_callback_url(call: Call) -> list[Item]:
     """Change an address that people are sent back to."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    address = find_item(call)
     if (url := call.body.get("url")) is not None:
-        _check_address(url)
-        change_thing(call.ledger, row, {"url": url})
-    return created(row["id"])
+        address.save(url=_check_address(url))
+    return created(address.id)
 
 
-def _check_address(url: str) -> None:
+def _check_address(url: str) -> str:
     if not is_callable(url):
         raise refuse(400, f'"{url}" is not a valid callback address; it must begin with https.')
+    return url
 
 
 def is_callable(url: str) -> bool:
-    """Whether the bank would call an address: https, or plain http on this machine.
+    """Return True if the bank would call an address: https, or plain http on this machine.
 
     Source: bunq docs, "Callbacks", for https; http on loopback is a difference of this bank.
     """

@@ -1,4 +1,4 @@
-"""What happened: one event for each object and person it concerns, and the callbacks it sets off.
+"""What happened: one event for each object and person it concerns, and the callbacks it causes.
 
 Source: bunq docs, "Event" and "Callbacks"; types of events as captured in issues of the SDKs.
 """
@@ -18,21 +18,50 @@ Notice = tuple[str, str]
 
 
 def owners(ledger: Ledger, account_id: int) -> list[int]:
-    """Give the people whose account it is; nobody's if it is outside the bank."""
+    """List the people who own an account; none if it is outside the bank."""
     return ledger.recall(("owners", account_id), lambda: _owners(ledger, account_id))
 
 
 def _owners(ledger: Ledger, account_id: int) -> list[int]:
-    account = ledger.account(account_id)
-    if account["person_id"] is None:
+    person_id = ledger.account(account_id)["person_id"]
+    if person_id is None:
         return []
-    others = ledger.rows(
+    query = (
         "SELECT person_id FROM co_owner WHERE account_id = ? AND status = 'ACCEPTED' "
-        "AND person_id <> ?",
-        account_id,
-        account["person_id"],
+        "AND person_id <> ?"
     )
-    return [account["person_id"], *(row["person_id"] for row in others)]
+    return [person_id, *(row["person_id"] for row in ledger.rows(query, account_id, person_id))]
+
+
+def announce(
+    ledger: Ledger,
+    account_id: int,
+    about: tuple[str, int],
+    notices: tuple[Notice, ...],
+    show: Callable[[], Item],
+    *,
+    status: str = "FINALIZED",
+    at: datetime | None = None,
+) -> None:
+    """Write the event of an object for each owner of its account, and the callbacks.
+
+    Parameters
+    ----------
+    ledger, account_id
+        Where it happened.
+    about
+        The kind of the object, and its id.
+    notices
+        What a filter may ask for, and what the callback then says.
+    show
+        Returns the object; called only if somebody asked for it.
+    status
+        The status of the event.
+    at
+        When it happened; by default now.
+    """
+    record(ledger, account_id, *about, status=status, at=at)
+    notify(ledger, account_id, about[1], notices, show)
 
 
 def record(
@@ -44,7 +73,7 @@ def record(
     status: str = "FINALIZED",
     at: datetime | None = None,
 ) -> None:
-    """Write or bring up to date the event of an object, for each owner of the account."""
+    """Write or update the event of an object, for each owner of the account."""
     for person_id in owners(ledger, account_id):
         record_for(ledger, person_id, account_id, kind, object_id, status=status, at=at)
 
@@ -59,16 +88,12 @@ def record_for(
     status: str = "FINALIZED",
     at: datetime | None = None,
 ) -> None:
-    """Write or bring up to date the event of an object for one person."""
+    """Write or update the event of an object for one person."""
     now = wire_time(at or ledger.clock.now())
-    known = ledger.row(
-        "SELECT id FROM event WHERE person_id = ? AND kind = ? AND object_id = ?",
-        person_id,
-        kind,
-        object_id,
-    )
-    if known is not None:
-        ledger.update("event", known["id"], updated=now, action="UPDATE", status=status)
+    query = "SELECT id FROM event WHERE person_id = ? AND kind = ? AND object_id = ?"
+    event = ledger.row(query, person_id, kind, object_id)
+    if event is not None:
+        ledger.update("event", event["id"], updated=now, action="UPDATE", status=status)
         return
     ledger.insert(
         "event",
@@ -89,7 +114,7 @@ def notify(
     account_id: int,
     object_id: int,
     notices: tuple[Notice, ...],
-    tell: Callable[[], Item],
+    show: Callable[[], Item],
 ) -> None:
     """Write a callback for every filter that asks for one of the categories.
 
@@ -98,23 +123,22 @@ def notify(
     ledger, account_id
         Where it happened.
     object_id
-        What it happened to.
+        The id of the object it happened to.
     notices
         What a filter may ask for, and what the callback then says.
-    tell
-        Gives the object, if anybody asks for it.
+    show
+        Returns the object; called only if somebody asked for it.
     """
+    query = (
+        "SELECT consent.id FROM consent JOIN consent_account ON consent_id = consent.id "
+        "JOIN api_key ON text = consent.api_key "
+        "WHERE granter_id = ? AND account_id = ? AND (expires IS NULL OR expires > ?)"
+    )
+    now = wire_time(ledger.clock.now())
     for person_id in owners(ledger, account_id):
-        apps = ledger.rows(
-            "SELECT consent.id FROM consent JOIN consent_account ON consent_id = consent.id "
-            "JOIN api_key ON text = consent.api_key "
-            "WHERE granter_id = ? AND account_id = ? AND (expires IS NULL OR expires > ?)",
-            person_id,
-            account_id,
-            wire_time(ledger.clock.now()),
-        )
+        apps = ledger.rows(query, person_id, account_id, now)
         scopes = (f"monetary-account/{account_id}", *(f"user/{app['id']}" for app in apps))
-        notify_person(ledger, person_id, object_id, notices, tell, scopes=scopes)
+        notify_person(ledger, person_id, object_id, notices, show, scopes=scopes)
 
 
 def notify_person(
@@ -122,43 +146,37 @@ def notify_person(
     person_id: int,
     object_id: int,
     notices: tuple[Notice, ...],
-    tell: Callable[[], Item],
+    show: Callable[[], Item],
     *,
     scopes: tuple[str, ...] = (),
 ) -> None:
-    """Write a callback for every filter of a person, and of further scopes, that asks for it."""
-    asked = [f"{scope}/notification-filter-url" for scope in (f"user/{person_id}", *scopes)]
-    filters = ledger.rows(
-        f"SELECT item FROM thing WHERE scope IN ({', '.join('?' * len(asked))})", *asked
-    )
-    for row in filters:
-        wanted = json.loads(row["item"])
-        for category, event_type in notices:
-            if wanted["category"] == category:
-                about = (object_id, tell())
-                target = wanted["notification_target"]
-                add_callback(ledger, person_id, (category, event_type), about, target)
+    """Write a callback for every matching filter of a person, and of further scopes."""
+    filtered = [f"{scope}/notification-filter-url" for scope in (f"user/{person_id}", *scopes)]
+    query = f"SELECT item FROM thing WHERE scope IN ({', '.join('?' * len(filtered))})"
+    for row in ledger.rows(query, *filtered):
+        asked = json.loads(row["item"])
+        for notice in notices:
+            if asked["category"] == notice[0]:
+                target = asked["notification_target"]
+                add_callback(ledger, person_id, notice, (object_id, show()), target)
 
 
 def add_callback(
     ledger: Ledger, person_id: int, notice: Notice, about: tuple[int, Item], target: str
 ) -> int:
-    """Write a callback that is due at once; give its id."""
-    category, event_type = notice
-    object_id, (name, item) = about
-    body = {
-        "target_url": target,
-        "category": category,
-        "event_type": event_type,
-        "object": {name: item},
-    }
-    number = ledger.next_id("callback")
+    """Write a callback that is due at once; return its id."""
+    number, (category, event_type), (object_id, (name, fields)) = (
+        ledger.next_id("callback"),
+        notice,
+        about,
+    )
+    sort = {"category": category, "event_type": event_type}
+    body = {"target_url": target, **sort, "object": {name: fields}}
     ledger.insert(
         "callback",
         id=number,
         person_id=person_id,
-        category=category,
-        event_type=event_type,
+        **sort,
         object_id=object_id,
         target=target,
         body=json.dumps({"NotificationUrl": body}),

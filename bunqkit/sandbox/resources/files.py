@@ -12,15 +12,14 @@ from typing import Any
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.call import Call, File, Item, created
+from bunqkit.sandbox.resources.call import Call, File, Item, Table, created, find_row, pick, read_id
 from bunqkit.sandbox.resources.generic_resources import (
-    add_thing,
-    change_thing,
+    add_resource,
     content_of,
-    find_thing,
+    find_item,
     scope_of,
 )
-from bunqkit.sandbox.resources.labels import label_user, tell_images
+from bunqkit.sandbox.resources.labels import label_user, show_images
 from bunqkit.sandbox.resources.shape import shape
 
 # Source: bunq docs for the pictures; PDF is taken in practice.
@@ -30,7 +29,7 @@ _PUBLIC = "attachment-public"
 
 
 def create_attachment(call: Call) -> list[Item]:
-    """Keep a file of an account; it can be hung on its payments and notes."""
+    """Keep a file of an account; payments and notes can point at it."""
     return created(_keep(call, scope_of(call))["id"])
 
 
@@ -39,101 +38,74 @@ def create_public_attachment(call: Call) -> list[Item]:
     return [("Uuid", {"uuid": _keep(call, _PUBLIC)["uuid"]})]
 
 
-def _keep(call: Call, scope: str) -> sqlite3.Row:
+def _keep(call: Call, scope: str) -> dict[str, Any]:
+    """Write the uploaded file; return its id and uuid."""
     upload, ledger = call.upload, call.ledger
-    refused = call.habits.pdfs_are_refused and upload.content_type == _PDF
-    if refused or upload.content_type not in _TYPES:
+    is_refused = call.quirks.pdfs_are_refused and upload.content_type == _PDF
+    if is_refused or upload.content_type not in _TYPES:
         raise refuse(400, f'Content type "{upload.content_type}" is not supported.')
     if not upload.content:
         raise refuse(400, "The attachment is empty.")
-    number = add_file(ledger, scope, upload)
-    row = ledger.row("SELECT * FROM file WHERE id = ?", number)
-    assert row is not None
-    return row
-
-
-def add_file(ledger: Ledger, scope: str, file: File) -> int:
-    """Write a file; give its id."""
     number = ledger.next_id("file")
+    # Not drawn from the seed: everybody who knows the uuid of a public file can read it.
+    secret = str(uuid.uuid4()) if scope == _PUBLIC else ledger.new_uuid("file", number)
+    ids = {"id": number, "uuid": secret}
     ledger.insert(
         "file",
-        id=number,
-        # Not drawn from the seed: whoever knows the uuid of a public file can read it.
-        uuid=str(uuid.uuid4()) if scope == _PUBLIC else ledger.new_uuid("file", number),
+        **ids,
         scope=scope,
         created=wire_time(ledger.clock.now()),
-        content_type=file.content_type,
-        description=file.description,
-        bytes=file.content,
+        content_type=upload.content_type,
+        description=upload.description,
+        bytes=upload.content,
     )
-    return number
+    return ids
+
+
+def _show(type_name: str, row: sqlite3.Row) -> Item:
+    file = {**pick(row, "description", "content_type"), "urls": []}
+    more = {"updated": row["created"], "attachment": file}
+    return type_name, shape(type_name, pick(row, "id", "uuid", "created") | more)
+
+
+OWN_FILES = Table(
+    "file",
+    "scope IN (SELECT ?1 UNION SELECT 'monetary-account/' || id || '/attachment' FROM account "
+    "WHERE person_id = ?2)",
+    lambda call: (f"user/{call.person_id}/attachment", call.person_id),
+    "Attachment",
+    lambda _ledger, row: _show("AttachmentUser", row),
+)
+"""The files of the user and of all of their accounts."""
 
 
 def get_public_attachment(call: Call) -> list[Item]:
-    """Give what is known of a public file."""
-    row = _public(call, "itemId")
-    return [("AttachmentPublic", shape("AttachmentPublic", _tell(row)))]
-
-
-def get_user_attachment(call: Call) -> list[Item]:
-    """Give what is known of a file of the user or of one of their accounts."""
-    row = _own(call, "itemId")
-    return [("AttachmentUser", shape("AttachmentUser", _tell(row)))]
-
-
-def _tell(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "uuid": row["uuid"],
-        "created": row["created"],
-        "updated": row["created"],
-        "attachment": {
-            "description": row["description"],
-            "content_type": row["content_type"],
-            "urls": [],
-        },
-    }
+    """Return what is known of a public file."""
+    return [_show("AttachmentPublic", _public(call, "itemId"))]
 
 
 def read_public_attachment(call: Call) -> File:
-    """Give the bytes of a public file."""
+    """Return the bytes of a public file."""
     return _file(_public(call, "attachment-publicUUID"))
 
 
 def read_attachment(call: Call) -> File:
-    """Give the bytes of a file of the account, or of a chat."""
+    """Return the bytes of a file of the account, or of a chat."""
     scope, number = content_of(call)
-    row = call.ledger.row("SELECT * FROM file WHERE id = ? AND scope = ?", number, scope)
-    if row is None:
-        raise not_found("Attachment", call.ids["attachmentID"])
-    return _file(row)
+    query = "SELECT * FROM file WHERE id = ? AND scope = ?"
+    return _file(
+        find_row(call.ledger, "Attachment", call.ids["attachmentID"], query, number, scope)
+    )
 
 
 def read_user_attachment(call: Call) -> File:
-    """Give the bytes of a file of the user or of one of their accounts."""
-    return _file(_own(call, "attachmentID"))
+    """Return the bytes of a file of the user or of one of their accounts."""
+    return _file(OWN_FILES.find(call, "attachmentID"))
 
 
 def _public(call: Call, name: str) -> sqlite3.Row:
-    row = call.ledger.row(
-        "SELECT * FROM file WHERE uuid = ? AND scope = ?", call.ids[name], _PUBLIC
-    )
-    if row is None:
-        raise not_found("Attachment", call.ids[name])
-    return row
-
-
-def _own(call: Call, name: str) -> sqlite3.Row:
-    row = call.ledger.row(
-        "SELECT * FROM file WHERE id = ? AND (scope = ? OR scope IN (SELECT 'monetary-account/' "
-        "|| id || '/attachment' FROM account WHERE person_id = ?))",
-        call.number(name),
-        f"user/{call.person_id}/attachment",
-        call.person_id,
-    )
-    if row is None:
-        raise not_found("Attachment", call.ids[name])
-    return row
+    query, uuid_ = "SELECT * FROM file WHERE uuid = ? AND scope = ?", call.ids[name]
+    return find_row(call.ledger, "Attachment", uuid_, query, uuid_, _PUBLIC)
 
 
 def _file(row: sqlite3.Row) -> File:
@@ -142,66 +114,56 @@ def _file(row: sqlite3.Row) -> File:
 
 def create_avatar(call: Call) -> list[Item]:
     """Make an avatar of a public picture; users and accounts then choose it by its uuid."""
-    picture = call.body["attachment_public_uuid"]
-    found = call.ledger.row(
-        "SELECT 1 FROM file WHERE uuid = ? AND scope = ? AND content_type LIKE 'image/%'",
-        picture,
-        _PUBLIC,
-    )
-    if found is None:
-        raise not_found("Attachment", picture)
-    number = str(uuid.uuid4())
+    picture, number = call.body["attachment_public_uuid"], str(uuid.uuid4())
+    query = "SELECT 1 FROM file WHERE uuid = ? AND scope = ? AND content_type LIKE 'image/%'"
+    find_row(call.ledger, "Attachment", picture, query, picture, _PUBLIC)
     call.ledger.insert("avatar", uuid=number, file_uuid=picture)
     return [("Uuid", {"uuid": number})]
 
 
 def get_avatar(call: Call) -> list[Item]:
-    """Give an avatar with its pictures, and what it stands for."""
+    """Return an avatar with its pictures, and whose it is."""
     number, ledger = call.ids["itemId"], call.ledger
-    images = tell_images(ledger, number)
+    images = show_images(ledger, number)
     if not images:
         raise not_found("Avatar", number)
-    chosen = "json_extract(details, '$.avatar_uuid') = ?"
-    anchor = ledger.row(
-        f"SELECT uuid FROM account WHERE {chosen} UNION ALL SELECT uuid FROM person WHERE {chosen}",
-        number,
-        number,
+    chosen = "json_extract(details, '$.avatar_uuid') = ?1"
+    query = (
+        f"SELECT uuid FROM account WHERE {chosen} UNION ALL SELECT uuid FROM person WHERE {chosen}"
     )
-    values = {
-        "uuid": number,
-        "image": images,
-        "anchor_uuid": anchor and anchor["uuid"],
-        "style": "NONE",
-    }
-    return [("Avatar", shape("Avatar", values))]
+    anchor = ledger.row(query, number)
+    uuids = {"uuid": number, "anchor_uuid": anchor and anchor["uuid"]}
+    return [("Avatar", shape("Avatar", uuids | {"image": images, "style": "NONE"}))]
 
 
 def create_note(call: Call) -> list[Item]:
-    """Hang a file that was uploaded to the same account on something of it."""
+    """Add a note with a file to something; the file was uploaded to the same account."""
     values = {
         "description": call.body.get("description"),
-        "attachment": [_noted(call, call.body["attachment_id"])],
+        "attachment": check_attachments(
+            call.ledger, call.account_id, [{"id": call.body["attachment_id"]}]
+        ),
         "label_user_creator": label_user(call.ledger, call.person_id),
     }
-    return created(add_thing(call.ledger, scope_of(call), "NoteAttachment", values))
+    return created(add_resource(call.ledger, scope_of(call), "NoteAttachment", values).id)
 
 
 def update_note(call: Call) -> list[Item]:
     """Change the words of a note, or its file."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    values = {name: told for name, told in call.body.items() if told is not None}
+    note, values = find_item(call), call.sent
     if "attachment_id" in values:
-        values["attachment"] = [_noted(call, values.pop("attachment_id"))]
-    change_thing(call.ledger, row, values)
-    return created(row["id"])
+        ids = [{"id": values.pop("attachment_id")}]
+        values["attachment"] = check_attachments(call.ledger, call.account_id, ids)
+    note.save(**values)
+    return created(note.id)
 
 
-def _noted(call: Call, number: int) -> dict[str, int]:
-    account_id = call.number("monetary-accountID")
-    if not call.ledger.row(
-        "SELECT 1 FROM file WHERE id = ? AND scope = ?",
-        number if 0 <= number < 2**63 else 0,
-        f"monetary-account/{account_id}/attachment",
-    ):
-        raise not_found("Attachment", number)
-    return {"id": number, "monetary_account_id": account_id}
+def check_attachments(
+    ledger: Ledger, account_id: int | None, attachments: list[dict[str, Any]] | None
+) -> list[dict[str, Any]]:
+    """Check that attachments were uploaded to this account; return them as they are read."""
+    query, scope = "SELECT 1 FROM file WHERE id = ? AND scope = ?", "monetary-account/{}/attachment"
+    ids = [attachment["id"] for attachment in attachments or []]
+    for number in ids:
+        find_row(ledger, "Attachment", number, query, read_id(number), scope.format(account_id))
+    return [{"id": number, "monetary_account_id": account_id} for number in ids]

@@ -1,7 +1,8 @@
-"""What has no rules of its own: kept as it was posted, and given back with every field of its type.
+"""Resources that are kept as they are posted, and shown with every field of their type.
 
-A thing belongs to a scope, the path of its collection: ``monetary-account/7/draft-payment`` or
-``user/5/oauth-client``. So one table keeps all kinds, however deep they are nested.
+A resource belongs to a scope, the path of its collection: ``monetary-account/7/draft-payment`` or
+``user/5/oauth-client``. So one table, ``thing``, keeps all kinds, however deep they are nested.
+Kinds with rules of their own are kept here as well: their rules say what else is shown.
 """
 
 from __future__ import annotations
@@ -11,17 +12,31 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from bunqkit.catalogue.operations import Operation
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, Page, created, read_id
+from bunqkit.sandbox.resources.accounts import own_account, own_account_ids
+from bunqkit.sandbox.resources.call import (
+    Adapt,
+    Call,
+    Item,
+    Page,
+    as_it_is,
+    created,
+    find_row,
+    pick,
+    read_id,
+    read_row,
+    without_nulls,
+)
 from bunqkit.sandbox.resources.shape import fill, read, shape
 
-# Collections that show what is posted elsewhere: under the same parent, or of the whole user.
+# Collections that also show what is posted elsewhere: under the same parent, or of the whole user.
 _POSTED_AS = {
     "export-statement-card": ("export-statement-card-csv", "export-statement-card-pdf"),
     "schedule": ("schedule-payment", "schedule-payment-batch"),
@@ -29,7 +44,7 @@ _POSTED_AS = {
     "payment-auto-allocate": (),
     "invoice": (),
 }
-# Things that are kept in tables of their own, and may have notes and the like below them.
+# What has a table of its own, and may have notes and the like below it.
 _KEPT_APART = {
     "payment": "SELECT 1 FROM payment WHERE id = ? AND account_id = ?",
     "request-inquiry": "SELECT 1 FROM request WHERE id = ? AND account_id = ?",
@@ -39,63 +54,188 @@ _KEPT_APART = {
 _ID = re.compile(r"\{(.+?)\}")
 
 
-def list_things(call: Call) -> Page | list[Item]:
+@dataclass
+class Resource:
+    """One resource, as the table ``thing`` keeps it.
+
+    Attributes
+    ----------
+    ledger
+        The books that it is in.
+    id, type, created, updated
+        Its id, the type that it is kept as, and its times as they are written.
+    scope
+        The path of its collection.
+    fields
+        The fields that are shown.
+    hidden
+        What the bank keeps beside the fields and never shows; empty for a resource that was put
+        into the bank by hand.
+    """
+
+    ledger: Ledger
+    id: int
+    scope: str
+    type: str
+    created: str
+    updated: str
+    fields: dict[str, Any]
+    hidden: dict[str, Any]
+
+    @classmethod
+    def of(cls, ledger: Ledger, row: sqlite3.Row) -> Resource:
+        """Return the resource of a row of ``thing``."""
+        columns = pick(row, "id", "scope", "type", "created", "updated")
+        fields, hidden = json.loads(row["item"]), json.loads(row["secret"])
+        return cls(ledger, **columns, fields=fields, hidden=hidden)
+
+    @property
+    def secret(self) -> dict[str, Any]:
+        """What the bank keeps beside the fields; refuses if it was put there by hand."""
+        if not self.hidden:
+            raise refuse(
+                400, "This was put into the bank by hand: it can be read, and nothing more."
+            )
+        return self.hidden
+
+    @property
+    def status(self) -> str | None:
+        """The status; one that was put there by hand may have none."""
+        return self.fields.get("status")
+
+    def save(self, *, at: datetime | None = None, **fields: Any) -> None:
+        """Write the resource with changes of its fields, and with ``hidden`` as it is now.
+
+        Parameters
+        ----------
+        at
+            When it changed; by default now.
+        fields
+            The fields that change.
+        """
+        self.fields |= fields
+        self.updated = wire_time(at or self.ledger.clock.now())
+        self.ledger.update(
+            "thing",
+            self.id,
+            updated=self.updated,
+            item=json.dumps(self.fields),
+            secret=json.dumps(self.hidden),
+        )
+
+    def show(self, type_name: str | None = None, more: dict[str, Any] | None = None) -> Item:
+        """Return the resource with every field of a type.
+
+        Parameters
+        ----------
+        type_name
+            The type; by default the one that it is kept as.
+        more
+            Fields that are kept elsewhere; they win over its own.
+        """
+        name = type_name or self.type
+        own = {"id": self.id, "created": self.created, "updated": self.updated}
+        return name, shape(name, self.fields | (more or {}) | own)
+
+
+Show = Callable[[Resource], Item]
+"""Returns the item of a resource."""
+
+
+def shown_as(
+    type_name: str | None = None,
+) -> Callable[[Callable[[Resource], dict[str, Any]]], Show]:
+    """Turn a function that returns further fields of a resource into one that returns its item.
+
+    What was put into the bank by hand is shown as it is, without further fields.
+
+    Parameters
+    ----------
+    type_name
+        The type that the item has; by default the one that the resource is kept as.
+    """
+
+    def decorate(more: Callable[[Resource], dict[str, Any]]) -> Show:
+        @functools.wraps(more)
+        def show(resource: Resource) -> Item:
+            return resource.show(type_name, more(resource) if resource.hidden else None)
+
+        return show
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The rules that list and read resources of a kind.
+
+    Attributes
+    ----------
+    show
+        Returns the item of a resource.
+    adapt
+        Returns an item in the form that this caller gets.
+    """
+
+    show: Show
+    adapt: Adapt = as_it_is
+
+    def list_page(self, call: Call) -> Page:
+        """List the resources of the collection in the path, newest first."""
+        page = page_of(call, self.show, "scope = ?", scope_of(call))
+        return replace(page, items=[self.adapt(call, item) for item in page.items])
+
+    def get_one(self, call: Call) -> list[Item]:
+        """Return the resource that the path names."""
+        return [self.adapt(call, self.show(find_item(call)))]
+
+
+def list_resources(call: Call) -> Page | list[Item]:
     """List a collection, newest first; what does not come in pages comes whole."""
     scopes = _scopes(call)
-    condition = f"scope IN ({', '.join('?' * len(scopes))})"
-
-    def tell(_ledger: Ledger, row: sqlite3.Row) -> Item:
-        return _tell(call.operation, row)
-
+    condition, show = f"scope IN ({_marks(scopes)})", functools.partial(_show, call.operation)
     if call.operation.is_paged:
-        return call.page("thing", condition, tuple(scopes), tell)
-    rows = call.ledger.rows(f"SELECT * FROM thing WHERE {condition} ORDER BY id DESC", *scopes)
-    return [_tell(call.operation, row) for row in rows]
+        return page_of(call, show, condition, *scopes)
+    return [show(resource) for resource in resources(call.ledger, condition, *scopes)[::-1]]
 
 
-def get_thing(call: Call) -> list[Item]:
-    """Give one thing of the collection."""
-    return [_tell(call.operation, find_thing(call, _scopes(call), call.ids["itemId"]))]
+def get_resource(call: Call) -> list[Item]:
+    """Return one resource of the collection."""
+    return [_show(call.operation, find_item(call, *_scopes(call)))]
 
 
-def create_thing(call: Call) -> list[Item]:
-    """Keep what is posted; give its id, or all of it where bunq does."""
-    operation = call.operation
-    type_name = _kept_type(operation)
+def create_resource(call: Call) -> list[Item]:
+    """Keep what is posted; return its id, or all of it where bunq does."""
+    operation, type_name = call.operation, _kept_type(call.operation)
     values = fill(
-        call.ledger,
-        type_name,
-        call.body,
-        person_id=call.person_id,
-        account_id=_account_id(call),
+        call.ledger, type_name, call.body, person_id=call.person_id, account_id=call.account_id
     )
-    number = add_thing(call.ledger, _scopes(call)[0], type_name, values)
-    return _changed(call, number)
+    return _changed(operation, add_resource(call.ledger, _scopes(call)[0], type_name, values))
 
 
-def update_thing(call: Call) -> list[Item]:
+def update_resource(call: Call) -> list[Item]:
     """Change the fields that are sent."""
-    row = find_thing(call, _scopes(call), call.ids["itemId"])
-    change_thing(call.ledger, row, read(call.ledger, row["type"], call.body))
-    return _changed(call, row["id"])
+    resource = find_item(call, *_scopes(call))
+    resource.save(**read(call.ledger, resource.type, call.body))
+    return _changed(call.operation, resource)
 
 
-def delete_thing(call: Call) -> list[Item]:
-    """Take a thing away: it is not found afterwards."""
-    call.ledger.delete("thing", find_thing(call, _scopes(call), call.ids["itemId"])["id"])
+def delete_resource(call: Call) -> list[Item]:
+    """Delete a resource: it is not found afterwards."""
+    call.ledger.delete("thing", find_item(call, *_scopes(call)).id)
     return []
 
 
-def add_thing(
+def add_resource(
     ledger: Ledger,
     scope: str,
     type_name: str,
     values: dict[str, Any],
     *,
     secret: dict[str, Any] | None = None,
-    at: str | None = None,
-) -> int:
-    """Write a thing; give its id.
+    at: datetime | None = None,
+) -> Resource:
+    """Write a new resource and return it.
 
     Parameters
     ----------
@@ -106,15 +246,16 @@ def add_thing(
     type_name
         The type it is kept as.
     values
-        Its fields; those that it has not are told as null.
+        Its fields; those that are left out are shown as null.
     secret
-        What the bank keeps beside them and never tells.
+        What the bank keeps beside the fields and never shows.
     at
-        When it was made, as it is written; by default now.
+        When it was made; by default now.
     """
-    number, now = ledger.next_id("thing"), at or wire_time(ledger.clock.now())
-    given = {"uuid": ledger.new_uuid("thing", number)}
-    given["public_uuid"] = given["uuid"]
+    number, now = ledger.next_id("thing"), wire_time(at or ledger.clock.now())
+    uuid, hidden = ledger.new_uuid("thing", number), secret or {}
+    fields = {"uuid": uuid, "public_uuid": uuid} | without_nulls(values)
+    resource = Resource(ledger, number, scope, type_name, now, now, fields, hidden)
     ledger.insert(
         "thing",
         id=number,
@@ -122,121 +263,85 @@ def add_thing(
         type=type_name,
         created=now,
         updated=now,
-        item=json.dumps(given | {name: v for name, v in values.items() if v is not None}),
-        secret=json.dumps(secret or {}),
+        item=json.dumps(fields),
+        secret=json.dumps(hidden),
     )
-    return number
+    return resource
 
 
-def change_thing(
-    ledger: Ledger, row: sqlite3.Row, values: dict[str, Any], *, at: str | None = None
-) -> None:
-    """Change fields of a thing."""
-    rewrite_thing(ledger, row, values, secret=json.loads(row["secret"]), at=at)
+def resources(ledger: Ledger, condition: str, *values: object) -> list[Resource]:
+    """List the resources for which a condition in SQL holds, oldest first."""
+    rows = ledger.rows(f"SELECT * FROM thing WHERE {condition} ORDER BY id", *values)
+    return [Resource.of(ledger, row) for row in rows]
 
 
-def rewrite_thing(
-    ledger: Ledger,
-    row: sqlite3.Row,
-    values: dict[str, Any],
-    *,
-    secret: dict[str, Any],
-    at: str | None = None,
-) -> None:
-    """Change fields of a thing, and put something else beside them."""
-    ledger.update(
-        "thing",
-        row["id"],
-        updated=at or wire_time(ledger.clock.now()),
-        item=json.dumps(json.loads(row["item"]) | values),
-        secret=json.dumps(secret),
-    )
+def page_of(call: Call, show: Show, condition: str, *values: object) -> Page:
+    """Return the page that is asked for of the resources for which a condition in SQL holds."""
+    return call.page("thing", condition, values, lambda ledger, row: show(Resource.of(ledger, row)))
 
 
-def find_thing(call: Call, scopes: Sequence[str], number: str) -> sqlite3.Row:
-    """Read a thing of one of the scopes; refuse if there is none."""
-    row = thing_of(call.ledger, scopes, number)
-    if row is None:
-        raise not_found(_spoken(call.operation.resource.rpartition(".")[2]), number)
-    return row
-
-
-def thing_of(ledger: Ledger, scopes: Sequence[str], number: str) -> sqlite3.Row | None:
-    """Read a thing of one of the scopes, if it is there."""
-    marks = ", ".join("?" * len(scopes))
-    return ledger.row(
-        f"SELECT * FROM thing WHERE id = ? AND scope IN ({marks})", read_id(number), *scopes
-    )
-
-
-def read_thing(ledger: Ledger, number: int) -> sqlite3.Row:
-    """Read a thing that is there."""
-    row = ledger.row("SELECT * FROM thing WHERE id = ?", number)
-    assert row is not None
-    return row
-
-
-def tell_thing(
-    row: sqlite3.Row, type_name: str, values: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Give a thing with every field of a type; some of them may be told from elsewhere."""
-    own = {"id": row["id"], "created": row["created"], "updated": row["updated"]}
-    return shape(type_name, json.loads(row["item"]) | (values or {}) | own)
-
-
-def secret_of(row: sqlite3.Row) -> dict[str, Any]:
-    """Give what the bank keeps beside a thing; refuse if it was put there by hand."""
-    secret: dict[str, Any] = json.loads(row["secret"])
-    if not secret:
-        raise refuse(400, "This was put into the bank by hand: it can be read, and nothing more.")
-    return secret
-
-
-def status_of(row: sqlite3.Row) -> str | None:
-    """Give how a thing stands; what was put there by hand may not say it."""
-    status: str | None = json.loads(row["item"]).get("status")
-    return status
-
-
-Tell = Callable[[Ledger, sqlite3.Row], Item]
-
-
-def as_placed(type_name: str | None = None) -> Callable[[Tell], Tell]:
-    """Have things that were put into the bank by hand told as they are, and others by a rule.
+def find_item(call: Call, *scopes: str) -> Resource:
+    """Return the resource that the path names; refuse if there is none.
 
     Parameters
     ----------
-    type_name
-        What they are told as; by default what they were put there as.
+    call
+        The call.
+    scopes
+        Where it may be; by default in the collection of the path.
     """
+    return find_resource(call, scopes or (scope_of(call),), call.ids["itemId"])
 
-    def by(tell: Tell) -> Tell:
-        @functools.wraps(tell)
-        def told(ledger: Ledger, row: sqlite3.Row) -> Item:
-            if row["secret"] == "{}":  # noqa: S105 (it is empty)
-                name = type_name or row["type"]
-                return name, tell_thing(row, name)
-            return tell(ledger, row)
 
-        return told
+def find_resource(call: Call, scopes: Sequence[str], number: object) -> Resource:
+    """Return a resource of one of the scopes; refuse if there is none."""
+    resource = resource_in(call.ledger, scopes, number)
+    if resource is None:
+        raise not_found(_spoken(call.operation.resource.rpartition(".")[2]), number)
+    return resource
 
-    return by
+
+def find_typed(ledger: Ledger, type_name: str, kind: str, number: int) -> Resource:
+    """Return a resource of a type, wherever it is; refuse if there is none.
+
+    Parameters
+    ----------
+    ledger
+        The books.
+    type_name, number
+        The type and the id.
+    kind
+        What the refusal calls it.
+    """
+    query = "SELECT * FROM thing WHERE id = ? AND type = ?"
+    return Resource.of(ledger, find_row(ledger, kind, number, query, number, type_name))
+
+
+def resource_in(ledger: Ledger, scopes: Sequence[str], number: object) -> Resource | None:
+    """Return a resource of one of the scopes, or ``None``."""
+    condition = f"id = ? AND scope IN ({_marks(scopes)})"
+    return next(iter(resources(ledger, condition, read_id(number), *scopes)), None)
+
+
+def read_resource(ledger: Ledger, number: int) -> Resource:
+    """Return a resource that is known to exist."""
+    return Resource.of(ledger, read_row(ledger, "thing", number))
 
 
 def scope_of(call: Call) -> str:
-    """Give the path of the collection, and insist on all that stands before it."""
+    """Return the path of the collection; refuse if anything before it does not exist."""
     segments = call.operation.path.strip("/").removesuffix("/{itemId}").split("/")
     return _walk(call, segments)
 
 
 def parent_of(call: Call) -> tuple[str, str]:
-    """Give the scope and the id of the thing that the collection hangs under."""
+    """Return the scope and the id of the resource that the collection is below."""
     scope, number, _ = scope_of(call).rsplit("/", 2)
     return scope, number
 
 
 def content_of(call: Call) -> tuple[str, int]:
-    """Give the scope and the id of what a path ending in ``content`` reads."""
+    """Return the scope and the id of what a path ending in ``content`` reads."""
     *collection, _, _ = call.operation.path.strip("/").split("/")
     name = _ID.findall(call.operation.path)[-1]
     return _walk(call, collection), call.number(name)
@@ -244,86 +349,87 @@ def content_of(call: Call) -> tuple[str, int]:
 
 def _walk(call: Call, segments: list[str]) -> str:
     scope: list[str] = []
-    for at, segment in enumerate(segments):
+    for place, segment in enumerate(segments):
         name = _ID.fullmatch(segment)
         if name is None:
             scope.append(segment)
             continue
-        _insist(call, segments[at - 1], name[1], "/".join(scope))
+        _check_exists(call, segments[place - 1], name[1], "/".join(scope))
         scope.append(str(call.number(name[1])))
         if name[1] == "monetary-accountID":
             scope = scope[-2:]
     return "/".join(scope)
 
 
-def _insist(call: Call, collection: str, name: str, scope: str) -> None:
-    """Refuse if a thing in the middle of the path is not there."""
+def _check_exists(call: Call, collection: str, name: str, scope: str) -> None:
+    """Refuse if a resource in the middle of the path does not exist."""
+    number, match = call.number(name), None
     if name == "userID":
         return
     if name == "monetary-accountID":
         own_account(call)
         return
     if collection == "credential-password-ip":
-        found = call.ledger.row(
-            "SELECT 1 FROM api_key WHERE id = ? AND person_id = ?",
-            call.number(name),
-            call.person_id,
-        )
+        query = "SELECT 1 FROM api_key WHERE id = ? AND person_id = ?"
+        match = call.ledger.row(query, number, call.person_id)
     elif collection in _KEPT_APART:
-        account = call.number("monetary-accountID")
-        found = call.ledger.row(_KEPT_APART[collection], call.number(name), account)
-    else:
-        found = thing_of(call.ledger, shown_in(call, scope), call.ids[name])
-    if found is None:
+        match = call.ledger.row(_KEPT_APART[collection], number, call.account_id)
+    elif resource_in(call.ledger, shown_in(call, scope), call.ids[name]) is not None:
+        return
+    if match is None:
         raise not_found(_spoken(collection), call.ids[name])
 
 
 def _scopes(call: Call) -> list[str]:
-    """Give the scopes that a collection shows, the one that it posts to first."""
+    """Return the scopes that a collection shows, the one that it posts to first."""
     scope = scope_of(call)
     return [scope] if call.operation.method == "POST" else shown_in(call, scope)
 
 
 def shown_in(call: Call, scope: str) -> list[str]:
-    """Give the scopes whose things are shown in a collection, its own first."""
+    """Return the scopes whose resources are shown in a collection, its own first."""
     before, _, last = scope.rpartition("/")
     if last not in _POSTED_AS:
         return [scope]
-    scopes = [scope, *(f"{before}/{each}" for each in _POSTED_AS[last])]
+    scopes = [scope, *(f"{before}/{name}" for name in _POSTED_AS[last])]
     if last == "whitelist-sdd":
-        scopes += [f"user/{call.person_id}/{each}" for each in _POSTED_AS[last]]
+        scopes += [f"user/{call.person_id}/{name}" for name in _POSTED_AS[last]]
     elif "monetary-account" not in scope:
-        owned = call.ledger.rows("SELECT id FROM account WHERE person_id = ?", call.person_id)
-        for account in owned:
-            below = f"monetary-account/{account['id']}"
-            scopes += [f"{below}/{each}" for each in (last, *_POSTED_AS[last])]
+        scopes += scopes_of_accounts(call, last, *_POSTED_AS[last])
     return scopes
 
 
+def scopes_of_accounts(call: Call, *collections: str) -> list[str]:
+    """Return the scopes of collections under the account in the path, or all of the caller's."""
+    if call.account_id is None:
+        accounts = own_account_ids(call.ledger, call.person_id)
+    else:
+        accounts = [own_account(call)["id"]]
+    return [f"monetary-account/{account}/{name}" for account in accounts for name in collections]
+
+
 def _kept_type(operation: Operation) -> str:
-    """Give the type that a posted thing is kept as: the one that its collection is read as."""
+    """Return the type that a posted resource is kept as: the one that its collection shows."""
     wrapper = operation.wrapper
     if wrapper in ("Id", "Uuid", "*"):
         return operation.body or operation.answer or wrapper
     return wrapper
 
 
-def _tell(operation: Operation, row: sqlite3.Row) -> Item:
+def _show(operation: Operation, resource: Resource) -> Item:
     if operation.wrapper == "*":
-        return row["type"], tell_thing(row, row["type"])
-    return operation.wrapper, tell_thing(row, operation.answer or row["type"])
+        return resource.show()
+    return operation.wrapper, resource.show(operation.answer or resource.type)[1]
 
 
-def _changed(call: Call, number: int) -> list[Item]:
-    if call.operation.wrapper == "Id":
-        return created(number)
-    return [_tell(call.operation, read_thing(call.ledger, number))]
+def _changed(operation: Operation, resource: Resource) -> list[Item]:
+    return created(resource.id) if operation.wrapper == "Id" else [_show(operation, resource)]
 
 
-def _account_id(call: Call) -> int | None:
-    return call.number("monetary-accountID") if "monetary-accountID" in call.ids else None
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _spoken(collection: str) -> str:
-    """Give the name of one thing of a collection, as bunq's texts would: ``Note text``."""
+    """Return the name of one resource of a collection, as bunq's texts have it: ``Note text``."""
     return collection.replace("-", " ").capitalize()

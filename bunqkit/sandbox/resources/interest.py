@@ -1,7 +1,7 @@
-"""Interest on savings: earned by the day, paid for each quarter of a year on the day after it.
+"""Interest on savings: earned each day, paid on the day after each quarter of a year.
 
-Two percent a year on what an account holds at the end of each day, rounded down to the cent: rate
-and rhythm are our own.
+It is two percent a year of the balance at the end of each day, rounded down to the cent: rate and
+rhythm are our own.
 """
 
 from __future__ import annotations
@@ -41,18 +41,17 @@ def pay_interest(ledger: Ledger, account_id: int) -> None:
 def _closing_balances(
     ledger: Ledger, account_id: int, since: datetime, until: datetime
 ) -> list[int]:
-    """Give what an account held at the end of each day."""
-    rows = ledger.rows(
+    """Return the balances at the end of each day, in cents."""
+    query = (
         "SELECT created, balance_after FROM payment WHERE account_id = ? AND created < ? "
-        "ORDER BY id",
-        account_id,
-        wire_time(until),
+        "ORDER BY id"
     )
-    held = [(read_time(row["created"]), int(row["balance_after"])) for row in rows]
-    balances, balance, at, day = [], 0, 0, since
+    rows = ledger.rows(query, account_id, wire_time(until))
+    after = [(read_time(row["created"]), int(row["balance_after"])) for row in rows]
+    balances, balance, place, day = [], 0, 0, since
     while day < until:
         day += _DAY
-        while at < len(held) and held[at][0] < day:
-            balance, at = held[at][1], at + 1
+        while place < len(after) and after[place][0] < day:
+            balance, place = after[place][1], place + 1
         balances.append(balance)
     return balances

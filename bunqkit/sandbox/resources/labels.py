@@ -11,40 +11,36 @@ import uuid
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.resources.call import ALIASES
 
 
 def label_account(ledger: Ledger, account_id: int) -> dict[str, Any]:
-    """Give the short form of an account."""
+    """Return the short form of an account."""
     return ledger.recall(("account", account_id), lambda: _label_account(ledger, account_id))
 
 
 def label_user(ledger: Ledger, person_id: int) -> dict[str, Any]:
-    """Give the short form of a person or company."""
+    """Return the short form of a person or company."""
     return ledger.recall(("person", person_id), lambda: _label_user(ledger, person_id))
 
 
 def label_pointer(ledger: Ledger, alias: dict[str, Any], *, of_user: bool) -> dict[str, Any]:
-    """Give the short form of whoever a pointer means, at the bank or not."""
+    """Return the short form of whoever a pointer means, at the bank or not."""
     kind, value = alias.get("type"), str(alias.get("value"))
-    found = ledger.account_behind(kind, value) if kind in _ALIASES else None
-    if found is None:
+    account = ledger.account_behind(kind, value) if kind in ALIASES else None
+    if account is None:
         name = alias.get("name") or value
-        return (
-            label_nobody(name)
-            if of_user
-            else label_outside(name, iban=value if kind == "IBAN" else None)
-        )
-    if of_user and found["person_id"] is not None:
-        return label_user(ledger, found["person_id"])
-    label = label_account(ledger, found["id"])
+        if of_user:
+            return label_nobody(name)
+        return label_outside(name, iban=value if kind == "IBAN" else None)
+    if of_user and account["person_id"] is not None:
+        return label_user(ledger, account["person_id"])
+    label = label_account(ledger, account["id"])
     return label["label_user"] if of_user else label
 
 
-_ALIASES = ("IBAN", "EMAIL", "PHONE_NUMBER")
-
-
 def label_nobody(name: str) -> dict[str, Any]:
-    """Give the short form of somebody of whom only the name is known."""
+    """Return the short form of somebody of whom only the name is known."""
     return {
         "uuid": None,
         "display_name": name,
@@ -58,7 +54,7 @@ def label_nobody(name: str) -> dict[str, Any]:
 def label_outside(
     name: str, *, iban: str | None = None, country: str = "NL", category: str | None = None
 ) -> dict[str, Any]:
-    """Give the short form of an account outside the bank; a shop has its kind of trade.
+    """Return the short form of an account outside the bank; a shop has the code of its trade.
 
     Members that captures lack are left out: bunq's SDK can't read a null ``bunq_me``.
     """
@@ -73,26 +69,20 @@ def label_outside(
     return label if category is None else label | {"merchant_category_code": category}
 
 
-def tell_avatar(ledger: Ledger, anchor: str, chosen: str | None) -> dict[str, Any]:
-    """Give the avatar of an account or a person: the chosen one, or one without a picture."""
-    if chosen is None:
-        luck = ledger.chance("avatar", anchor)
-        return {
-            "uuid": str(uuid.UUID(int=luck.getrandbits(128), version=4)),
-            "anchor_uuid": anchor,
-            "image": [],
-            "style": "NONE",
-        }
+def show_avatar(ledger: Ledger, anchor: str, chosen: str | None) -> dict[str, Any]:
+    """Return the avatar of an account or a person: the chosen one, or one without a picture."""
+    luck = ledger.chance("avatar", anchor)
     return {
-        "uuid": chosen,
+        "uuid": chosen or str(uuid.UUID(int=luck.getrandbits(128), version=4)),
         "anchor_uuid": anchor,
-        "image": tell_images(ledger, chosen),
+        "image": [] if chosen is None else show_images(ledger, chosen),
         "style": "NONE",
     }
 
 
-def tell_images(ledger: Ledger, avatar: str) -> list[dict[str, Any]]:
-    """Give the pictures of an avatar."""
+def show_images(ledger: Ledger, avatar: str) -> list[dict[str, Any]]:
+    """Return the pictures of an avatar."""
+    query = "SELECT file.* FROM avatar JOIN file ON file.uuid = file_uuid WHERE avatar.uuid = ?"
     return [
         {
             "attachment_public_uuid": row["uuid"],
@@ -102,10 +92,7 @@ def tell_images(ledger: Ledger, avatar: str) -> list[dict[str, Any]]:
             "width": 1024,
             "urls": [],
         }
-        for row in ledger.rows(
-            "SELECT file.* FROM avatar JOIN file ON file.uuid = file_uuid WHERE avatar.uuid = ?",
-            avatar,
-        )
+        for row in ledger.rows(query, avatar)
     ]
 
 
@@ -121,13 +108,13 @@ def _label_account(ledger: Ledger, account_id: int) -> dict[str, Any]:
         )
     return {
         **label_outside(holder_of(row, details), iban=row["iban"]),
-        "avatar": tell_avatar(ledger, row["uuid"], details.get("avatar_uuid")),
+        "avatar": show_avatar(ledger, row["uuid"], details.get("avatar_uuid")),
         "label_user": label_user(ledger, row["person_id"]),
     }
 
 
 def holder_of(row: sqlite3.Row, details: dict[str, Any]) -> str:
-    """Give the name that an account shows."""
+    """Return the name that an account shows."""
     return str(details.get("display_name") or row["holder"])
 
 
@@ -138,7 +125,7 @@ def _label_user(ledger: Ledger, person_id: int) -> dict[str, Any]:
         "uuid": person["uuid"],
         "display_name": details.get("display_name") or person["label"],
         "country": "NL",
-        "avatar": tell_avatar(ledger, person["uuid"], details.get("avatar_uuid")),
+        "avatar": show_avatar(ledger, person["uuid"], details.get("avatar_uuid")),
         "public_nick_name": details.get("public_nick_name") or person["label"],
         "type": "COMPANY" if person["kind"] == "UserCompany" else "PERSON",
     }

@@ -8,7 +8,6 @@ the control desk do.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from datetime import timedelta
 from typing import Any
@@ -16,99 +15,86 @@ from typing import Any
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
-from bunqkit.sandbox.refusal import not_found, refuse
+from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, Page, created
-from bunqkit.sandbox.resources.events import notify, record
+from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.events import announce, record
+from bunqkit.sandbox.resources.facts import facts
 from bunqkit.sandbox.resources.generic_resources import (
-    add_thing,
-    as_placed,
-    find_thing,
-    read_thing,
-    rewrite_thing,
-    scope_of,
-    secret_of,
-    status_of,
-    tell_thing,
+    Collection,
+    Resource,
+    add_resource,
+    find_typed,
+    read_resource,
+    shown_as,
 )
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import MERCHANT, book
-from bunqkit.sandbox.resources.wire import amount, cents_of
+from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _IDEAL = "IdealMerchantTransaction"
 _SOFORT = "SofortMerchantTransaction"
 _LIFETIME = timedelta(minutes=30)
-# By their BIC, the banks from which people outside pay.
-_ISSUERS = {
-    "ABNANL2A": "ABN AMRO",
-    "INGBNL2A": "ING",
-    "RABONL2U": "Rabobank",
-    "TRIONL2U": "Triodos Bank",
-}
-
-
-def list_transactions(call: Call) -> Page:
-    """List what was to be added to an account by one of the two ways, newest first."""
-    return call.page("thing", "scope = ?", (scope_of(call),), tell_transaction)
-
-
-def get_transaction(call: Call) -> list[Item]:
-    """Give one transaction, with who paid it."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    return [tell_transaction(call.ledger, row)]
 
 
 def create_ideal(call: Call) -> list[Item]:
-    """Begin to add money by iDEAL: what is made has the page to pay at."""
+    """Begin to add money by iDEAL: the transaction has the page to pay at."""
     ledger, account, body = call.ledger, own_account(call), call.body
     for name in ("amount_requested", "issuer"):
         if body.get(name) is None:
             raise refuse(400, f'Missing required field "{name}".')
-    if body["issuer"] not in _ISSUERS:
-        known = ", ".join(_ISSUERS)
+    if body["issuer"] not in facts("issuers"):
+        known = ", ".join(facts("issuers"))
         raise refuse(400, f'"{body["issuer"]}" is not the BIC of an issuer. There are: {known}.')
-    cents = cents_of(body["amount_requested"], account["currency"], "amount_requested")
-    number = _add(ledger, account, _IDEAL, cents, body["issuer"])
+    cents = read_cents(body, "amount_requested", account["currency"])
+    number = _add(ledger, account, _IDEAL, cents, body["issuer"]).id
     scheduled_jobs.plan(ledger, "ideal", number, ledger.clock.now() + _LIFETIME)
     record(ledger, account["id"], _IDEAL, number)
     return created(number)
 
 
 def pay_ideal(ledger: Ledger, number: int, *, name: str = "J. de Vries") -> int:
-    """Pay a transaction that waits, as somebody outside; give the payment's id."""
-    row = ledger.row("SELECT * FROM thing WHERE id = ? AND type = ?", number, _IDEAL)
-    if row is None:
-        raise not_found("Ideal merchant transaction", number)
-    status = secret_of(row) and status_of(row)
+    """Pay a transaction that waits, as somebody outside; return the payment's id."""
+    transaction = find_typed(ledger, _IDEAL, "Ideal merchant transaction", number)
+    status = transaction.secret and transaction.status
     if status != "OPEN":
         raise refuse(400, f"This transaction is {status} and can't be paid any more.")
     scheduled_jobs.cancel(ledger, "ideal", number)
-    return _pay(ledger, row, name)
+    return _pay(transaction, name)
 
 
 def pay_sofort(ledger: Ledger, account_id: int, cents: int, *, name: str = "E. Mustermann") -> int:
-    """Add to an account by Sofort, as somebody outside; give the payment's id."""
+    """Add to an account by Sofort, as somebody outside; return the payment's id."""
     account = ledger.account(account_id)
     if account["person_id"] is None or type(cents) is not int or cents <= 0:
         raise refuse(400, "By Sofort whole cents are added to an account of the bank.")
-    return _pay(ledger, read_thing(ledger, _add(ledger, account, _SOFORT, cents, None)), name)
+    return _pay(_add(ledger, account, _SOFORT, cents, None), name)
 
 
 def expire_ideal(ledger: Ledger, number: int) -> None:
     """End a transaction that nobody has paid."""
-    end_ideal(ledger, read_thing(ledger, number), "EXPIRED")
+    end_ideal(read_resource(ledger, number), "EXPIRED")
 
 
-def end_ideal(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
-    """Have a transaction lead nowhere from now on."""
-    scheduled_jobs.cancel(ledger, "ideal", row["id"])
-    _set_status(ledger, row, status, secret_of(row))
-    record(ledger, secret_of(row)["account_id"], _IDEAL, row["id"])
+def end_ideal(transaction: Resource, status: str) -> None:
+    """End a transaction: nobody can pay it any more."""
+    ledger = transaction.ledger
+    scheduled_jobs.cancel(ledger, "ideal", transaction.id)
+    transaction.save(status=status, status_timestamp=wire_time(ledger.clock.now()))
+    record(ledger, transaction.secret["account_id"], _IDEAL, transaction.id)
+
+
+def read_code(_call: Call) -> list[Item]:
+    """Refuse a token of a QR code: no shop of this bank shows any.
+
+    Source: bunq docs, "Token QR request".
+    """
+    raise refuse(400, "The token is not valid.")
 
 
 def _add(
     ledger: Ledger, account: sqlite3.Row, type_name: str, cents: int, issuer: str | None
-) -> int:
+) -> Resource:
     if account["currency"] != "EUR":
         raise refuse(400, "Only euro can be added to an account by iDEAL or Sofort.")
     luck = ledger.chance("merchant", ledger.next_id("draw"))
@@ -116,7 +102,7 @@ def _add(
     values = {
         "amount_requested": amount(cents, "EUR"),
         "issuer": issuer,
-        "issuer_name": _ISSUERS.get(issuer or ""),
+        "issuer_name": facts("issuers").get(issuer or ""),
         # Of those names that documents may use: there is no page. Source: RFC 2606.
         "issuer_authentication_url": f"https://{kind}.example.org/{luck.getrandbits(64):016x}",
         "purchase_identifier": f"{luck.getrandbits(40):010x}",
@@ -127,49 +113,47 @@ def _add(
     }
     scope = f"monetary-account/{account['id']}/{kind}-merchant-transaction"
     secret = {"account_id": account["id"], "cents": cents, "payer_id": None}
-    return add_thing(ledger, scope, type_name, values, secret=secret)
+    return add_resource(ledger, scope, type_name, values, secret=secret)
 
 
-def _pay(ledger: Ledger, row: sqlite3.Row, name: str) -> int:
-    number, secret = row["id"], secret_of(row)
-    is_ideal, payer = row["type"] == _IDEAL, ledger.outsider(name)
-    # Among the types of payments that the official description names is none of Sofort's.
+def _pay(transaction: Resource, name: str) -> int:
+    """Pay a transaction, as somebody outside of a name; return the payment's id."""
+    ledger, secret = transaction.ledger, transaction.secret
+    is_ideal, account_id = transaction.type == _IDEAL, secret["account_id"]
+    secret["payer_id"] = ledger.outsider(name)
+    # The official description names no type of payments for Sofort.
     movement = Movement(
         secret["cents"],
         "Added by iDEAL" if is_ideal else "Added by Sofort",
         type="IDEAL" if is_ideal else "EBA_SCT",
         sub_type="PAYMENT" if is_ideal else "SCT",
-        details={MERCHANT: number},
+        details={MERCHANT: transaction.id},
     )
-    _, got = book(ledger, payer, secret["account_id"], movement)
-    _set_status(ledger, row, "SUCCESS", secret | {"payer_id": payer})
-    record(ledger, secret["account_id"], row["type"], number)
+    _, got = book(ledger, secret["payer_id"], account_id, movement)
+    transaction.save(
+        status="SUCCESS",
+        status_timestamp=wire_time(ledger.clock.now()),
+        amount_guaranteed=transaction.fields["amount_requested"],
+    )
     word = "IDEAL" if is_ideal else "SOFORT"
-    notify(
-        ledger,
-        secret["account_id"],
-        number,
-        ((word, f"{word}_MERCHANT_TRANSACTION_SUCCEEDED"),),
-        lambda: tell_transaction(ledger, read_thing(ledger, number)),
-    )
+    about = (transaction.type, transaction.id)
+    notices = ((word, f"{word}_MERCHANT_TRANSACTION_SUCCEEDED"),)
+    announce(ledger, account_id, about, notices, lambda: show_transaction(transaction))
     return got
 
 
-def _set_status(ledger: Ledger, row: sqlite3.Row, status: str, secret: dict[str, Any]) -> None:
-    values: dict[str, Any] = {"status": status, "status_timestamp": wire_time(ledger.clock.now())}
-    if status == "SUCCESS":
-        values["amount_guaranteed"] = json.loads(row["item"])["amount_requested"]
-    rewrite_thing(ledger, row, values, secret=secret)
-
-
-@as_placed()
-def tell_transaction(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give a transaction with the labels of both sides, the payer's once there is one."""
-    secret = secret_of(row)
+@shown_as()
+def show_transaction(transaction: Resource) -> dict[str, Any]:
+    """Return a transaction with the labels of both sides, the payer's once there is one."""
+    ledger, secret = transaction.ledger, transaction.secret
     values: dict[str, Any] = {
         "monetary_account_id": secret["account_id"],
         "alias": label_account(ledger, secret["account_id"]),
     }
     if secret["payer_id"] is not None:
         values["counterparty_alias"] = label_account(ledger, secret["payer_id"])
-    return row["type"], tell_thing(row, row["type"], values)
+    return values
+
+
+TRANSACTIONS = Collection(show_transaction)
+"""What was to be added to an account by one of the two ways, with who paid it."""

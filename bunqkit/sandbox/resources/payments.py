@@ -1,63 +1,50 @@
 """Payments: both sides of a transfer, each side seeing its own; one by one and in batches.
 
-Source: bunq docs, "Payment" and "Payment batch"; the shape follows a capture of 2023.
+Source: bunq docs, "Payment" and "Payment batch"; the fields follow a capture of 2023.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
-from bunqkit.sandbox.refusal import not_found, refuse
+from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Fixed, Item, Page, created
-from bunqkit.sandbox.resources.events import notify, record
+from bunqkit.sandbox.resources.call import Call, Fixed, Item, Table, created, pick, read_row
+from bunqkit.sandbox.resources.events import announce
+from bunqkit.sandbox.resources.facts import facts
+from bunqkit.sandbox.resources.files import check_attachments
 from bunqkit.sandbox.resources.generic_resources import (
-    add_thing,
-    change_thing,
-    find_thing,
-    read_thing,
-    scope_of,
-    tell_thing,
+    Collection,
+    Resource,
+    add_resource,
+    find_item,
 )
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.rights import check_payee
-from bunqkit.sandbox.resources.wire import amount, cents_of
+from bunqkit.sandbox.resources.wire import amount, read_cents
 
 ALLOCATIONS = "monetary-account/{}/payment-auto-allocate"
-"""Where the rules are that sort what comes in to an account."""
+"""The scope of the rules that sort what comes in to an account."""
 MERCHANT = "merchant_transaction_id"
 """Stands among the details of a movement that came by iDEAL or Sofort."""
+# Source: the official description.
 _LONGEST = 9000
 _LONGEST_OUTSIDE = 140
 
 
-def list_payments(call: Call) -> Page:
-    """List the payments of an account, newest first."""
-    account = own_account(call)
-    return call.page("payment", "account_id = ?", (account["id"],), tell_payment)
-
-
-def get_payment(call: Call) -> list[Item]:
-    """Give one payment of the account."""
-    account = own_account(call)
-    row = call.ledger.row(
-        "SELECT * FROM payment WHERE id = ? AND account_id = ?",
-        call.number("itemId"),
-        account["id"],
-    )
-    if row is None:
-        raise not_found("Payment", call.ids["itemId"])
-    return [tell_payment(call.ledger, row)]
+def by_account(call: Call) -> tuple[object, ...]:
+    """Return what the condition of a table of an account's rows is bound to."""
+    return (own_account(call)["id"],)
 
 
 def create_payment(call: Call) -> list[Item]:
-    """Pay; give the id of the paying side's payment."""
+    """Pay; return the id of the paying side's payment."""
     account = own_account(call)
     _check_payees(call, account, [call.body])
     return created(pay(call.ledger, account, call.body))
@@ -77,51 +64,44 @@ def _check_payees(call: Call, account: sqlite3.Row, bodies: list[dict[str, Any]]
             check_payee(call, read_order(call.ledger, account, body)[0])
 
 
-def list_batches(call: Call) -> Page:
-    """List the batches of an account, newest first."""
-    page = call.page("thing", "scope = ?", (scope_of(call),), tell_batch)
-    return replace(page, items=[_nest(call, item) for item in page.items])
+def update_batch(call: Call) -> list[Item]:
+    """Refuse: what is paid stays paid."""
+    find_item(call)
+    raise refuse(400, "This payment batch was carried out and can't be changed any more.")
 
 
-def get_batch(call: Call) -> list[Item]:
-    """Give one batch with its payments."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    return [_nest(call, tell_batch(call.ledger, row))]
+def show_batch(batch: Resource) -> Item:
+    """Return a batch with its payments."""
+    ids, ledger = json.dumps(batch.fields.get("payment_ids", [])), batch.ledger
+    rows = ledger.rows(
+        "SELECT payment.* FROM json_each(?) JOIN payment ON payment.id = value ORDER BY key", ids
+    )
+    name, fields = batch.show("PaymentBatch")
+    return name, fields | {"payments": [show_payment(ledger, row)[1] for row in rows]}
 
 
 def _nest(call: Call, item: Item) -> Item:
-    """Give a batch in the form that the bank's habits say."""
+    """Return a batch in the form that the bank's quirks say."""
     name, batch = item
-    if call.habits.batches_nest:
+    if call.quirks.batches_nest:
         batch = batch | {"payments": {"Payment": batch["payments"]}}
     return name, batch
 
 
-def update_batch(call: Call) -> list[Item]:
-    """Refuse: what is paid stays paid."""
-    find_thing(call, [scope_of(call)], call.ids["itemId"])
-    raise refuse(400, "This payment batch was carried out and can't be changed any more.")
-
-
-def tell_batch(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give a batch with its payments."""
-    ids = json.loads(row["item"]).get("payment_ids", [])
-    rows = [ledger.row("SELECT * FROM payment WHERE id = ?", number) for number in ids]
-    payments = [tell_payment(ledger, each)[1] for each in rows if each is not None]
-    return "PaymentBatch", tell_thing(row, "PaymentBatch") | {"payments": payments}
+BATCHES = Collection(show_batch, _nest)
 
 
 def pay(ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int | None) -> int:
-    """Pay what a body says; give the id of the paying side's payment.
+    """Pay what a body says; return the id of the paying side's payment.
 
     Parameters
     ----------
     ledger, account
-        Whose money it is.
+        The account that pays.
     body
         ``amount``, ``counterparty_alias``, ``description`` and so on, as they are sent.
     more
-        ``batch_id`` and ``scheduled_id``, what it is part of.
+        ``batch_id`` and ``scheduled_id``: what it is part of.
     """
     target, movement = read_order(ledger, account, body, **more)
     return book(ledger, account["id"], target, movement)[0]
@@ -130,44 +110,40 @@ def pay(ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int 
 def pay_batch(
     ledger: Ledger, account: sqlite3.Row, bodies: list[dict[str, Any]], **more: int | None
 ) -> int:
-    """Pay several at once, all of them or none; give the batch's id."""
+    """Pay several at once, all of them or none; return the batch's id."""
     if not bodies:
         raise refuse(400, "A payment batch needs at least one payment.")
-    number = add_thing(
-        ledger, f"monetary-account/{account['id']}/payment-batch", "PaymentBatch", {}
+    scope = f"monetary-account/{account['id']}/payment-batch"
+    batch = add_resource(ledger, scope, "PaymentBatch", {})
+    batch.save(
+        payment_ids=[pay(ledger, account, body, batch_id=batch.id, **more) for body in bodies]
     )
-    paid = [pay(ledger, account, body, batch_id=number, **more) for body in bodies]
-    change_thing(ledger, read_thing(ledger, number), {"payment_ids": paid})
-    record(ledger, account["id"], "PaymentBatch", number)
-    notify(
-        ledger,
-        account["id"],
-        number,
-        (("PAYMENT", "PAYMENT_BATCH_CREATED"),),
-        lambda: tell_batch(ledger, read_thing(ledger, number)),
-    )
-    return number
+    about, notices = ("PaymentBatch", batch.id), (("PAYMENT", "PAYMENT_BATCH_CREATED"),)
+    announce(ledger, account["id"], about, notices, lambda: show_batch(batch))
+    return batch.id
 
 
 def read_order(
     ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int | None
 ) -> tuple[int, Movement]:
-    """Read an order to pay, and insist on all but the money; give the payee's account too."""
-    cents = cents_of(body["amount"], account["currency"], "amount")
-    target, outside = find_counterparty(ledger, body["counterparty_alias"], account["currency"])
-    check_description(body["description"], outside=outside)
+    """Check an order to pay in all but the money; return the payee's account and the movement."""
+    cents = read_cents(body, "amount", account["currency"])
+    target, is_outside = find_counterparty(ledger, body["counterparty_alias"], account["currency"])
+    check_description(body["description"], outside=is_outside)
     details = more | {
         "merchant_reference": body.get("merchant_reference"),
         "attachment": check_attachments(ledger, account["id"], body.get("attachment")),
     }
-    movement = Movement(
-        cents,
-        body["description"],
-        type="EBA_SCT" if outside else "BUNQ",
-        sub_type="SCT" if outside else "PAYMENT",
-        details={name: told for name, told in details.items() if told},
-    )
-    return target, movement
+    details = {name: value for name, value in details.items() if value}
+    return target, transfer(cents, body["description"], outside=is_outside, details=details)
+
+
+def transfer(
+    cents: int, description: str, *, outside: bool, details: dict[str, Any] | None = None
+) -> Movement:
+    """Return the movement of a payment to somebody outside the bank, or inside."""
+    kind, sub_type = ("EBA_SCT", "SCT") if outside else ("BUNQ", "PAYMENT")
+    return Movement(cents, description, type=kind, sub_type=sub_type, details=details)
 
 
 def book(
@@ -178,64 +154,47 @@ def book(
     *,
     at: datetime | None = None,
 ) -> tuple[int, int]:
-    """Move money and tell both sides; give the ids of the payment made and the one got."""
-    ids = ledger.move(source_id, target_id, movement, at=at)
-    for account_id, number, word in (
-        (source_id, ids[0], "CREATED"),
-        (target_id, ids[1], "RECEIVED"),
-    ):
-        record(ledger, account_id, "Payment", number, at=at)
-        notices = [("MUTATION", f"MUTATION_{word}")]
-        # Source: bunq docs, "Callbacks": what comes of a request, an invoice, iDEAL or Sofort has
-        # its own category, and is no PAYMENT.
-        is_merchant = movement.type == "IDEAL" or MERCHANT in (movement.details or {})
-        if movement.sub_type not in ("REQUEST", "BILLING") and not is_merchant:
-            notices.append(("PAYMENT", f"PAYMENT_{word}"))
-        notify(
-            ledger,
-            account_id,
-            number,
-            tuple(notices),
-            lambda number=number: tell_payment(ledger, payment_row(ledger, number)),  # type: ignore[misc]
-        )
+    """Move money and announce it to both sides; return the ids of the two payments."""
+    ids, details = ledger.move(source_id, target_id, movement, at=at), movement.details or {}
+    # Source: bunq docs, "Callbacks": what comes of a request, an invoice, iDEAL or Sofort has
+    # its own category, and is no PAYMENT.
+    is_other = (
+        movement.type == "IDEAL" or MERCHANT in details or movement.sub_type in _OWN_CATEGORIES
+    )
+    categories = ("MUTATION",) if is_other else ("MUTATION", "PAYMENT")
+    sides = ((source_id, ids[0], "CREATED"), (target_id, ids[1], "RECEIVED"))
+    for account_id, number, word in sides:
+        notices = tuple((category, f"{category}_{word}") for category in categories)
+        show = partial(show_payment_of, ledger, number)
+        announce(ledger, account_id, ("Payment", number), notices, show, at=at)
     # What was sorted is not sorted again: two rules could send the same money to and fro for ever.
-    is_sorted = "allocation_id" in (movement.details or {})
     allocations = ALLOCATIONS.format(target_id)
+    is_sorted = "allocation_id" in details
     if not is_sorted and ledger.row("SELECT 1 FROM thing WHERE scope = ?", allocations):
         scheduled_jobs.plan(ledger, "allocation", ids[1], at or ledger.clock.now())
     return ids
 
 
-def payment_row(ledger: Ledger, number: int) -> sqlite3.Row:
-    """Read one side of a movement."""
-    row = ledger.row("SELECT * FROM payment WHERE id = ?", number)
-    assert row is not None
-    return row
+_OWN_CATEGORIES = ("REQUEST", "BILLING")
 
 
-def check_attachments(
-    ledger: Ledger, account_id: int, told: list[dict[str, Any]] | None
-) -> list[dict[str, int]]:
-    """Insist that attachments were uploaded to this account; give them as they are read."""
-    for each in told or []:
-        if not ledger.row(
-            "SELECT 1 FROM file WHERE id = ? AND scope = ?",
-            each["id"] if 0 <= each["id"] < 2**63 else 0,
-            f"monetary-account/{account_id}/attachment",
-        ):
-            raise not_found("Attachment", each["id"])
-    return [{"id": each["id"], "monetary_account_id": account_id} for each in told or []]
+def problems_of(refusal: Refusal) -> list[dict[str, str]]:
+    """Return why a payment was not possible, as a schedule or an allocation shows it."""
+    return [
+        {"error_description": english, "error_description_translated": dutch}
+        for english, dutch in refusal.texts
+    ]
 
 
 def check_description(description: str, *, outside: bool) -> None:
-    """Insist on bunq's limits of length. Source: the official description."""
+    """Check the length of a description against bunq's limits."""
     longest = _LONGEST_OUTSIDE if outside else _LONGEST
     if len(description) > longest:
         raise refuse(400, f"The description can't be longer than {longest} characters.")
 
 
 def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> tuple[int, bool]:
-    """Find the account that a pointer names, and say whether it is outside the bank.
+    """Return the account that a pointer names, and True if it is outside the bank.
 
     Raises
     ------
@@ -250,55 +209,51 @@ def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> t
             raise refuse(400, "A name is required for a counterparty with an IBAN.")
         if not is_iban(iban):
             raise refuse(400, f'"{value}" is not a valid IBAN.')
-        found = ledger.account_behind("IBAN", iban)
-        if found is not None and found["person_id"] is not None:
-            return int(found["id"]), found["kind"].startswith(EXTERNAL)
-        if found is not None and found["currency"] != currency:
+        account = ledger.account_behind("IBAN", iban)
+        if account is not None and account["person_id"] is not None:
+            return int(account["id"]), account["kind"].startswith(EXTERNAL)
+        if account is not None and account["currency"] != currency:
             raise refuse(400, "The currencies of the two accounts differ.")
         return ledger.outsider(alias["name"], iban=iban, currency=currency), True
     if kind not in ("EMAIL", "PHONE_NUMBER"):
         raise refuse(400, f'"{kind}" is not a valid type of alias.')
-    found = ledger.account_behind(kind, value)
-    if found is None:
+    account = ledger.account_behind(kind, value)
+    if account is None:
         raise refuse(400, f'No bunq user was found for "{value}".')
-    return int(found["id"]), False
+    return int(account["id"]), False
 
 
-def tell_payment(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give one side of a movement as the owner of its account sees it."""
-    return "Payment", ledger.recall(("payment", row["id"]), lambda: _tell_payment(ledger, row))
+def show_payment_of(ledger: Ledger, number: int) -> Item:
+    """Return the payment of an id, as the owner of its account sees it."""
+    return show_payment(ledger, read_row(ledger, "payment", number))
 
 
-def _tell_payment(ledger: Ledger, row: sqlite3.Row) -> Fixed:
+def show_payment(ledger: Ledger, row: sqlite3.Row) -> Item:
+    """Return one side of a movement as the owner of its account sees it."""
+    return "Payment", ledger.recall(("payment", row["id"]), lambda: _show_payment(ledger, row))
+
+
+def _show_payment(ledger: Ledger, row: sqlite3.Row) -> Fixed:
     details = json.loads(row["details"])
-    told = {
-        "id": row["id"],
-        "created": row["created"],
-        "updated": row["created"],
-        "monetary_account_id": row["account_id"],
-        "amount": amount(row["cents"], row["currency"]),
-        "description": row["description"],
-        "type": row["type"],
-        "merchant_reference": details.get("merchant_reference"),
-        "alias": label_account(ledger, row["account_id"]),
-        "counterparty_alias": label_account(ledger, row["counter_id"]),
-        "attachment": details.get("attachment", []),
-        "geolocation": details.get("geolocation"),
-        "batch_id": details.get("batch_id"),
-        "scheduled_id": details.get("scheduled_id"),
-        "address_billing": None,
-        "address_shipping": None,
-        "sub_type": row["sub_type"],
-        "payment_arrival_expected": None,
-        "bunqto_status": None,
-        "bunqto_sub_status": None,
-        "bunqto_share_url": None,
-        "bunqto_expiry": None,
-        "bunqto_time_responded": None,
-        "request_reference_split_the_bill": [],
-        "balance_after_mutation": amount(row["balance_after"], row["currency"]),
-        "payment_auto_allocate_instance": None,
-        "payment_suspended_outgoing": None,
-        "payment_fee": None,
-    }
-    return Fixed(told)
+    return Fixed(
+        dict.fromkeys(facts("fields")["Payment"])
+        | pick(row, "id", "created", "description", "type", "sub_type")
+        | {
+            "updated": row["created"],
+            "monetary_account_id": row["account_id"],
+            "amount": amount(row["cents"], row["currency"]),
+            "merchant_reference": details.get("merchant_reference"),
+            "alias": label_account(ledger, row["account_id"]),
+            "counterparty_alias": label_account(ledger, row["counter_id"]),
+            "attachment": details.get("attachment", []),
+            "geolocation": details.get("geolocation"),
+            "batch_id": details.get("batch_id"),
+            "scheduled_id": details.get("scheduled_id"),
+            "request_reference_split_the_bill": [],
+            "balance_after_mutation": amount(row["balance_after"], row["currency"]),
+        }
+    )
+
+
+PAYMENTS = Table("payment", "account_id = ?", by_account, "Payment", show_payment)
+"""The payments of an account."""

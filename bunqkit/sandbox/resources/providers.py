@@ -1,28 +1,33 @@
-"""What payment service providers start without OAuth: drafts, and transactions by redirection.
+"""What payment service providers do without OAuth: drafts, transactions, confirmation of funds.
 
-Source: bunq docs, "PSD2"; that a draft is pending until the account's owner says yes or no is from
-there too, which word of the owner's decides it, ``Bank.answer_draft``, is our own.
+Source: bunq docs, "PSD2" and "Confirmation of funds"; that a draft is pending until the account's
+owner says yes or no is from there too; that ``Bank.answer_draft`` is the owner's word is our own.
 """
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
-from bunqkit.sandbox.refusal import not_found, refuse
+from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.call import Call, Item, created
 from bunqkit.sandbox.resources.credentials import is_callable
 from bunqkit.sandbox.resources.generic_resources import (
-    add_thing,
-    change_thing,
-    find_thing,
+    Resource,
+    add_resource,
+    find_item,
+    find_typed,
     scope_of,
 )
-from bunqkit.sandbox.resources.payments import book, check_description, find_counterparty
+from bunqkit.sandbox.resources.payments import (
+    book,
+    check_description,
+    find_counterparty,
+    transfer,
+)
 from bunqkit.sandbox.resources.shape import fill
-from bunqkit.sandbox.resources.wire import amount, cents_of
+from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _DRAFT = "PaymentServiceProviderDraftPayment"
 _TRANSACTION = "PaymentServiceProviderIssuerTransaction"
@@ -30,71 +35,79 @@ _TRANSACTION_LIFETIME = timedelta(minutes=10)
 
 
 def create_draft(call: Call) -> list[Item]:
-    """Draft a payment from an account of the bank, which its owner may then let happen."""
+    """Draft a payment from an account of the bank; its owner may then accept it."""
     body, ledger = call.body, call.ledger
     sender = ledger.account_behind("IBAN", body["sender_iban"].replace(" ", "").upper())
     if sender is None or sender["person_id"] is None:
         raise refuse(400, f'No account of this bank has the IBAN "{body["sender_iban"]}".')
-    cents = cents_of(body["amount"], sender["currency"], "amount")
-    alias = {
-        "type": "IBAN",
-        "value": body["counterparty_iban"],
-        "name": body["counterparty_name"],
-    }
-    target, outside = find_counterparty(ledger, alias, sender["currency"])
-    check_description(body["description"], outside=outside)
+    currency = sender["currency"]
+    cents = read_cents(body, "amount", currency)
+    iban, name = body["counterparty_iban"], body["counterparty_name"]
+    alias = {"type": "IBAN", "value": iban, "name": name}
+    target, is_outside = find_counterparty(ledger, alias, currency)
+    check_description(body["description"], outside=is_outside)
     values = {
         "sender_iban": sender["iban"],
         "receiver_iban": ledger.account(target)["iban"],
-        "amount": amount(cents, sender["currency"]),
+        "amount": amount(cents, currency),
         "status": "PENDING",
     }
     secret = {
         "accounts": [sender["id"], target],
         "cents": cents,
         "description": body["description"],
-        "outside": outside,
+        "outside": is_outside,
     }
-    return created(add_thing(ledger, scope_of(call), _DRAFT, values, secret=secret))
+    return created(add_resource(ledger, scope_of(call), _DRAFT, values, secret=secret).id)
 
 
 def update_draft(call: Call) -> list[Item]:
     """Take back a draft that nobody has answered yet."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    if (status := call.body.get("status")) != "CANCELLED":
+    draft, status = find_item(call), call.body.get("status")
+    if status != "CANCELLED":
         raise refuse(400, f'A provider can\'t make the status of a draft "{status}".')
-    if json.loads(row["item"])["status"] != "PENDING":
-        raise refuse(400, "This draft payment was answered already.")
-    change_thing(call.ledger, row, {"status": status})
-    return created(row["id"])
+    _end_draft(draft, status)
+    return created(draft.id)
 
 
 def answer_draft(ledger: Ledger, draft_id: int, *, accept: bool) -> int | None:
-    """Say yes or no for the account's owner; give the id of the payment, if there is one."""
-    row = ledger.row("SELECT * FROM thing WHERE id = ? AND type = ?", draft_id, _DRAFT)
-    if row is None:
-        raise not_found("Payment service provider draft payment", draft_id)
-    if json.loads(row["item"])["status"] != "PENDING":
-        raise refuse(400, "This draft payment was answered already.")
-    change_thing(ledger, row, {"status": "ACCEPTED" if accept else "REJECTED"})
+    """Accept or reject a draft for the account's owner; return the id of the payment, if any."""
+    draft = find_typed(ledger, _DRAFT, "Payment service provider draft payment", draft_id)
+    _end_draft(draft, "ACCEPTED" if accept else "REJECTED")
     if not accept:
         return None
-    secret = json.loads(row["secret"])
-    movement = Movement(
-        secret["cents"],
-        secret["description"],
-        type="EBA_SCT" if secret["outside"] else "BUNQ",
-        sub_type="SCT" if secret["outside"] else "PAYMENT",
-    )
+    secret = draft.hidden
+    movement = transfer(secret["cents"], secret["description"], outside=secret["outside"])
     sender, target = secret["accounts"]
     return book(ledger, sender, target, movement)[0]
 
 
+def _end_draft(draft: Resource, status: str) -> None:
+    if draft.status != "PENDING":
+        raise refuse(400, "This draft payment was answered already.")
+    draft.save(status=status)
+
+
 def create_transaction(call: Call) -> list[Item]:
-    """Keep a transaction for which a person is sent to the bank; ten minutes unless said."""
+    """Keep a transaction for which a person is sent to the bank; by default for ten minutes."""
     if not is_callable(call.body["url_redirect"]):
         raise refuse(400, f'"{call.body["url_redirect"]}" is not a valid address; it needs https.')
     end = wire_time(call.ledger.clock.now() + _TRANSACTION_LIFETIME)
     values = fill(call.ledger, _TRANSACTION, call.body, person_id=call.person_id)
     values |= {"status": "PENDING", "time_expiry": call.body.get("time_expiry") or end}
-    return created(add_thing(call.ledger, scope_of(call), _TRANSACTION, values))
+    return created(add_resource(call.ledger, scope_of(call), _TRANSACTION, values).id)
+
+
+def confirm_funds(call: Call) -> list[Item]:
+    """Return whether an account of the bank has an amount; that of a stranger never has."""
+    pointer, account = call.body["pointer_iban"], None
+    cents, currency = read_cents(call.body, "amount"), call.body["amount"]["currency"]
+    if pointer["type"] == "IBAN":
+        account = call.ledger.account_behind("IBAN", pointer["value"])
+    is_enough = (
+        account is not None
+        and account["person_id"] is not None
+        and account["currency"] == currency
+        and account["balance"] >= cents
+    )
+    return [("ConfirmationOfFunds", {"has_sufficient_funds": is_enough})]

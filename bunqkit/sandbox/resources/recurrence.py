@@ -1,4 +1,4 @@
-"""When a schedule is due: its units, counted from its start, and how a body says it.
+"""When a schedule is due: its units, counted from its start, and its fields in a body.
 
 Source: bunq docs, "Schedule": once, or every so many hours, days, weeks, months or years; times are
 UTC. The n-th time is counted from the start, so that the 31st falls on the last day of a shorter
@@ -13,6 +13,7 @@ from typing import Any
 
 from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.refusal import refuse
+from bunqkit.sandbox.resources.wire import read_moment
 
 _STEPS = {
     "HOURLY": timedelta(hours=1),
@@ -25,7 +26,7 @@ _LARGEST = 1_000
 
 
 def check_schedule(body: dict[str, Any]) -> dict[str, Any]:
-    """Insist that a schedule makes sense; give it with its times as bunq writes them.
+    """Check the fields of a schedule; return them with its times as bunq writes them.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def check_schedule(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def first_turn(schedule: dict[str, Any], now: datetime) -> int:
-    """Give which turn is the first that does not lie in the past."""
+    """Return the number of the first turn that does not lie in the past."""
     start, unit, size = _parts(schedule)
     if unit == "ONCE" or start >= now:
         return 0
@@ -63,7 +64,7 @@ def first_turn(schedule: dict[str, Any], now: datetime) -> int:
 
 
 def due_at(schedule: dict[str, Any], turn: int) -> datetime | None:
-    """Give when a turn is due, counted from 0; ``None`` if the schedule ends before."""
+    """Return when a turn is due, counted from 0; ``None`` if the schedule ends before."""
     start, unit, size = _parts(schedule)
     if unit == "ONCE":
         return start if turn == 0 else None
@@ -78,7 +79,7 @@ def _parts(schedule: dict[str, Any]) -> tuple[datetime, str, int]:
 
 
 def _count(start: datetime, unit: str, size: int, turn: int) -> datetime | None:
-    """Give the start and so many steps; ``None`` where the calendar ends."""
+    """Return the start plus so many steps; ``None`` after the last year of the calendar."""
     try:
         if unit in _STEPS:
             return start + turn * size * _STEPS[unit]
@@ -90,19 +91,7 @@ def _count(start: datetime, unit: str, size: int, turn: int) -> datetime | None:
 
 
 def next_quarter_day(moment: datetime) -> datetime:
-    """Give the first noon after a moment of a day on which a quarter of a year begins."""
-    year, quarter = moment.year, (moment.month - 1) // 3
-    this = datetime(year, 3 * quarter + 1, 1, 12, tzinfo=UTC)
-    if this > moment:
-        return this
-    year, quarter = divmod(4 * year + quarter + 1, 4)
-    return datetime(year, 3 * quarter + 1, 1, 12, tzinfo=UTC)
-
-
-def read_moment(name: str, text: str) -> datetime:
-    """Read a time that is sent: UTC, unless it says another zone."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (OverflowError, ValueError) as error:
-        raise refuse(400, f'The value of "{name}" is not a valid time.') from error
+    """Return the first noon of a quarter of a year after a moment."""
+    quarter = 4 * moment.year + (moment.month - 1) // 3
+    noons = (datetime(q // 4, 3 * (q % 4) + 1, 1, 12, tzinfo=UTC) for q in (quarter, quarter + 1))
+    return next(noon for noon in noons if noon > moment)

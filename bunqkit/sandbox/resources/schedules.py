@@ -1,4 +1,4 @@
-"""Payments that come by themselves: schedules, one payment or several at a time, and their turns.
+"""Scheduled payments: one payment or several at a time, again and again, and what came of each.
 
 Source: bunq docs, "Schedule"; captures for the fields that the official description lacks, and for
 the names of the callbacks of batches. A schedule's id is that of its payment or batch. One that was
@@ -7,9 +7,7 @@ deleted stays in the list of schedules, as cancelled.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from datetime import datetime
 from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
@@ -18,57 +16,56 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
-from bunqkit.sandbox.resources.events import notify, record
+from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.generic_resources import (
-    add_thing,
-    as_placed,
-    find_thing,
-    read_thing,
-    rewrite_thing,
+    Collection,
+    Resource,
+    add_resource,
+    find_item,
+    page_of,
+    read_resource,
     scope_of,
-    secret_of,
-    status_of,
-    tell_thing,
+    scopes_of_accounts,
+    shown_as,
 )
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.payments import (
     pay,
     pay_batch,
-    payment_row,
+    problems_of,
     read_order,
-    tell_batch,
-    tell_payment,
+    show_batch,
+    show_payment_of,
 )
 from bunqkit.sandbox.resources.recurrence import check_schedule, due_at, first_turn
 from bunqkit.sandbox.resources.shape import read, shape
-from bunqkit.sandbox.resources.wire import amount, cents_of
+from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _KINDS = {"schedule-payment": "ScheduledPayment", "schedule-payment-batch": "ScheduledPaymentBatch"}
-_STANDS = "json_extract(item, '$.status') <> 'CANCELLED'"
+_NOT_DELETED = "scope = ? AND json_extract(item, '$.status') <> 'CANCELLED'"
 
 
 def list_payments(call: Call) -> Page:
     """List the scheduled payments of an account that were not deleted, newest first."""
-    return call.page("thing", f"scope = ? AND {_STANDS}", (scope_of(call),), tell_scheduled)
+    return page_of(call, show_scheduled, _NOT_DELETED, scope_of(call))
 
 
 def get_payment(call: Call) -> list[Item]:
-    """Give a scheduled payment or batch."""
-    return [tell_scheduled(call.ledger, _find(call))]
+    """Return a scheduled payment or batch."""
+    return [show_scheduled(_find(call))]
 
 
 def create_payment(call: Call) -> list[Item]:
-    """Have something paid later, or again and again."""
-    ledger, account, body = call.ledger, own_account(call), call.body
-    entries = body["payments"] if "payments" in body else [body["payment"]]
-    schedule = check_schedule(body["schedule"])
+    """Schedule a payment or a batch, once or again and again."""
+    account, body, is_batch = own_account(call), call.body, "payments" in call.body
+    entries = body["payments"] if is_batch else [body["payment"]]
     number = add_schedule(
-        ledger,
+        call.ledger,
         account,
         entries,
-        schedule,
+        check_schedule(body["schedule"]),
         person_id=call.person_id,
-        is_batch="payments" in body,
+        is_batch=is_batch,
         purpose=body.get("purpose"),
     )
     return created(number)
@@ -76,77 +73,53 @@ def create_payment(call: Call) -> list[Item]:
 
 def update_payment(call: Call) -> list[Item]:
     """Change what is paid, when, or both; what was paid stays paid."""
-    ledger, account, row = call.ledger, own_account(call), _find(call)
-    secret, body = secret_of(row), call.body
+    account, schedule, body = own_account(call), _find(call), call.body
+    secret = schedule.secret
     entries = [body["payment"]] if body.get("payment") else body.get("payments")
     if entries is not None:
-        _check(ledger, account, entries)
+        _check_entries(call.ledger, account, entries)
         secret["entries"] = entries
     if body.get("schedule") is not None:
         secret["schedule"] = check_schedule(body["schedule"])
-        secret["turn"] = first_turn(secret["schedule"], ledger.clock.now())
-    rewrite_thing(ledger, row, {"status": "ACTIVE"}, secret=secret)
-    _plan(ledger, row["id"])
-    _tell_definition(ledger, row["id"], "UPDATED")
-    if call.operation.wrapper == "Id":
-        return created(row["id"])
-    return [tell_scheduled(ledger, read_thing(ledger, row["id"]))]
+        secret["turn"] = first_turn(secret["schedule"], call.ledger.clock.now())
+    schedule.save(status="ACTIVE")
+    _plan(schedule)
+    _announce(schedule, "UPDATED")
+    return created(schedule.id) if call.operation.wrapper == "Id" else [show_scheduled(schedule)]
 
 
 def delete_payment(call: Call) -> list[Item]:
-    """Call a schedule off."""
+    """Cancel a schedule."""
     own_account(call)
-    cancel_schedule(call.ledger, _find(call), person_id=call.person_id)
+    cancel_schedule(_find(call), person_id=call.person_id)
     return []
 
 
 def list_schedules(call: Call) -> Page:
     """List the schedules of an account, or of a person's accounts, newest first."""
-    if "monetary-accountID" in call.ids:
-        accounts = [own_account(call)["id"]]
-    else:
-        rows = call.ledger.rows("SELECT id FROM account WHERE person_id = ?", call.person_id)
-        accounts = [row["id"] for row in rows]
-    scopes = [f"monetary-account/{each}/{kind}" for each in accounts for kind in _KINDS]
-    marks = ", ".join("?" * len(scopes))
-
-    def tell(ledger: Ledger, row: sqlite3.Row) -> Item:
-        return call.operation.wrapper, tell_schedule(ledger, row)[1]
-
-    return call.page("thing", f"scope IN ({marks})", tuple(scopes), tell)
+    scopes = scopes_of_accounts(call, *_KINDS)
+    condition = f"scope IN ({', '.join('?' * len(scopes))})"
+    wrapper = call.operation.wrapper
+    return page_of(call, lambda row: (wrapper, show_schedule(row)[1]), condition, *scopes)
 
 
 def get_schedule(call: Call) -> list[Item]:
-    """Give one schedule, with what it pays."""
-    account = own_account(call)["id"]
-    scopes = [f"monetary-account/{account}/{kind}" for kind in _KINDS]
-    row = find_thing(call, scopes, call.ids["itemId"])
-    return [tell_schedule(call.ledger, row)]
-
-
-def list_instances(call: Call) -> Page:
-    """List the turns that a schedule has had, newest first."""
-    return call.page("thing", "scope = ?", (scope_of(call),), tell_instance)
-
-
-def get_instance(call: Call) -> list[Item]:
-    """Give one turn of a schedule."""
-    return [tell_instance(call.ledger, find_thing(call, [scope_of(call)], call.ids["itemId"]))]
+    """Return one schedule, with what it pays."""
+    return [show_schedule(find_item(call, *scopes_of_accounts(call, *_KINDS)))]
 
 
 def update_instance(call: Call) -> list[Item]:
-    """Try a turn that failed once more."""
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
+    """Try once more a turn of a schedule that failed."""
+    turn = find_item(call)
     own_account(call)
     if call.body.get("state") != "RETRY":
         raise refuse(400, 'The state of a schedule instance can only be set to "RETRY".')
-    # One that was put there by hand has no turn to take.
-    secret_of(row)
-    state = json.loads(row["item"])["state"]
+    # One that was put there by hand has nothing to pay.
+    state = turn.secret and turn.fields["state"]
     if state != "FAILED_USER_ERROR":
         raise refuse(400, f"This schedule instance is {state} and can't be tried again.")
-    _take_turn(call.ledger, row["id"])
-    return created(row["id"])
+    _take_turn(turn)
+    return created(turn.id)
 
 
 def add_schedule(
@@ -159,8 +132,8 @@ def add_schedule(
     is_batch: bool,
     purpose: str | None = None,
 ) -> int:
-    """Write a schedule and put its first turn on the agenda; give its id."""
-    _check(ledger, account, entries)
+    """Write a schedule and plan its first turn; return its id."""
+    _check_entries(ledger, account, entries)
     kind = "schedule-payment-batch" if is_batch else "schedule-payment"
     secret = {
         "account_id": account["id"],
@@ -172,168 +145,162 @@ def add_schedule(
     scope, values = f"monetary-account/{account['id']}/{kind}", {"status": "ACTIVE"}
     if purpose is not None:
         values["purpose"] = purpose
-    number = add_thing(ledger, scope, _KINDS[kind], values, secret=secret)
-    _plan(ledger, number)
-    _tell_definition(ledger, number, "CREATED")
-    return number
+    resource = add_resource(ledger, scope, _KINDS[kind], values, secret=secret)
+    _plan(resource)
+    _announce(resource, "CREATED")
+    return resource.id
 
 
-def cancel_schedule(ledger: Ledger, row: sqlite3.Row, *, person_id: int) -> None:
-    """Take a schedule off the agenda for good."""
-    scheduled_jobs.cancel(ledger, "schedule", row["id"])
-    secret = secret_of(row) | {"cancelled_by": person_id}
-    rewrite_thing(ledger, row, {"status": "CANCELLED"}, secret=secret)
-    _tell_definition(ledger, row["id"], "CANCELLED")
+def cancel_schedule(schedule: Resource, *, person_id: int) -> None:
+    """Cancel a schedule for good."""
+    scheduled_jobs.cancel(schedule.ledger, "schedule", schedule.id)
+    schedule.secret["cancelled_by"] = person_id
+    schedule.save(status="CANCELLED")
+    _announce(schedule, "CANCELLED")
 
 
 def run_schedule(ledger: Ledger, number: int) -> None:
     """Take the turn of a schedule that is due, and plan the next one."""
-    row = read_thing(ledger, number)
-    secret = secret_of(row)
-    account_id, now = secret["account_id"], wire_time(ledger.clock.now())
-    instance = add_thing(
+    schedule, now = read_resource(ledger, number), wire_time(ledger.clock.now())
+    account_id = schedule.secret["account_id"]
+    turn = add_resource(
         ledger,
         f"monetary-account/{account_id}/schedule/{number}/schedule-instance",
         "ScheduledInstance",
         {"time_start": now, "time_end": now},
-        secret={"schedule_id": number, "account_id": account_id, "entries": secret["entries"]},
+        secret={
+            "schedule_id": number,
+            "account_id": account_id,
+            "entries": schedule.secret["entries"],
+        },
     )
-    _take_turn(ledger, instance)
-    secret["turn"] += 1
-    rewrite_thing(ledger, row, {}, secret=secret)
-    if not _plan(ledger, number):
-        rewrite_thing(ledger, read_thing(ledger, number), {"status": "FINISHED"}, secret=secret)
-        _tell_definition(ledger, number, "FINISHED")
+    _take_turn(turn)
+    schedule.secret["turn"] += 1
+    schedule.save()
+    if not _plan(schedule):
+        schedule.save(status="FINISHED")
+        _announce(schedule, "FINISHED")
 
 
-def _plan(ledger: Ledger, number: int) -> bool:
-    """Put the next turn on the agenda; say whether there is one."""
-    due = _next_due(secret_of(read_thing(ledger, number)))
+def _plan(schedule: Resource) -> bool:
+    """Plan the next turn; return True if there is one."""
+    due = due_at(schedule.secret["schedule"], schedule.secret["turn"])
     if due is None:
-        scheduled_jobs.cancel(ledger, "schedule", number)
+        scheduled_jobs.cancel(schedule.ledger, "schedule", schedule.id)
         return False
-    scheduled_jobs.plan(ledger, "schedule", number, due)
+    scheduled_jobs.plan(schedule.ledger, "schedule", schedule.id, due)
     return True
 
 
-def _next_due(secret: dict[str, Any]) -> datetime | None:
-    return due_at(secret["schedule"], secret["turn"])
-
-
-def _take_turn(ledger: Ledger, number: int) -> None:
+def _take_turn(turn: Resource) -> None:
     """Pay, or write down why it was not possible."""
-    row = read_thing(ledger, number)
-    secret = secret_of(row)
-    account, entries = ledger.account(secret["account_id"]), secret["entries"]
-    is_batch = _is_batch(read_thing(ledger, secret["schedule_id"]))
-    values: dict[str, Any] = {"state": "FINISHED_SUCCESSFULLY", "error_message": []}
+    ledger, secret, error = turn.ledger, turn.secret, []
+    account, entries, part_of = (
+        ledger.account(secret["account_id"]),
+        secret["entries"],
+        secret["schedule_id"],
+    )
+    is_batch = _is_batch(read_resource(ledger, part_of))
     try:
         with ledger.attempt():
-            if is_batch:
-                secret["result"] = pay_batch(
-                    ledger, account, entries, scheduled_id=secret["schedule_id"]
-                )
-            else:
-                secret["result"] = pay(
-                    ledger, account, entries[0], scheduled_id=secret["schedule_id"]
-                )
+            secret["result"] = (
+                pay_batch(ledger, account, entries, scheduled_id=part_of)
+                if is_batch
+                else pay(ledger, account, entries[0], scheduled_id=part_of)
+            )
     except Refusal as refusal:
-        errors = [
-            {"error_description": english, "error_description_translated": dutch}
-            for english, dutch in refusal.texts
-        ]
-        values = {"state": "FAILED_USER_ERROR", "error_message": errors}
-    rewrite_thing(ledger, row, values, secret=secret)
-    record(ledger, account["id"], "ScheduledInstance", number)
-    word = "FAILED" if values["error_message"] else "SUCCEEDED"
-    notices = (("SCHEDULE_RESULT", f"SCHEDULE_INSTANCE_{_word(is_batch)}_{word}"),)
-    told = read_thing(ledger, number)
-    notify(ledger, account["id"], number, notices, lambda: tell_instance(ledger, told))
+        error = problems_of(refusal)
+    state, word = (
+        ("FAILED_USER_ERROR", "FAILED") if error else ("FINISHED_SUCCESSFULLY", "SUCCEEDED")
+    )
+    turn.save(state=state, error_message=error)
+    about, kind = ("ScheduledInstance", turn.id), _BATCH if is_batch else _ONE
+    notices = (("SCHEDULE_RESULT", f"SCHEDULE_INSTANCE_{kind}_{word}"),)
+    announce(ledger, account["id"], about, notices, lambda: show_instance(turn))
 
 
-def _tell_definition(ledger: Ledger, number: int, word: str) -> None:
-    row = read_thing(ledger, number)
-    account_id = secret_of(row)["account_id"]
-    record(ledger, account_id, row["type"], number)
-    notices = (("SCHEDULE_STATUS", f"SCHEDULE_DEFINITION_{_word(_is_batch(row))}_{word}"),)
-    notify(ledger, account_id, number, notices, lambda: tell_scheduled(ledger, row))
+# How the types of events name a batch and a single payment.
+_BATCH, _ONE = "PAYMENT_BATCH", "PAYMENT"
 
 
-def _word(is_batch: bool) -> str:  # noqa: FBT001 (it is what is asked)
-    return "PAYMENT_BATCH" if is_batch else "PAYMENT"
+def _announce(schedule: Resource, word: str) -> None:
+    about, kind = (schedule.type, schedule.id), _BATCH if _is_batch(schedule) else _ONE
+    notices = (("SCHEDULE_STATUS", f"SCHEDULE_DEFINITION_{kind}_{word}"),)
+    account_id = schedule.secret["account_id"]
+    announce(schedule.ledger, account_id, about, notices, lambda: show_scheduled(schedule))
 
 
-def _is_batch(row: sqlite3.Row) -> bool:
-    return bool(row["type"] == _KINDS["schedule-payment-batch"])
+def _is_batch(schedule: Resource) -> bool:
+    return schedule.type == _KINDS["schedule-payment-batch"]
 
 
-def _check(ledger: Ledger, account: sqlite3.Row, entries: list[dict[str, Any]]) -> None:
+def _check_entries(ledger: Ledger, account: sqlite3.Row, entries: list[dict[str, Any]]) -> None:
     if not entries:
         raise refuse(400, "A payment batch needs at least one payment.")
     for body in entries:
         read_order(ledger, account, body)
 
 
-def _find(call: Call) -> sqlite3.Row:
-    row = find_thing(call, [scope_of(call)], call.ids["itemId"])
-    if status_of(row) == "CANCELLED":
-        raise not_found(call.operation.resource.replace("-", " ").capitalize(), row["id"])
-    return row
+def _find(call: Call) -> Resource:
+    schedule = find_item(call)
+    if schedule.status == "CANCELLED":
+        raise not_found(call.operation.resource.replace("-", " ").capitalize(), schedule.id)
+    return schedule
 
 
-@as_placed()
-def tell_scheduled(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give a scheduled payment or batch, with when it is paid."""
-    secret = secret_of(row)
+@shown_as()
+def show_scheduled(schedule: Resource) -> dict[str, Any]:
+    """Return a scheduled payment or batch, with when it is paid."""
+    secret, ledger = schedule.secret, schedule.ledger
     account, cancelled_by = label_account(ledger, secret["account_id"]), secret.get("cancelled_by")
     payments = []
     for body in secret["entries"]:
-        told = body["amount"]
         # Source: captures, whose scheduled payments are negative, as those that come of them.
-        cents = -cents_of(told, told["currency"], "amount")
-        entry = read(ledger, "SchedulePaymentEntry", body)
-        entry |= {"amount": amount(cents, told["currency"]), "alias": account}
-        payments.append(entry | {"type": "BUNQ", "sub_type": "PAYMENT"})
-    values = {
+        money = amount(-read_cents(body, "amount"), body["amount"]["currency"])
+        own = {"amount": money, "alias": account, "type": "BUNQ", "sub_type": "PAYMENT"}
+        payments.append(read(ledger, "SchedulePaymentEntry", body) | own)
+    return {
         "monetary_account_id": secret["account_id"],
         "payment": payments[0],
         "payments": payments,
-        "schedule": _tell_times(row),
+        "schedule": _show_times(schedule),
         "label_schedule_user_created": label_user(ledger, secret["person_id"]),
         "label_schedule_user_canceled": cancelled_by and label_user(ledger, cancelled_by),
     }
-    return row["type"], tell_thing(row, row["type"], values)
 
 
-@as_placed("Schedule")
-def tell_schedule(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give a schedule, with what it pays inside."""
-    return "Schedule", _tell_times(row) | {"object": dict([tell_scheduled(ledger, row)])}
+def show_schedule(schedule: Resource) -> Item:
+    """Return a schedule, with what it pays inside."""
+    if not schedule.hidden:
+        return schedule.show("Schedule")
+    return "Schedule", _show_times(schedule) | {"object": dict([show_scheduled(schedule)])}
 
 
-def _tell_times(row: sqlite3.Row) -> dict[str, Any]:
-    secret, status = secret_of(row), status_of(row)
-    due = _next_due(secret) if status == "ACTIVE" else None
-    values = secret["schedule"] | {
-        "id": row["id"],
-        "status": status,
-        "time_next": due and wire_time(due),
+def _show_times(schedule: Resource) -> dict[str, Any]:
+    secret, due = schedule.secret, None
+    if schedule.status == "ACTIVE":
+        due = due_at(secret["schedule"], secret["turn"])
+    values = {"id": schedule.id, "status": schedule.status, "time_next": due and wire_time(due)}
+    return shape("Schedule", secret["schedule"] | values)
+
+
+@shown_as("ScheduledInstance")
+def show_instance(turn: Resource) -> dict[str, Any]:
+    """Return one turn of a schedule, with what was paid."""
+    secret, ledger, paid = turn.secret, turn.ledger, None
+    schedule, number = read_resource(ledger, secret["schedule_id"]), secret.get("result")
+    if number is not None:
+        is_batch = _is_batch(schedule)
+        paid = (
+            show_batch(read_resource(ledger, number))
+            if is_batch
+            else show_payment_of(ledger, number)
+        )
+    return {
+        "scheduled_object": dict([show_scheduled(schedule)]),
+        "result_object": paid and dict([paid]),
     }
-    return shape("Schedule", values)
 
 
-@as_placed("ScheduledInstance")
-def tell_instance(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give one turn of a schedule, with what was paid."""
-    secret = secret_of(row)
-    definition = read_thing(ledger, secret["schedule_id"])
-    result, number = None, secret.get("result")
-    if number is not None and _is_batch(definition):
-        result = dict([tell_batch(ledger, read_thing(ledger, number))])
-    elif number is not None:
-        result = dict([tell_payment(ledger, payment_row(ledger, number))])
-    values = {
-        "scheduled_object": dict([tell_scheduled(ledger, definition)]),
-        "result_object": result,
-    }
-    return "ScheduledInstance", tell_thing(row, "ScheduledInstance", values)
+INSTANCES = Collection(show_instance)
+"""The turns that a schedule has had."""

@@ -1,6 +1,6 @@
-"""Gives items every field of their type, and reads what a body says into them.
+"""Fills items up to every field of their type, and reads a body into the fields of a type.
 
-Knows types from the catalogue and nothing of single resources.
+This module knows types from the catalogue, and no single resource.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from bunqkit.errors import UnknownNameError
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.resources.labels import label_account, label_pointer, label_user
 
+_LABEL = "LabelMonetaryAccount"
+
 
 def shape(type_name: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Give an item with every readable field of its type; what is not known is null or empty.
+    """Return an item with every readable field of its type; unknown ones are null or empty.
 
-    The label of an account is given as it is, and left out where there is none.
+    The label of an account stays as it is, and is left out where there is none.
 
     Source: captures of the real bank, which has all fields in every item; bunq's SDK, which can't
     read a label that is null.
@@ -31,13 +33,10 @@ def shape(type_name: str, values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_LABEL = "LabelMonetaryAccount"
-
-
 def _shape_field(field: Field, value: Any) -> Any:
     if field.is_list:
-        told = value if isinstance(value, list) else [] if value is None else [value]
-        return [_shape_one(field.kind, each) for each in told]
+        entries = value if isinstance(value, list) else [] if value is None else [value]
+        return [_shape_one(field.kind, entry) for entry in entries]
     return _shape_one(field.kind, value)
 
 
@@ -56,7 +55,7 @@ def fill(
     person_id: int,
     account_id: int | None = None,
 ) -> dict[str, Any]:
-    """Give what the bank keeps of a body: its fields, and those that follow from who sent it.
+    """Return what the bank keeps of a body: its fields, and those that follow from its sender.
 
     Parameters
     ----------
@@ -65,54 +64,46 @@ def fill(
     type_name
         The type that will be read.
     body
-        What was sent, checked.
+        The body that was sent, checked.
     person_id, account_id
         Who sent it, and on which account.
     """
-    type_ = type_named(type_name)
-    values = _read(ledger, type_, body)
-    for field in type_.readable:
+    values = read(ledger, type_name, body)
+    for field in type_named(type_name).readable:
         if values.get(field.name) is None:
-            given = _given(ledger, field, person_id, account_id)
-            if given is not None:
-                values[field.name] = given
+            value = _default(ledger, field, person_id, account_id)
+            if value is not None:
+                values[field.name] = value
     return values
 
 
 def read(ledger: Ledger, type_name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Give the fields of a body as they will be read: a pointer becomes the label behind it."""
-    return _read(ledger, type_named(type_name), body)
+    """Return the fields of a body as they will be read: a pointer becomes the label behind it."""
+    type_ = type_named(type_name)
+    return {name: _read_field(ledger, type_, name, value) for name, value in body.items()}
 
 
-def _read(ledger: Ledger, type_: Type, body: dict[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, value in body.items():
-        if value is not None and name in type_:
-            field = type_[name]
-            told = (
-                [_read_one(ledger, field, one) for one in value]
-                if isinstance(value, list)
-                else _read_one(ledger, field, value)
-            )
-            values[name] = told
-        else:
-            values[name] = value
-    return values
+def _read_field(ledger: Ledger, type_: Type, name: str, value: Any) -> Any:
+    if value is None or name not in type_:
+        return value
+    if isinstance(value, list):
+        return [_read_one(ledger, type_[name], entry) for entry in value]
+    return _read_one(ledger, type_[name], value)
 
 
 def _read_one(ledger: Ledger, field: Field, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    if field.body_kind == "Pointer" and field.kind in ("LabelMonetaryAccount", "LabelUser"):
+    if field.body_kind == "Pointer" and field.kind in (_LABEL, "LabelUser"):
         return label_pointer(ledger, value, of_user=field.kind == "LabelUser")
     try:
-        return _read(ledger, type_named(field.body_kind), value)
+        return read(ledger, field.body_kind, value)
     except UnknownNameError:
         return value
 
 
-def _given(ledger: Ledger, field: Field, person_id: int, account_id: int | None) -> Any:
-    """Give a field that is not sent: who made it, where, and how it stands."""
+def _default(ledger: Ledger, field: Field, person_id: int, account_id: int | None) -> Any:
+    """Return the value of a field that was not sent: its maker, its account, its status."""
     name, kind = field.name, field.kind
     if name == "status":
         return field.values[0] if field.values else "ACTIVE"
@@ -122,6 +113,6 @@ def _given(ledger: Ledger, field: Field, person_id: int, account_id: int | None)
         return account_id
     if kind == "LabelUser" and "creat" in name:
         return label_user(ledger, person_id)
-    if kind == "LabelMonetaryAccount" and name in ("alias", "alias_monetary_account"):
-        return None if account_id is None else label_account(ledger, account_id)
+    if kind == _LABEL and name in ("alias", "alias_monetary_account") and account_id is not None:
+        return label_account(ledger, account_id)
     return None

@@ -1,8 +1,8 @@
-"""How papers are written: a statement as CSV and MT940, lines of text as PDF.
+"""The formats of statements: a table as CSV, a message as MT940, lines of text as PDF.
 
-Knows nothing of the books. Source: the official description for the formats; readers of other
-people for the columns of bunq's CSV; the tags of MT940 as SWIFT's handbook and its readers have
-them; ISO 32000-1, 7.5, for the PDF. How a line is worded is our own.
+This module does not know the books. Source: the official description for the formats; programs that
+read them for the columns of bunq's CSV; the tags of MT940 as in SWIFT's handbook and its readers;
+ISO 32000-1, 7.5, for the PDF. The words of a line are our own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from bunqkit.sandbox.resources.call import File
+from bunqkit.sandbox.resources.wire import write_cents
+
+_COLUMNS = ("Date", "Interest Date", "Amount", "Account", "Counterparty", "Name", "Description")
+_MT940_LINES = 6
+_MT940_WIDTH = 65
+_PDF_LINES = 60
+_PDF_WIDTH = 90
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,10 @@ class Line:
         In Amsterdam.
     cents
         Negative for what went out.
-    iban, counterparty, name, description
-        Whose account it is, and whom and what the booking is about; a shop has no IBAN.
+    iban, counterparty
+        The IBANs of the account and of the other side; a shop has none.
+    name, description
+        The name of the other side, and what the booking is for.
     """
 
     number: int
@@ -44,7 +53,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Statement:
-    """The bookings of an account in a period, oldest first, and what stood there before them."""
+    """The bookings of an account in a period, oldest first; the opening balance is in cents."""
 
     iban: str
     holder: str
@@ -56,14 +65,8 @@ class Statement:
 
     @property
     def closing(self) -> int:
-        """What stands there after the last booking, in cents."""
+        """The balance after the last booking, in cents."""
         return self.opening + sum(line.cents for line in self.lines)
-
-
-def decimal(cents: int, point: str = ".") -> str:
-    """Write cents as units with two decimals."""
-    units, rest = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{units}{point}{rest:02d}"
 
 
 def write_csv(lines: tuple[Line, ...], *, is_european: bool) -> File:
@@ -72,34 +75,34 @@ def write_csv(lines: tuple[Line, ...], *, is_european: bool) -> File:
     writer = csv.writer(table, delimiter=";" if is_european else ",", quoting=csv.QUOTE_ALL)
     writer.writerow(_COLUMNS)
     for line in lines:
-        day, told = line.day.isoformat(), decimal(line.cents, "," if is_european else ".")
-        writer.writerow([day, day, told, line.iban, line.counterparty, line.name, line.description])
+        day, money = line.day.isoformat(), write_cents(line.cents, "," if is_european else ".")
+        names = (line.iban, line.counterparty, line.name, line.description)
+        writer.writerow([day, day, money, *names])
     return File(table.getvalue().encode(), "text/csv")
 
 
-_COLUMNS = ("Date", "Interest Date", "Amount", "Account", "Counterparty", "Name", "Description")
-
-
 def write_mt940(statement: Statement, number: int) -> File:
-    """Write a statement as a message that book-keeping programs read; ids are bank references."""
+    """Write a statement as a message that book-keeping programs read; ids are the references."""
 
     def balance(tag: str, cents: int, day: date) -> str:
-        return f":{tag}:{_mark(cents)}{day:%y%m%d}{statement.currency}{decimal(abs(cents), ',')}"
+        return (
+            f":{tag}:{_mark(cents)}{day:%y%m%d}{statement.currency}{write_cents(abs(cents), ',')}"
+        )
 
-    told = [
+    tags = [
         f":20:BUNQ{number:06d}",
         f":25:{statement.iban}",
         f":28C:{number}/1",
         balance("60F", statement.opening, statement.start),
     ]
     for line in statement.lines:
-        sum_ = f"{_mark(line.cents)}{decimal(abs(line.cents), ',')}"
-        told.append(f":61:{line.day:%y%m%d%m%d}{sum_}NTRFNONREF//{line.number}")
+        money = f"{_mark(line.cents)}{write_cents(abs(line.cents), ',')}"
+        tags.append(f":61:{line.day:%y%m%d%m%d}{money}NTRFNONREF//{line.number}")
         parts = {"IBAN": line.counterparty, "NAME": line.name, "REMI": line.description}
         text = "".join(f"/{word}/{_plain(part)}" for word, part in parts.items() if part)
-        told.append(f":86:{_fold(text)}")
-    told += [balance("62F", statement.closing, statement.end), "-", ""]
-    return File("\r\n".join(told).encode("ascii"), "text/plain")
+        tags.append(f":86:{_fold(text)}")
+    tags += [balance("62F", statement.closing, statement.end), "-", ""]
+    return File("\r\n".join(tags).encode("ascii"), "text/plain")
 
 
 def _mark(cents: int) -> str:
@@ -107,14 +110,14 @@ def _mark(cents: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Write a text with the letters that SWIFT has; others lose their accents or become a dot."""
+    """Write a text with the letters that SWIFT has: accents are dropped, others become a dot."""
     letters = unicodedata.normalize("NFKD", text)
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return re.sub(r"[^A-Za-z0-9/\-?:().,'+ ]", ".", re.sub(r"\s+", " ", bare)).strip()
 
 
 def _fold(text: str) -> str:
-    """Break a text into the six lines that there are; none begins as a tag or an end would."""
+    """Break a text into at most six lines; none begins with the sign of a tag or of the end."""
     lines: list[str] = []
     rest = text
     while rest and len(lines) < _MT940_LINES:
@@ -126,15 +129,10 @@ def _fold(text: str) -> str:
     return "\r\n".join(lines)
 
 
-_MT940_LINES = 6
-_MT940_WIDTH = 65
-
-
 def write_pdf(lines: list[str]) -> File:
-    """Write lines of text as a PDF of as many pages as they need.
+    """Write lines of text as a PDF with as many pages as they need.
 
-    Sixty lines make a page, and a line has room for 90 letters; letters that the font has not
-    become question marks.
+    A page has 60 lines of 90 letters; letters that the font lacks become question marks.
     """
     pages = [lines[at : at + _PDF_LINES] for at in range(0, len(lines), _PDF_LINES)] or [[]]
     places = [4 + 2 * at for at in range(len(pages))]
@@ -151,25 +149,18 @@ def write_pdf(lines: list[str]) -> File:
             b"/Resources<</Font<</F1 3 0 R>>>>>>" % (place + 1),
             b"<</Length %d>>\nstream\n%b\nendstream" % (len(stream), stream),
         ]
-    content, starts = b"%PDF-1.4\n", []
+    content, table = b"%PDF-1.4\n", b""
     for number, part in enumerate(parts, 1):
-        starts.append(len(content))
+        table += b"%010d 00000 n \n" % len(content)
         content += b"%d 0 obj\n%b\nendobj\n" % (number, part)
-    table = b"".join(b"%010d 00000 n \n" % start for start in starts)
     size = len(parts) + 1
     end = b"xref\n0 %d\n0000000000 65535 f \n%btrailer\n<</Size %d/Root 1 0 R>>\n" % (
         size,
         table,
         size,
     )
-    return File(
-        content + end + b"startxref\n%d\n%%%%EOF\n" % len(content),
-        "application/pdf",
-    )
-
-
-_PDF_LINES = 60
-_PDF_WIDTH = 90
+    content += end + b"startxref\n%d\n%%%%EOF\n" % len(content)
+    return File(content, "application/pdf")
 
 
 def _show(line: str) -> bytes:

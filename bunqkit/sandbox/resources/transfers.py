@@ -7,40 +7,38 @@ say are our own. What arrives abroad is outside the books: only the payment to W
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.call import Call, Item, Page, created, read_id
+from bunqkit.sandbox.resources.accounts import account_to_use
+from bunqkit.sandbox.resources.call import Call, Item, created, read_id
 from bunqkit.sandbox.resources.events import record
+from bunqkit.sandbox.resources.facts import facts, usual
 from bunqkit.sandbox.resources.generic_resources import (
-    add_thing,
-    as_placed,
-    change_thing,
-    find_thing,
+    Collection,
+    Resource,
+    add_resource,
     parent_of,
-    read_thing,
-    rewrite_thing,
+    read_resource,
+    resources,
     scope_of,
-    secret_of,
-    tell_thing,
+    shown_as,
 )
 from bunqkit.sandbox.resources.labels import label_account, label_outside
-from bunqkit.sandbox.resources.payments import book
-from bunqkit.sandbox.resources.rates import CURRENCIES, bought, cost, rate_of
+from bunqkit.sandbox.resources.payments import book, transfer
+from bunqkit.sandbox.resources.rates import bought, cost, rate_of
 from bunqkit.sandbox.resources.shape import shape
-from bunqkit.sandbox.resources.wire import amount, cents_of
+from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _LIFETIME = timedelta(minutes=30)
 _DELIVERY = timedelta(days=1)
-_LEAST_FEE = 50
-# Kind of recipient by currency, and the keys of what it must say.
+_LEAST_FEE_CENTS = 50
+# The kind of recipient by currency, and the keys of what it must say.
 _KINDS = {
     "EUR": ("iban", ("IBAN",)),
     "GBP": ("sort_code", ("sortCode", "accountNumber")),
@@ -50,11 +48,11 @@ _OTHERS = ("swift_code", ("swiftCode", "accountNumber"))
 
 
 def list_currencies(_call: Call) -> list[Item]:
-    """Give the currencies that can be sent."""
+    """List the currencies that can be sent."""
     name = "TransferwiseCurrency"
     return [
-        (name, shape(name, {"currency": currency, "name": told, "country": country}))
-        for currency, (told, country, _) in CURRENCIES.items()
+        (name, shape(name, {"currency": currency, "name": text, "country": country}))
+        for currency, (text, country, _) in facts("currencies").items()
     ]
 
 
@@ -64,19 +62,18 @@ def link_user(call: Call) -> list[Item]:
 
 
 def _link(ledger: Ledger, person_id: int) -> int:
-    """Have a person be linked to Wise; give the link's id."""
+    """Link a person to Wise, unless they are linked; return the link's id."""
     scope = f"user/{person_id}/transferwise-user"
-    known = ledger.row("SELECT id FROM thing WHERE scope = ?", scope)
-    if known is not None:
-        return int(known["id"])
+    for link in resources(ledger, "scope = ?", scope):
+        return link.id
     person = ledger.person(person_id)
     # No source shows what a source is.
     values = {"name": person["name"], "email": person["email"], "source": "BUNQ"}
-    return add_thing(ledger, scope, "TransferwiseUser", values)
+    return add_resource(ledger, scope, "TransferwiseUser", values).id
 
 
 def create_quote(call: Call) -> list[Item]:
-    """Say what arrives of an amount, or what it takes for one to arrive."""
+    """Make a quote: what arrives of an amount, or what it takes for one to arrive."""
     ledger, body = call.ledger, call.body
     source, target = body["currency_source"], body["currency_target"]
     rate, now = rate_of(source, target), ledger.clock.now()
@@ -86,39 +83,37 @@ def create_quote(call: Call) -> list[Item]:
         "time_expiry": wire_time(now + _LIFETIME),
         "time_delivery_estimate": wire_time(now + _DELIVERY),
     }
+    secret = {"source": source, "target": target, "gives": None, "status": "OPEN"}
     amounts = _amounts(body, rate)
     if amounts is not None:
         gives, gets, fee = amounts
+        secret["gives"] = gives
         values |= {
             "amount_source": amount(gives, source),
             "amount_target": amount(gets, target),
             "amount_fee": amount(fee, source),
         }
-    secret = {
-        "source": source,
-        "target": target,
-        "gives": amounts and amounts[0],
-        "status": "OPEN",
-    }
     _link(ledger, call.person_id)
-    number = add_thing(ledger, scope_of(call), "TransferwiseQuote", values, secret=secret)
-    scheduled_jobs.plan(ledger, "transfer quote", number, now + _LIFETIME)
-    return created(number)
+    quote = add_resource(ledger, scope_of(call), "TransferwiseQuote", values, secret=secret)
+    scheduled_jobs.plan(ledger, "transfer quote", quote.id, now + _LIFETIME)
+    return created(quote.id)
 
 
 def _amounts(body: dict[str, Any], rate: Decimal) -> tuple[int, int, int] | None:
-    """Give what leaves, what arrives and the fee in between; nothing if only the rate is asked."""
-    told_source, told_target = body.get("amount_source"), body.get("amount_target")
-    if told_source is not None and told_target is not None:
+    """Return the cents that leave, that arrive and the fee; ``None`` if only the rate is asked."""
+    has_source, has_target = (
+        body.get(name) is not None for name in ("amount_source", "amount_target")
+    )
+    if has_source and has_target:
         raise refuse(400, 'Use either "amount_source" or "amount_target", not both.')
-    if told_source is not None:
-        gives = cents_of(told_source, body["currency_source"], "amount_source")
-        fee = max(_LEAST_FEE, -(-gives * 5 // 1000))
+    if has_source:
+        gives = read_cents(body, "amount_source", body["currency_source"])
+        fee = max(_LEAST_FEE_CENTS, -(-gives * 5 // 1000))
         gets = bought(gives - fee, rate)
-    elif told_target is not None:
-        gets = cents_of(told_target, body["currency_target"], "amount_target")
+    elif has_target:
+        gets = read_cents(body, "amount_target", body["currency_target"])
         net = cost(gets, rate)
-        fee = max(_LEAST_FEE, -(-net * 5 // 995))
+        fee = max(_LEAST_FEE_CENTS, -(-net * 5 // 995))
         gives = net + fee
     else:
         return None
@@ -129,11 +124,11 @@ def _amounts(body: dict[str, Any], rate: Decimal) -> tuple[int, int, int] | None
 
 def expire_quote(ledger: Ledger, number: int) -> None:
     """End a quote: it can be read, and not be paid any more."""
-    _set_quote(ledger, read_thing(ledger, number), "EXPIRED")
+    _set_quote(read_resource(ledger, number), "EXPIRED")
 
 
 def list_requirements(call: Call) -> list[Item]:
-    """Say what a recipient of the quote's currency must tell."""
+    """Return what a recipient of the quote's currency must tell."""
     kind, keys = _kind(_quote(call))
     fields = [
         {"name": key, "group": {"key": key, "type": "text", "name": key, "required": True}}
@@ -144,7 +139,7 @@ def list_requirements(call: Call) -> list[Item]:
 
 
 def check_requirement(call: Call) -> list[Item]:
-    """Insist that a recipient would do; nothing is kept."""
+    """Check what a recipient tells; nothing is kept."""
     _check_recipient(_quote(call), call.body)
     return created(call.ledger.next_id("thing"))
 
@@ -152,155 +147,126 @@ def check_requirement(call: Call) -> list[Item]:
 def create_recipient(call: Call) -> list[Item]:
     """Write down who gets it."""
     quote, body = _quote(call), call.body
-    told = _check_recipient(quote, body)
+    *codes, number = _check_recipient(quote, body)
     currency = _target(quote)
-    *codes, number = told.values()
     values = {
         "account_id": str(call.ledger.next_id("draw") + 10**6),
         "currency": currency,
-        "country": body.get("country") or CURRENCIES[currency][1],
+        "country": body.get("country") or facts("currencies")[currency][1],
         "name_account_holder": body["name_account_holder"],
         "account_number": number,
         "bank_code": codes[0] if codes else None,
     }
-    scope = scope_of(call)
-    return created(add_thing(call.ledger, scope, "TransferwiseRecipient", values))
+    return created(add_resource(call.ledger, scope_of(call), "TransferwiseRecipient", values).id)
 
 
 def list_recipients(call: Call) -> list[Item]:
     """List those of the currency that a person has sent to, newest first."""
-    rows = call.ledger.rows(
-        "SELECT * FROM thing WHERE scope LIKE ? AND json_extract(item, '$.currency') = ? "
-        "ORDER BY id DESC",
-        f"user/{call.person_id}/transferwise-quote/%/transferwise-recipient",
-        _target(_quote(call)),
-    )
-    return [(row["type"], tell_thing(row, row["type"])) for row in rows]
+    return [recipient.show() for recipient in _recipients(call, _quote(call))[::-1]]
 
 
 def check_transfer(call: Call) -> list[Item]:
-    """Insist that the recipient is there; nothing more is asked here."""
-    _recipient(call, _quote(call), call.body["recipient_id"])
+    """Check that the recipient exists; nothing more is asked here."""
+    _recipient(call, _quote(call))
     return created(call.ledger.next_id("thing"))
 
 
 def create_transfer(call: Call) -> list[Item]:
     """Pay a quote, once and while it lives."""
     ledger, quote = call.ledger, _quote(call)
-    kept = secret_of(quote)
-    if kept["gives"] is None:
+    secret, item = quote.secret, quote.fields
+    if secret["gives"] is None:
         raise refuse(400, "This quote is for no amount and can't be paid.")
-    if kept["status"] != "OPEN":
-        raise refuse(400, f"This quote is {kept['status']} and can't be paid any more.")
-    account = _account(call, call.body["monetary_account_id"])
-    recipient = json.loads(_recipient(call, quote, call.body["recipient_id"])["item"])
-    if account["currency"] != kept["source"]:
-        raise refuse(400, f'The currency of the account is not "{kept["source"]}".')
+    if secret["status"] != "OPEN":
+        raise refuse(400, f"This quote is {secret['status']} and can't be paid any more.")
+    account = account_to_use(call, call.body["monetary_account_id"])
+    recipient = _recipient(call, quote).fields
+    if account["currency"] != secret["source"]:
+        raise refuse(400, f'The currency of the account is not "{secret["source"]}".')
     name = recipient["name_account_holder"]
-    movement = Movement(kept["gives"], f"To {name}", type="EBA_SCT", sub_type="SCT")
-    book(ledger, account["id"], ledger.outsider("Wise", currency=kept["source"]), movement)
-    _set_quote(ledger, quote, "PAID")
-    item = json.loads(quote["item"])
-    values = {
-        "status": "PENDING",
-        "sub_status": "NONE",
-        "status_transferwise": "processing",
-        "reference": f"To {name}",
-        "pay_in_reference": item["quote_id"],
-    }
-    values |= {n: item[n] for n in ("amount_source", "amount_target", "rate")}
-    values["time_delivery_estimate"] = item["time_delivery_estimate"]
-    secret = {
-        "account_id": account["id"],
-        "quote_id": quote["id"],
-        "name": name,
-        "country": recipient["country"],
-    }
-    number = add_thing(ledger, scope_of(call), "TransferwisePayment", values, secret=secret)
+    wise = ledger.outsider("Wise", currency=secret["source"])
+    book(ledger, account["id"], wise, transfer(secret["gives"], f"To {name}", outside=True))
+    _set_quote(quote, "PAID")
+    names = ("amount_source", "amount_target", "rate", "time_delivery_estimate")
+    values = usual("TransferwisePayment") | {field: item[field] for field in names}
+    values |= {"reference": f"To {name}", "pay_in_reference": item["quote_id"]}
+    ids = {"account_id": account["id"], "quote_id": quote.id}
+    number = add_resource(
+        ledger,
+        scope_of(call),
+        "TransferwisePayment",
+        values,
+        secret=ids | {"name": name, "country": recipient["country"]},
+    ).id
     record(ledger, account["id"], "TransferwisePayment", number)
     scheduled_jobs.plan(ledger, "transfer", number, ledger.clock.now() + _DELIVERY)
     return created(number)
 
 
 def arrive(ledger: Ledger, number: int) -> None:
-    """Have a transfer arrive."""
-    row = read_thing(ledger, number)
-    values = {"status": "COMPLETED", "status_transferwise": "outgoing_payment_sent"}
-    change_thing(ledger, row, values)
-    record(ledger, secret_of(row)["account_id"], "TransferwisePayment", number)
+    """Complete a transfer: the money has arrived."""
+    payment = read_resource(ledger, number)
+    payment.save(status="COMPLETED", status_transferwise="outgoing_payment_sent")
+    record(ledger, payment.secret["account_id"], "TransferwisePayment", number)
 
 
-def list_transfers(call: Call) -> Page:
-    """List the transfer of a quote."""
-    return call.page("thing", "scope = ?", (scope_of(call),), tell_transfer)
+def _quote(call: Call) -> Resource:
+    """Return the quote in the path; that it exists is checked with the path."""
+    return read_resource(call.ledger, int(parent_of(call)[1]))
 
 
-def get_transfer(call: Call) -> list[Item]:
-    """Give one transfer."""
-    return [tell_transfer(call.ledger, find_thing(call, [scope_of(call)], call.ids["itemId"]))]
+def _set_quote(quote: Resource, status: str) -> None:
+    scheduled_jobs.cancel(quote.ledger, "transfer quote", quote.id)
+    quote.secret["status"] = status
+    quote.save()
 
 
-def _quote(call: Call) -> sqlite3.Row:
-    """Read the quote that the path names; that it is there was insisted on with the path."""
-    return read_thing(call.ledger, int(parent_of(call)[1]))
-
-
-def _set_quote(ledger: Ledger, row: sqlite3.Row, status: str) -> None:
-    scheduled_jobs.cancel(ledger, "transfer quote", row["id"])
-    rewrite_thing(ledger, row, {}, secret=secret_of(row) | {"status": status})
-
-
-def _kind(quote: sqlite3.Row) -> tuple[str, tuple[str, ...]]:
+def _kind(quote: Resource) -> tuple[str, tuple[str, ...]]:
     return _KINDS.get(_target(quote), _OTHERS)
 
 
-def _target(quote: sqlite3.Row) -> str:
-    """Give the currency that arrives; one that was put there by hand says none."""
-    return str(json.loads(quote["secret"]).get("target", "EUR"))
+def _target(quote: Resource) -> str:
+    """Return the currency that arrives; a quote that was put there by hand has none."""
+    return str(quote.hidden.get("target", "EUR"))
 
 
-def _check_recipient(quote: sqlite3.Row, body: dict[str, Any]) -> dict[str, str]:
+def _check_recipient(quote: Resource, body: dict[str, Any]) -> list[str]:
+    """Check what a recipient tells; return it in the order of the keys."""
     kind, keys = _kind(quote)
     if body["type"] != kind:
         raise refuse(400, f'The type of this recipient must be "{kind}".')
-    told = {each["key"]: each["value"] for each in body.get("detail") or []}
+    details = {detail["key"]: detail["value"] for detail in body.get("detail") or []}
     for key in keys:
-        if not told.get(key):
+        if not details.get(key):
             raise refuse(400, f'Missing required detail "{key}".')
-    return {key: told[key] for key in keys}
+    return [details[key] for key in keys]
 
 
-def _recipient(call: Call, quote: sqlite3.Row, number: object) -> sqlite3.Row:
-    """Find a recipient of the quote's currency, written down for this quote or another."""
-    row = call.ledger.row(
-        "SELECT * FROM thing WHERE id = ? AND scope LIKE ? "
-        "AND json_extract(item, '$.currency') = ?",
-        read_id(str(number)),
-        f"user/{call.person_id}/transferwise-quote/%/transferwise-recipient",
-        _target(quote),
-    )
-    if row is None:
-        raise not_found("Transferwise recipient", number)
-    return row
+def _recipients(call: Call, quote: Resource) -> list[Resource]:
+    """List the recipients of the quote's currency, written down for this quote or another."""
+    condition = "scope LIKE ? AND json_extract(item, '$.currency') = ?"
+    scope = f"user/{call.person_id}/transferwise-quote/%/transferwise-recipient"
+    return resources(call.ledger, condition, scope, _target(quote))
 
 
-def _account(call: Call, number: object) -> sqlite3.Row:
-    row = call.ledger.row(
-        "SELECT * FROM account WHERE id = ? AND person_id = ?", read_id(str(number)), call.person_id
-    )
-    if row is None:
-        raise not_found("Monetary account", number)
-    return row
+def _recipient(call: Call, quote: Resource) -> Resource:
+    number = call.body["recipient_id"]
+    for recipient in _recipients(call, quote):
+        if recipient.id == read_id(number):
+            return recipient
+    raise not_found("Transferwise recipient", number)
 
 
-@as_placed("TransferwisePayment")
-def tell_transfer(ledger: Ledger, row: sqlite3.Row) -> Item:
-    """Give a transfer with its quote."""
-    secret = secret_of(row)
-    quote = read_thing(ledger, secret["quote_id"])
-    values = {
+@shown_as("TransferwisePayment")
+def show_transfer(payment: Resource) -> dict[str, Any]:
+    """Return a transfer with its quote."""
+    secret, ledger = payment.secret, payment.ledger
+    return {
         "alias": label_account(ledger, secret["account_id"]),
         "counterparty_alias": label_outside(secret["name"], country=secret["country"]),
-        "quote": tell_thing(quote, "TransferwiseQuote"),
+        "quote": read_resource(ledger, secret["quote_id"]).show("TransferwiseQuote")[1],
     }
-    return "TransferwisePayment", tell_thing(row, "TransferwisePayment", values)
+
+
+TRANSFERS = Collection(show_transfer)
+"""The transfer of a quote."""
