@@ -99,7 +99,7 @@ class Description:
         return classes
 
     def fields(self, name: str, schema: dict[str, Any], use: str) -> Fields:
-        """Return the fields of a schema in bodies (``w``), answers (``r``) or only answers (``ro``)."""
+        """Return the fields of a schema in bodies (w), answers (r), or only answers (ro)."""
         skipped = "readOnly" if use == "w" else "writeOnly"
         fields: Fields = {}
         for field, prop in schema.get("properties", {}).items():

@@ -29,8 +29,7 @@ FORMED_BY = (
     "sandbox/**/*.py",
     "sandbox/**/*.sql",
     "sandbox/**/*.toml",
-    "catalogue/operations.py",
-    "catalogue/types.py",
+    "catalogue/*.py",
     "catalogue/catalogue.json",
 )
 """The files of the package whose content decides what an image holds."""

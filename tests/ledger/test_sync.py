@@ -61,14 +61,14 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def calls(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count the calls that come to the bank, by operation."""
     counted: Counter[str] = Counter()
-    name = bank._name
+    name = bank._operation_name
 
     def count(method: str, path: str) -> str:
         told = name(method, path)
         counted[told] += 1
         return told
 
-    monkeypatch.setattr(bank, "_name", count)
+    monkeypatch.setattr(bank, "_operation_name", count)
     # The bank looks at names only while something waits to go wrong.
     bank.faults.add(Fault("500", operation="nothing", times=None))
     return counted

@@ -279,7 +279,7 @@ def test_every_file_that_forms_the_history_counts() -> None:
 
     These decide nothing that a history holds: errors, secrets, signatures, and what is shown.
     """
-    without = {"errors", "private_files", "redaction", "signing", "search", "docs"}
+    without = {"errors", "display", "private_files", "redaction", "signing"}
     counted = {path for pattern in image.FORMED_BY for path in PACKAGE.glob(pattern)}
     assert all(path.is_file() for path in counted)
     for path in sorted(counted):
