@@ -21,9 +21,9 @@ from bunqkit.auth.handshake import (
     session_ended,
     use_installation,
 )
-from bunqkit.auth.journal import Journal
 from bunqkit.auth.state import Session, State, StateFile
 from bunqkit.client.client import Client
+from bunqkit.client.journal import Journal
 from bunqkit.errors import ApiError, CallError, SignatureError, StateError
 from bunqkit.security.redaction import Private
 from bunqkit.security.signing import KeyPair
@@ -78,7 +78,10 @@ class Sessions(Private):
 
     def open_journal(self) -> Journal:
         """Return the journal of writes, beside the state: on disk, or in memory."""
-        return Journal(self._file, self._settings.api_key)
+        if self._file is None:
+            return Journal(None, self._settings.api_key)
+        folder = self._file.path.with_suffix(".journal")
+        return Journal(folder, self._settings.api_key, seal=self._file.seal)
 
     @property
     def kept_in(self) -> Path | None:

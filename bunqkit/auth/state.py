@@ -21,6 +21,7 @@ from typing import Any
 from bunqkit.errors import BunqkitError, StateError
 from bunqkit.security.encryption import Seal
 from bunqkit.security.private_files import (
+    StateWarning,
     how_to_own,
     make_private_folder,
     remove_halves,
@@ -33,10 +34,6 @@ from bunqkit.security.signing import KeyPair, PublicKey
 
 _FORMAT = 1
 _LOCK_WAIT_S = 60.0
-
-
-class StateWarning(UserWarning):
-    """The state on disk could not be used, and was renamed."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 from bunqkit.auth.handshake import session_ended
-from bunqkit.auth.journal import Unsettled
 from bunqkit.auth.sessions import Sessions
 from bunqkit.auth.state import Session, State
 from bunqkit.catalogue.accounts import choose_account
@@ -27,6 +26,7 @@ from bunqkit.catalogue.operations import Operation, find, operation as catalogue
 from bunqkit.client.answer import Answer, Content
 from bunqkit.client.client import Client
 from bunqkit.client.exchange import Exchange, Exchanges
+from bunqkit.client.journal import Unsettled
 from bunqkit.context.api import Resource, make_api
 from bunqkit.context.guard import Guard, Permit
 from bunqkit.context.outcome import Books, References, Write

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit.auth import handshake
-from bunqkit.auth.journal import Entry
 from bunqkit.auth.sessions import Sessions
 from bunqkit.auth.state import State, StateFile
 from bunqkit.client.bodies import Bounds
 from bunqkit.client.client import Client
 from bunqkit.client.in_process import InProcessTransport
+from bunqkit.client.journal import Entry
 from bunqkit.client.private_hosts import look_up
 from bunqkit.client.rate_limits import Limiter
 from bunqkit.client.retries import Retries

@@ -28,13 +28,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from bunqkit.auth.handshake import session_ended
-from bunqkit.auth.journal import REFERENCE, Entry, Journal, find_amounts, find_references
 from bunqkit.auth.sessions import Sessions
 from bunqkit.auth.state import Session
 from bunqkit.catalogue.operations import Operation, Type, find_type, operations
 from bunqkit.catalogue.values import plain_payee
 from bunqkit.client.answer import Answer
 from bunqkit.client.exchange import Exchange
+from bunqkit.client.journal import REFERENCE, Entry, Journal, find_amounts, find_references
 from bunqkit.client.retries import BUSY, Retries
 from bunqkit.errors import (
     ApiError,

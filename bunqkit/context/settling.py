@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from bunqkit.auth.journal import Entry, Journal
 from bunqkit.catalogue.operations import Operation
 from bunqkit.client.answer import Answer
+from bunqkit.client.journal import Entry, Journal
 from bunqkit.context.outcome import NOTHING_KNOWN, Books, Write
 from bunqkit.errors import CallError, FieldError, SignatureError, UnknownNameError
 

@@ -20,6 +20,10 @@ class PrivacyWarning(UserWarning):
     """Others on this machine can read or change what should be yours alone."""
 
 
+class StateWarning(UserWarning):
+    """Something kept on disk could not be used, and was renamed."""
+
+
 def has_owners() -> bool:
     """Return whether files have an owner and modes on this system."""
     return os.name == "posix"

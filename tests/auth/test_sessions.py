@@ -17,12 +17,13 @@ from visitors import Door, Wire
 import bunqkit
 from bunqkit.auth import handshake
 from bunqkit.auth.sessions import Sessions
-from bunqkit.auth.state import StateFile, StateWarning
+from bunqkit.auth.state import StateFile
 from bunqkit.client.client import Client
 from bunqkit.client.retries import Retries
 from bunqkit.context.context import Context
 from bunqkit.errors import ApiError, NoAnswerError, SignatureError, StateError
 from bunqkit.sandbox import Bank, doors
+from bunqkit.security.private_files import StateWarning
 from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair
 from bunqkit.settings import load_settings

@@ -17,10 +17,10 @@ from filelock import FileLock
 from sampling import one_in
 
 import bunqkit
-from bunqkit.auth.state import Device, Installation, Session, State, StateFile, StateWarning
+from bunqkit.auth.state import Device, Installation, Session, State, StateFile
 from bunqkit.course.copying import copy_notebooks
 from bunqkit.errors import StateError
-from bunqkit.security.private_files import PrivacyWarning, make_private_folder
+from bunqkit.security.private_files import PrivacyWarning, StateWarning, make_private_folder
 from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair
 

@@ -16,9 +16,9 @@ from lossy import PAY, PAY_WHOLE, Lossy, sent
 from visitors import Frozen, Wire
 
 import bunqkit
-from bunqkit.auth.journal import find_references
 from bunqkit.catalogue.operations import operations
 from bunqkit.client.client import Client
+from bunqkit.client.journal import find_references
 from bunqkit.client.rate_limits import Limiter
 from bunqkit.client.retries import Retries
 from bunqkit.context import outcome

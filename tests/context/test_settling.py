@@ -14,11 +14,11 @@ from lossy import PAY, PAY_WHOLE, Kernels, Lossy, interrupt, lose, sent, served
 from visitors import Wire
 
 import bunqkit
-from bunqkit.auth.state import StateWarning
 from bunqkit.client.client import Client
 from bunqkit.context import outcome
 from bunqkit.errors import FieldError, OutcomeUnknownError, StateError, UnsettledError
 from bunqkit.sandbox import Bank, doors
+from bunqkit.security.private_files import StateWarning
 from bunqkit.security.redaction import Secret
 
 PASSPHRASE = Secret("a long passphrase")

@@ -1,12 +1,12 @@
-"""The writes whose outcome is not known: noted before they leave, until it is.
+"""Keeps a journal of writes: each is noted before it is sent, until its outcome is known.
 
-A private folder beside the state file holds one file for each write. It is on the disk before the
-write is sent, and goes when the outcome is known, so what a crash leaves there is unsettled. A
-file is called ``*.sent`` while the write is under way, and ``*.lost`` once its answer was lost.
-Each process holds a lock of its own while it lives; a write that was sent by a process whose lock
-is free has no answer to wait for.
+A private folder beside the state file holds one file for each write. The file is on the disk before
+the write is sent, and is deleted when the outcome is known. So what a crash leaves there is
+unsettled. A file is called ``*.sent`` while the write is under way, and ``*.lost`` once its answer
+was lost. Each process holds a lock of its own while it lives. If that lock is free, nobody waits
+for the answers to the writes of this process any more.
 
-An entry tells what a person needs to find a write in the app, and hashes of the rest, made with a
+An entry holds what a person needs to find a write in the app, and hashes of the rest, made with a
 key that is derived from the API key. It holds neither PIN nor secret.
 """
 
@@ -24,24 +24,26 @@ import shutil
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
-from bunqkit.auth.state import StateFile, StateWarning
 from bunqkit.catalogue.values import find_payees, plain_payee
 from bunqkit.errors import StateError, UnsettledError
-from bunqkit.security.private_files import make_private_folder, write_private
+from bunqkit.security.private_files import StateWarning, make_private_folder, write_private
 from bunqkit.security.redaction import Secret, is_number_of_card, is_secret_name
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+    from bunqkit.security.encryption import Seal
+
 REFERENCE = "merchant_reference"
-"""The field of a body that can be looked up."""
+"""The field of a body by which a write can be looked up."""
 _FORMAT = 1
 _ACCOUNT = re.compile(r"/monetary-account/(\d+)")
 _PLAIN = (str, bool, int)
@@ -54,19 +56,19 @@ class Entry:
     Attributes
     ----------
     id
-        Its name in the journal; the beginning is the time.
+        Its name in the journal, which begins with the time.
     operation, method, path
         What was called; the path is the one below ``/v1``.
     sent_at
-        When it was noted, just before it was sent (aware, UTC).
+        The time when it was noted, just before it was sent (aware, UTC).
     references
-        The references in its body, the kit's or the caller's own.
+        The references in its body, made by the kit or by the caller.
     amounts
         Each amount of the body: the path of its field, value, currency.
     payees
         Each counterparty of the body: its type and value.
     newest_before
-        The newest id of its list that was known before; ``None`` if it was never looked at.
+        The newest id of its list that was known before; ``None`` if the list was never read.
     digests
         Keyed hashes of the plain fields, by name.
     digest
@@ -87,23 +89,23 @@ class Entry:
 
     @property
     def account(self) -> str | None:
-        """The id of the account in its path, if there is one."""
-        found = _ACCOUNT.search(self.path)
-        return found and found[1]
+        """The id of the account in its path; ``None`` if there is none."""
+        match = _ACCOUNT.search(self.path)
+        return match and match[1]
 
     def is_like(self, other: Entry) -> bool:
-        """Return whether two have the same operation, account, payees, amounts and description.
+        """Return True if both have the same operation, account, payees, amounts and description.
 
         Writes that have none of the last three are alike if their bodies are equal.
         """
         if (self.operation, self.path) != (other.operation, other.path):
             return False
-        own, theirs = self._likeness(), other._likeness()
+        own, theirs = self._terms(), other._terms()
         return own == theirs if any(own) else self.digest == other.digest
 
-    def _likeness(self) -> tuple[object, ...]:
+    def _terms(self) -> tuple[object, ...]:
         return (
-            [(name, _size(value), currency) for name, value, currency in self.amounts],
+            [(name, _as_decimal(value), currency) for name, value, currency in self.amounts],
             [(kind, plain_payee(value)) for kind, value in self.payees],
             self.digests.get("description"),
         )
@@ -113,16 +115,16 @@ class Entry:
         whom = ", ".join(value for _, value in self.payees)
         where = f", account {self.account}" if self.account else f", {self.path}"
         reference = f", reference {', '.join(self.references)}" if self.references else ""
-        told = (
+        summary = (
             f"{self.operation}{f' of {money}' if money else ''}{f' to {whom}' if whom else ''}"
             f"{where}, {self.sent_at:%Y-%m-%d %H:%M:%S} UTC{reference}"
         )
-        # Nothing in it can rewrite a terminal.
-        return "".join(letter if letter.isprintable() else " " for letter in told)
+        # No letter in it can rewrite a terminal.
+        return "".join(letter if letter.isprintable() else " " for letter in summary)
 
 
 class Unsettled(tuple[Entry, ...]):
-    """The writes whose outcome is not known, oldest first; in a notebook, a table."""
+    """The writes whose outcome is not known, oldest first. A notebook shows them as a table."""
 
     __slots__ = ()
 
@@ -145,16 +147,30 @@ class Journal:
 
     Parameters
     ----------
-    file
-        The state file, beside which the journal is kept, sealed as it is; ``None`` keeps the
-        journal in memory.
+    folder
+        Where the journal is kept; ``None`` keeps it in memory.
     api_key
-        The key of the hashes is derived from it, so it need not be kept beside them; without it
-        the key is drawn.
+        The key of the hashes is derived from it, and so need not be kept beside them. Without it a
+        random key is used.
+    seal
+        Returns what encrypts the entries, for a salt or for a new one; ``None`` if they are not
+        encrypted.
+
+    Attributes
+    ----------
+    folder
+        Where the journal is kept; ``None`` if that is in memory.
     """
 
-    def __init__(self, file: StateFile | None, api_key: Secret | None) -> None:
-        self._file = file
+    def __init__(
+        self,
+        folder: Path | None,
+        api_key: Secret | None,
+        *,
+        seal: Callable[[bytes | None], Seal | None] = lambda _salt: None,
+    ) -> None:
+        self.folder = folder
+        self._seal = seal
         key = api_key.reveal().encode() if api_key else secrets.token_bytes()
         self._key = Secret(hmac.new(key, b"bunqkit journal", hashlib.sha256).hexdigest())
         self._lock = threading.RLock()
@@ -163,13 +179,8 @@ class Journal:
         self._held: FileLock | None = None
         self._lost_at: dict[str, float] = {}
 
-    @property
-    def folder(self) -> Path | None:
-        """Where it is kept; ``None`` if that is in memory."""
-        return self._file.path.with_suffix(".journal") if self._file else None
-
     def digest(self, value: object) -> str:
-        """Return the keyed hash of a JSON value."""
+        """Return the keyed hash of a JSON value, references and secrets left out."""
         written = json.dumps(_public(value), sort_keys=True)
         return hmac.new(self._key.reveal().encode(), written.encode(), hashlib.sha256).hexdigest()
 
@@ -200,14 +211,14 @@ class Journal:
         )
 
     def check(self, entry: Entry) -> None:
-        """Return if no write like it is unsettled.
+        """Check that no write like this one is unsettled.
 
         Raises
         ------
         UnsettledError
-            If one is.
+            If one is unsettled.
         """
-        like = Unsettled(each for each in self.unsettled() if entry.is_like(each))
+        like = Unsettled(other for other in self.unsettled() if entry.is_like(other))
         if like:
             raise UnsettledError(
                 f"{entry.operation} was not sent: nobody knows yet what became of a call like it "
@@ -217,19 +228,19 @@ class Journal:
             )
 
     def begin(self, entry: Entry) -> None:
-        """Note a write that is about to leave; on the disk when this returns.
+        """Note a write that will be sent next; it is on the disk when this returns.
 
         Raises
         ------
         StateError
-            If it can't be noted: the write must not be sent then.
+            If it can't be noted: then the write must not be sent.
         """
         with self._lock:
             if self.folder is None:
                 self._memory[entry.id] = (entry, False)
                 return
             try:
-                self._live(self.folder)
+                self._hold_lock(self.folder)
                 write_private(self._path(entry, "sent"), self._write(entry))
                 _sync_folder(self.folder)
             except OSError as error:
@@ -240,14 +251,14 @@ class Journal:
                 ) from error
 
     def lose(self, entry: Entry) -> None:
-        """Note that the answer to a write was lost: it is unsettled, unless it has ended."""
+        """Note that the answer to a write was lost: the write is unsettled from now on."""
         with self._lock:
             self._lost_at[entry.id] = time.time()
             if self.folder is None:
                 if entry.id in self._memory:
                     self._memory[entry.id] = (entry, True)
                 return
-            # If that fails, it counts as unsettled once this process has ended.
+            # If that fails, the write counts as unsettled once this process has ended.
             with contextlib.suppress(OSError):
                 sent = self._path(entry, "sent")
                 sent.replace(sent.with_suffix(".lost"))
@@ -260,12 +271,12 @@ class Journal:
             if self.folder is None:
                 return
             for path in self.folder.glob(f"{entry.id}.*"):
-                # One that stays is looked up once more by settle(), and found.
+                # If one stays, settle() looks it up once more, and finds it.
                 with contextlib.suppress(OSError):
                     path.unlink()
 
     def unsettled(self) -> Unsettled:
-        """Return the writes that nobody waits for any more, oldest first.
+        """Return the writes whose answers nobody waits for any more, oldest first.
 
         Raises
         ------
@@ -275,22 +286,24 @@ class Journal:
         return Unsettled(entry for entry, is_lost in self.entries() if is_lost)
 
     def entries(self) -> list[tuple[Entry, bool]]:
-        """Return all writes that have no outcome, of every kernel, and which of them are lost."""
+        """Return the writes of every kernel without an outcome; True beside a lost one."""
         with self._lock:
             if self.folder is None:
                 return list(self._memory.values())
             if not self.folder.is_dir():
                 return []
-            found = []
+            entries = []
             for path in sorted(self.folder.glob("*.sent")) + sorted(self.folder.glob("*.lost")):
-                is_lost = path.suffix == ".lost" or not self._lives(self.folder, path.suffixes[0])
+                is_lost = path.suffix == ".lost" or not self._is_alive(
+                    self.folder, path.suffixes[0]
+                )
                 entry = self._read(path)
                 if entry is not None:
-                    found.append((entry, is_lost))
-            return sorted(found, key=lambda pair: pair[0].id)
+                    entries.append((entry, is_lost))
+            return sorted(entries, key=lambda pair: pair[0].id)
 
     def lost_at(self, entry: Entry) -> float:
-        """Return the time from which its answer was waited for no more, in seconds."""
+        """Return when the waiting for its answer ended, in seconds since 1970."""
         return self._lost_at.get(entry.id, entry.sent_at.timestamp())
 
     def delete(self) -> None:
@@ -318,27 +331,32 @@ class Journal:
         assert self.folder is not None
         return self.folder / f"{entry.id}.{self._owner}.{state}"
 
-    def _live(self, folder: Path) -> None:
-        """Hold this process's own lock, and clear away those of dead ones that left nothing."""
+    def _hold_lock(self, folder: Path) -> None:
+        """Hold the lock of this process, and delete those of ended processes without entries."""
+        from filelock import FileLock  # noqa: PLC0415 (a bank in this process has no files)
+
         if self._held is not None:
             return
         make_private_folder(folder)
-        left = {path.suffixes[0] for path in folder.glob("*.sent")}
+        senders = {path.suffixes[0] for path in folder.glob("*.sent")}
         for path in folder.glob("*.owner"):
-            if f".{path.stem}" not in left and not self._lives(folder, f".{path.stem}"):
+            owner = f".{path.stem}"
+            if owner not in senders and not self._is_alive(folder, owner):
                 path.unlink(missing_ok=True)
-        held = FileLock(folder / f"{self._owner}.owner", timeout=0, mode=0o600)
-        held.acquire()
-        self._held = held
+        lock = FileLock(folder / f"{self._owner}.owner", timeout=0, mode=0o600)
+        lock.acquire()
+        self._held = lock
 
-    def _lives(self, folder: Path, owner: str) -> bool:
-        """Return whether the process that has sent something still holds its lock."""
+    def _is_alive(self, folder: Path, owner: str) -> bool:
+        """Return True if the process that has sent something still holds its lock."""
+        from filelock import FileLock, Timeout  # noqa: PLC0415 (as above)
+
         if owner == f".{self._owner}":
             return True
         path = folder / f"{owner[1:]}.owner"
         if not path.exists():
             return False
-        # One asks at a time: whoever asks holds the lock for a moment.
+        # One process asks at a time, since asking holds the lock for a moment.
         with FileLock(folder / "asking", mode=0o600):
             try:
                 with FileLock(path, timeout=0, mode=0o600):
@@ -347,27 +365,30 @@ class Journal:
                 return True
 
     def _write(self, entry: Entry) -> str:
-        told = asdict(entry) | {"sent_at": entry.sent_at.isoformat(), "format": _FORMAT}
-        seal = self._file.seal() if self._file else None
+        content = json.dumps(
+            asdict(entry) | {"sent_at": entry.sent_at.isoformat(), "format": _FORMAT}
+        )
+        seal = self._seal(None)
         if seal is None:
-            return json.dumps(told)
-        shown = {"format": _FORMAT, "salt": base64.b64encode(seal.salt).decode()}
-        return json.dumps(shown | {"sealed": seal.close(Secret(json.dumps(told)), _beside(shown))})
+            return content
+        open_part = {"format": _FORMAT, "salt": base64.b64encode(seal.salt).decode()}
+        sealed = seal.close(Secret(content), _write_open_part(open_part))
+        return json.dumps(open_part | {"sealed": sealed})
 
     def _read(self, path: Path) -> Entry | None:
         try:
-            told = json.loads(path.read_bytes())
-            if "sealed" in told:
-                told = self._open(path, told)
-            if told.pop("format") != _FORMAT:
+            content = json.loads(path.read_bytes())
+            if "sealed" in content:
+                content = self._open(path, content)
+            if content.pop("format") != _FORMAT:
                 raise StateError(f"{path} was written by another bunqkit. Settle it with that one.")
             return Entry(
-                **told
+                **content
                 | {
-                    "sent_at": datetime.fromisoformat(told["sent_at"]),
-                    "references": tuple(told["references"]),
-                    "amounts": tuple(map(tuple, told["amounts"])),
-                    "payees": tuple(map(tuple, told["payees"])),
+                    "sent_at": datetime.fromisoformat(content["sent_at"]),
+                    "references": tuple(content["references"]),
+                    "amounts": tuple(map(tuple, content["amounts"])),
+                    "payees": tuple(map(tuple, content["payees"])),
                 }
             )
         except FileNotFoundError:
@@ -381,18 +402,16 @@ class Journal:
             self._set_aside(path)
             return None
 
-    def _open(self, path: Path, told: dict[str, Any]) -> Any:
-        salt = base64.b64decode(told["salt"], validate=True)
-        seal = self._file.seal(salt) if self._file else None
-        sealed = told.pop("sealed")
-        opened = seal and seal.open(sealed, _beside(told))
-        if not opened:
+    def _open(self, path: Path, sealed: dict[str, Any]) -> Any:
+        seal = self._seal(base64.b64decode(sealed["salt"], validate=True))
+        content = seal and seal.open(sealed["sealed"], _write_open_part(sealed))
+        if not content:
             raise StateError(
                 f"{path} is encrypted, and "
                 f"{'this passphrase does not open it' if seal else 'there is no passphrase'}. "
                 "Correct BUNQ_STATE_PASSPHRASE."
             )
-        return json.loads(opened.reveal())
+        return json.loads(content.reveal())
 
     def _set_aside(self, path: Path) -> None:
         with contextlib.suppress(OSError):
@@ -406,7 +425,7 @@ class Journal:
 
 
 def find_references(value: object) -> Iterator[str]:
-    """Return every reference in a body or an item, at any depth."""
+    """List every reference in a body or an item, at any depth."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             if name == REFERENCE and isinstance(inner, str) and inner:
@@ -418,7 +437,7 @@ def find_references(value: object) -> Iterator[str]:
             yield from find_references(inner)
 
 
-def _size(value: str) -> object:
+def _as_decimal(value: str) -> object:
     try:
         return Decimal(value)
     except InvalidOperation:
@@ -426,7 +445,7 @@ def _size(value: str) -> object:
 
 
 def find_amounts(value: object, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """Return every amount in a body or an item: the path of its field, value, currency."""
+    """List every amount in a body or an item: the path of its field, value, currency."""
     if isinstance(value, Mapping):
         if {"value", "currency"} <= value.keys():
             yield path, str(value["value"]), str(value["currency"])
@@ -455,8 +474,8 @@ def _is_secret(name: str) -> bool:
     return is_secret_name(name) or is_number_of_card(name)
 
 
-def _beside(shown: Mapping[str, Any]) -> str:
-    return json.dumps({name: shown[name] for name in ("format", "salt")})
+def _write_open_part(content: Mapping[str, Any]) -> str:
+    return json.dumps({name: content[name] for name in ("format", "salt")})
 
 
 def _sync_folder(folder: Path) -> None:
