@@ -1,4 +1,4 @@
-"""The handshake of a context as a picture: who sent what, which token came back, what it opens."""
+"""Draws the handshake of a context: who sent what, which token came back, and what it opens."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bunqkit.security.redaction import Secret, shorten
 _WIDTH = 600
 _LEFT, _RIGHT = 24, 576
 _LINE = 17
-# Letters that fit between the two lines of life, at 13 pixels.
+# Letters that fit between the two vertical lines, at 13 pixels.
 _LETTERS = 78
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One step: two messages, and what is to be known of what came back."""
+    """One step: the message to the bank, its answer, and facts about what it returned."""
 
     name: str
     is_done: bool
@@ -40,20 +40,22 @@ class HandshakePicture(Sheet):
     Parameters
     ----------
     installation, device, session
-        What the steps gave; ``None`` for one that is still to be done.
+        The results of the steps; ``None`` for a step that is still to be done.
     environment, base_url
-        Whose bank.
+        The bank.
     api_key
-        What the second and the third step send.
+        The key that the second and the third step send.
     kept_in
         The file of the state; ``None`` if it is kept in memory.
+    is_encrypted
+        True if the file is encrypted.
     now
-        Tells whether the session has ended.
+        The current time (aware), to see if the session has ended.
 
     Attributes
     ----------
     installation, device, session
-        What the steps gave.
+        The results of the steps.
     """
 
     def __init__(
@@ -78,9 +80,9 @@ class HandshakePicture(Sheet):
             place = f"in {_at_home(kept_in)}{', encrypted' if is_encrypted else ''}"
         key = shorten(api_key.reveal())
         steps = [
-            _tell_installation(installation, place),
-            _tell_device(device, installation, key),
-            _tell_session(session, installation, key, place, now),
+            _describe_installation(installation, place),
+            _describe_device(device, installation, key),
+            _describe_session(session, installation, key, place, now),
         ]
         self._steps = steps
         super().__init__(
@@ -106,7 +108,7 @@ class HandshakePicture(Sheet):
         )
 
     def svg(self) -> str:
-        """Give the diagram, with its text beside it for who can't see it."""
+        """Return the diagram as SVG, with a text description for screen readers."""
         drawing = _Drawing()
         for number, step in enumerate(self._steps, 1):
             drawing.step(number, step)
@@ -120,17 +122,18 @@ class HandshakePicture(Sheet):
         )
 
 
-def _tell_installation(made: Installation | None, place: str) -> _Step:
-    came, key, bank_key = "the installation token, and the bank's public key", "", ""
-    if made is not None:
-        key, bank_key = (f" {each.fingerprint[:8]}…" for each in (made.key.public, made.bank_key))
-        came = f"{_token_of(made)}, and the bank's public key{bank_key}"
+def _describe_installation(installation: Installation | None, place: str) -> _Step:
+    received, key = "the installation token, and the bank's public key", ""
+    if installation is not None:
+        key = f" {installation.key.public.fingerprint[:8]}…"
+        bank_key = f"{installation.bank_key.fingerprint[:8]}…"
+        received = f"{_token_of(installation)}, and the bank's public key {bank_key}"
     return _Step(
         "Installation",
-        made is not None,
+        installation is not None,
         f"POST /installation: your public key{key}",
-        "nothing: nobody is known yet",
-        came,
+        "nothing: the two sides do not know each other yet",
+        received,
         "From now on you sign with your private key, and check every answer with the bank's "
         "public key. The token opens steps 2 and 3, and nothing else.",
         f"Your private key, the token and the bank's key {place}; the bank keeps your public key.",
@@ -138,45 +141,47 @@ def _tell_installation(made: Installation | None, place: str) -> _Step:
     )
 
 
-def _tell_device(made: Device | None, installation: Installation | None, api_key: str) -> _Step:
-    came = "the device's number"
-    if made is not None:
-        came = f'the device\'s number, {made.id}; its name is "{made.description}"'
+def _describe_device(
+    device: Device | None, installation: Installation | None, api_key: str
+) -> _Step:
+    received = "the device's number"
+    if device is not None:
+        received = f'the device\'s number, {device.id}; its name is "{device.description}"'
     return _Step(
         "Device",
-        made is not None,
+        device is not None,
         f"POST /device-server: the API key {api_key}",
         _signed_with(installation),
-        came,
+        received,
         "The API key is bound to this installation and to the addresses that may use it.",
         "At the bank: the app lists the device. A key that nobody binds expires within hours.",
         "When the key is revoked or the device removed in the app.",
     )
 
 
-def _tell_session(
-    made: Session | None,
+def _describe_session(
+    session: Session | None,
     installation: Installation | None,
     api_key: str,
     place: str,
     now: datetime,
 ) -> _Step:
-    came, end = "the session token, and the user", "After the user's auto-logout time."
-    if made is not None:
-        name = made.user.get("display_name") or "no name"
-        came = (
-            f"the session token {shorten(made.token.reveal())}, and the user: {name} "
-            f"({made.user_type} {made.user_id})"
+    received, end = "the session token, and the user", "After the user's auto-logout time."
+    if session is not None:
+        name = session.user.get("display_name") or "no name"
+        received = (
+            f"the session token {shorten(session.token.reveal())}, and the user: {name} "
+            f"({session.user_type} {session.user_id})"
         )
-        end = f"{made.expires_at:%Y-%m-%d %H:%M} UTC, later if it is used near its end."
-        if made.expires_at <= now:
-            end = f"It ended {made.expires_at:%Y-%m-%d %H:%M} UTC: the next call opens another."
+        end = f"{session.expires_at:%Y-%m-%d %H:%M} UTC, later if it is used near its end."
+        if session.expires_at <= now:
+            end = f"It ended {session.expires_at:%Y-%m-%d %H:%M} UTC: the next call opens another."
     return _Step(
         "Session",
-        made is not None,
+        session is not None,
         f"POST /session-server: the API key {api_key} once more",
         _signed_with(installation),
-        came,
+        received,
         "The token opens every other call, until the session ends.",
         f"The token {place}. bunq opens one session in 30 seconds, so it is used again.",
         end,

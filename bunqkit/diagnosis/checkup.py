@@ -235,7 +235,7 @@ class _Examination:
                 self.note("permissions", "wrong", f"{file}: {why}. To correct it: {command}")
                 yield make_cause("open file", file=file, command=command)
         if files and is_private:
-            self.note("permissions", "well", "what opens the account is readable by you alone")
+            self.note("permissions", "well", "only you can read the files that open the account")
 
     def libraries(self) -> Iterator[Cause]:
         """Compare the versions of libraries with those that the package requires."""
@@ -282,7 +282,7 @@ class _Examination:
         if not key:
             if settings.environment == "PRODUCTION":
                 self.note("key", "wrong", "none, and production can't make one")
-                raise CauseFoundError(make_cause("no key", place=place))
+                raise CauseFoundError(make_cause("no key", place=place, environment="PRODUCTION"))
             if "BUNQ_API_KEY" in self._values:
                 self.note("key", "note", f"the one in {place} is not used: OFFLINE needs none")
             elif settings.base_url is None:

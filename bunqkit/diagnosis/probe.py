@@ -55,17 +55,15 @@ _CERTIFICATE_CAUSES = {
     **dict.fromkeys((9, 10), "certificate expired"),
     **dict.fromkeys((62, 64), "certificate of another name"),
 }
-# The cause, and the exceptions of the libraries that stand for it; the first match counts.
+# Exceptions of the libraries, and the cause that each stands for; the first match counts.
 _CONNECTION_CAUSES = {
-    "no TLS": {"SSLError"},
-    "name look-up": {"NameResolutionError"},
-    "no answer in time": {
-        "ConnectTimeoutError",
-        "ConnectTimeout",
-        "ReadTimeout",
-        "ReadTimeoutError",
-    },
-    "nothing there": {"NewConnectionError"},
+    "SSLError": "no TLS",
+    "NameResolutionError": "name look-up",
+    "ConnectTimeoutError": "no answer in time",
+    "ConnectTimeout": "no answer in time",
+    "ReadTimeoutError": "no answer in time",
+    "ReadTimeout": "no answer in time",
+    "NewConnectionError": "nothing there",
 }
 _KEY_LETTERS = 64
 _GATEWAY = (502, 503, 504)
@@ -127,10 +125,13 @@ class Probe(Observer):
         self._checks = checks
         self._place = place
         self._age_h = age_h
-        self._url = str(settings.base_url)
-        self._origin = self._url.removesuffix("/v1")
+        self._origin = str(settings.base_url).removesuffix("/v1")
+        parts = urlsplit(self._origin)
+        self._scheme, self._host, self._port = parts.scheme, str(parts.hostname), parts.port or 443
         self._client: Client
+        self._file: StateFile
         self._handshake: Handshake
+        self._state: str | None = None
 
     def run(self) -> Cause | None:
         """Do what ``connect()`` would do. Return a cause if something was wrong and works again.
@@ -169,18 +170,17 @@ class Probe(Observer):
 
     def on_failure(self, stage: Stage, error: CallError | SignatureError) -> None:
         """Stop at the failures that mean something else by what was known before."""
-        state = str(self._file.path)
         if self._is_kept and self._handshake.restart is None:
             is_production = self._settings.environment == "PRODUCTION"
             if isinstance(error, SignatureError) and is_production:
-                self._stop("bank", "signed by another key", "forged answer", state=state)
+                self._stop("bank", "signed by another key", "forged answer")
             if is_wrong_signature(error):
-                self._stop("state", "its key does not fit", "state's key", state=state)
+                self._stop("state", "its key does not fit", "state's key")
         elif is_wrong_credentials(error):
             if stage is Stage.DEVICE:
                 self._stop_at_key()
             finding = "the key is accepted, but not from here"
-            self._stop("bank", finding, "address not permitted", state=state)
+            self._stop("bank", finding, "address not permitted")
 
     def _note(self, name: str, state: str, finding: str) -> None:
         self._checks.append(Check(name, state, finding))
@@ -194,17 +194,17 @@ class Probe(Observer):
             "environment": self._settings.environment,
             "place": self._place,
             "origin": self._origin,
-            "host": urlsplit(self._url).hostname,
+            "host": self._host,
+            "state": self._state,
         }
         return make_cause(name, **{**known, **facts})
 
     def _proxy(self, client: Client) -> tuple[str, str] | None:
         """Return host and port of the proxy in use, without its password, and where it is set."""
-        parts = urlsplit(self._url)
-        host = parts.hostname or ""
         proxies = urllib.request.getproxies()
-        scheme = parts.scheme if parts.scheme in proxies else "all"
-        if scheme not in proxies or not client.uses_proxies or urllib.request.proxy_bypass(host):
+        scheme = self._scheme if self._scheme in proxies else "all"
+        is_bypassed = not client.uses_proxies or urllib.request.proxy_bypass(self._host)
+        if scheme not in proxies or is_bypassed:
             return None
         proxy = urlsplit(proxies[scheme])
         variable = f"{scheme.upper()}_PROXY"
@@ -214,8 +214,7 @@ class Probe(Observer):
 
     def _look_up_name(self) -> Client:
         """Look up the host's name, and return the client that ``connect()`` would use."""
-        parts = urlsplit(self._url)
-        host = str(parts.hostname)
+        host = self._host
         try:
             client = make_client(self._settings, timeout_s=_TIMEOUT_S, retries=Retries(attempts=1))
         except SettingsError as error:
@@ -227,7 +226,7 @@ class Probe(Observer):
             self._note("proxy", "note", f"calls go through {proxy[0]} ({proxy[1]})")
             return client
         try:
-            socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
+            socket.getaddrinfo(host, self._port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             self._stop("name", f"{host} is not found ({error})", "name look-up")
         self._note("name", "well", f"{host} is found")
@@ -252,7 +251,7 @@ class Probe(Observer):
             self._stop("connection", f"status {exchange.status}, {kind}", "no bank", **facts)
         if exchange.status in _REFUSES_EVERYBODY:
             self._stop_at_refusal(exchange, ())
-        scheme = "TLS" if self._url.startswith("https") else "without TLS, since it is near"
+        scheme = "TLS" if self._scheme == "https" else "without TLS, since it is near"
         self._note("connection", "well", f"{self._origin} answers ({scheme})")
         self._check_clock(exchange)
 
@@ -268,10 +267,8 @@ class Probe(Observer):
                 self._stop("connection", f"TLS: {cause.verify_message}", name, now=now)
         if "ProxyError" in names and proxy is not None:
             self._stop("connection", finding, "proxy", proxy=proxy[0], variable=proxy[1])
-        for name, errors in _CONNECTION_CAUSES.items():
-            if names & errors:
-                self._stop("connection", finding, name)
-        self._stop("connection", finding, "cut")
+        matches = [name for error, name in _CONNECTION_CAUSES.items() if error in names]
+        self._stop("connection", finding, matches[0] if matches else "cut")
 
     def _check_clock(self, exchange: Exchange) -> None:
         try:
@@ -285,14 +282,14 @@ class Probe(Observer):
         if abs(skew_s) <= _SKEW_S:
             self._note("clock", "well", f"within {_SKEW_S} seconds of the bank's")
             return
-        is_ahead = skew_s > 0
+        direction, early = ("ahead of", "early") if skew_s > 0 else ("behind", "late")
         self._stop(
             "clock",
             f"{here:%Y-%m-%d %H:%M:%S} UTC here, {bank:%Y-%m-%d %H:%M:%S} at the bank",
             "clock",
             skew=_duration(abs(skew_s)),
-            direction="ahead of" if is_ahead else "behind",
-            early="early" if is_ahead else "late",
+            direction=direction,
+            early=early,
         )
 
     def _check_session(self) -> Cause | None:
@@ -306,6 +303,7 @@ class Probe(Observer):
             api_key=settings.api_key,
             passphrase=settings.state_passphrase,
         )
+        self._state = str(self._file.path)
         try:
             kept = self._check_state()
             if kept is not None and self._is_alive(kept):
@@ -318,7 +316,7 @@ class Probe(Observer):
                 return self._do_handshake(kept)
         except StateError as error:
             name = "state locked" if "BUNQ_STATE_PASSPHRASE" in str(error) else "state unreadable"
-            self._stop("state", str(error), name, message=str(error), state=str(self._file.path))
+            self._stop("state", str(error), name, message=str(error))
         except NoAnswerError as error:
             self._stop_without_answer(error)
         except ApiError as error:
@@ -328,16 +326,15 @@ class Probe(Observer):
 
     def _check_state(self) -> State | None:
         kept = self._file.look()
+        if isinstance(kept, str):
+            name = "state damaged" if "damaged" in kept else "state of another"
+            self._stop("state", f"{self._file.path.name} {kept}", name)
         if kept is None:
             self._note("state", "well", "none is kept for this key: it never worked from here")
-        elif isinstance(kept, str):
-            name = "state damaged" if "damaged" in kept else "state of another"
-            self._stop("state", f"{self._file.path.name} {kept}", name, state=str(self._file.path))
         else:
             step = "a session" if kept.session else "a device"
             self._note("state", "well", f"kept as far as {step} ({self._file.path.name})")
-            return kept
-        return None
+        return kept
 
     def _is_alive(self, kept: State) -> bool:
         """Return True if the kept session opens a read; an expired one is not tried."""
@@ -375,9 +372,8 @@ class Probe(Observer):
             handshake.advance()
         if handshake.restart is None:
             return None
-        if handshake.restart is Restart.KEY_REFUSED:
-            return self._cause("address not permitted any more")
-        return self._cause("installation gone")
+        is_key = handshake.restart is Restart.KEY_REFUSED
+        return self._cause("address not permitted any more" if is_key else "installation gone")
 
     def _check_own_address(self) -> None:
         """Compare this machine's address with the permitted ones, as far as it can be known."""
@@ -386,8 +382,7 @@ class Probe(Observer):
             address = "any" if permitted else "the one that the bank sees"
             self._note("address", "well", f"permitted to a new device: {address}")
             return
-        parts = urlsplit(self._url)
-        own = _own_addresses(str(parts.hostname), parts.port or 443)
+        own = _own_addresses(self._host, self._port)
         # On one network, or without a router in between, the bank sees the same address.
         is_seen = self._proxy(self._client) is None and all(
             not mine.is_private or bank.is_private for mine, bank in own
@@ -396,8 +391,7 @@ class Probe(Observer):
         if any(str(mine) in permitted for mine, _ in own):
             self._note("address", "well", f"{addresses} is permitted to a new device")
         elif own and is_seen:
-            finding = f"{addresses} is not permitted"
-            self._stop("address", finding, "own address", address=addresses)
+            self._stop("address", f"{addresses} is not permitted", "own address", address=addresses)
         else:
             self._note("address", "note", "the bank sees another than this machine knows")
 
@@ -408,14 +402,13 @@ class Probe(Observer):
         finding = "the bank does not accept it, and its words name no single cause"
         restart = self._handshake.restart
         if restart is Restart.KEY_REFUSED:
-            # Only an address can change while the key stays; with any address permitted, the key.
-            may_be_address = environment != "OFFLINE" and "*" not in (
-                self._settings.permitted_ips or ()
-            )
+            # The address may have changed while the key stays, unless any address is permitted.
+            may_be_any = "*" in (self._settings.permitted_ips or ())
+            may_be_address = environment != "OFFLINE" and not may_be_any
             self._stop("key", finding, "address or key" if may_be_address else "key re-created")
         if restart is not None:
             name = "key re-created" if environment == "PRODUCTION" else "wiped sandbox"
-            self._stop("key", finding, name, state=str(self._file.path))
+            self._stop("key", finding, name)
         is_sandbox_key = key.startswith("sandbox_")
         if environment != "PRODUCTION" and not is_sandbox_key and len(key) == _KEY_LETTERS:
             other = {"SANDBOX": "production key in sandbox"}.get(environment, "key of another bank")

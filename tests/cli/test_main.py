@@ -318,7 +318,7 @@ def test_doctor_says_the_cause_first_and_has_a_status(tmp_path: Path) -> None:
     (tmp_path / "my.env").write_text("BUNQ_APIKEY=x\n")
     ill = run("doctor", "--env-file", str(tmp_path / "my.env"))
     assert ill.returncode == 1
-    assert ill.stdout.startswith("BUNQ_APIKEY is no setting: BUNQ_API_KEY is")
+    assert ill.stdout.startswith("BUNQ_APIKEY is not a setting. BUNQ_API_KEY is one")
     assert "  1. Write BUNQ_API_KEY in place of BUNQ_APIKEY" in ill.stdout
 
 

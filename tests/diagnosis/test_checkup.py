@@ -26,7 +26,7 @@ from sampling import one_in
 from visitors import Frozen, Wire
 
 import bunqkit
-from bunqkit.diagnosis.causes import NAMES
+from bunqkit.diagnosis.causes import cause_names
 from bunqkit.diagnosis.checkup import doctor
 from bunqkit.sandbox import Bank, Clock, Fault, doors
 from bunqkit.security import private_files
@@ -51,8 +51,10 @@ class Town:
         self.url = self.serve(self.wire)
         self.key = self.bank.demo_key.reveal()
         self.settings = {
-            "BUNQ_BASE_URL": self.url, "BUNQ_API_KEY": self.key, "BUNQ_STATE_DIR": str(self.folder),
-        }  # fmt: skip
+            "BUNQ_BASE_URL": self.url,
+            "BUNQ_API_KEY": self.key,
+            "BUNQ_STATE_DIR": str(self.folder),
+        }
 
     def serve(self, application: Any) -> str:
         """Serve an application at an address of its own."""
@@ -194,27 +196,32 @@ def fault(cause: str, first_line: str) -> Callable[[Callable[[Town], object]], N
     return add
 
 
-@fault("misspelt name", "BUNQ_APIKEY is no setting: BUNQ_API_KEY is, and it is not set.")
+@fault("misspelt name", "BUNQ_APIKEY is not a setting. BUNQ_API_KEY is one, and it is not set.")
 def _misspelt_key(town: Town) -> None:
     town.write(API_KEY=None, APIKEY=town.key)
 
 
-@fault("misspelt name", "API_KEY is no setting: BUNQ_API_KEY is, and it is not set.")
+@fault("misspelt name", "API_KEY is not a setting. BUNQ_API_KEY is one, and it is not set.")
 def _key_without_prefix(town: Town) -> None:
     Path(".env").write_text(f"API_KEY={town.key}\n")
 
 
-@fault("misspelt name", "BUNQ_ENV is no setting: BUNQ_ENVIRONMENT is, and it is not set.")
+@fault("misspelt name", "BUNQ_ENV is not a setting. BUNQ_ENVIRONMENT is one, and it is not set.")
 def _short_name(town: Town) -> None:
     Path(".env").write_text("BUNQ_ENV=SANDBOX\n")
 
 
-@fault("file of another name", "Settings are in .env.txt, which is not read: only .env is.")
+@fault(
+    "file of another name", "The settings are in .env.txt. Only a file with the name .env is read."
+)
 def _env_with_the_ending_of_a_text(town: Town) -> None:
     Path(".env.txt").write_text(f"BUNQ_API_KEY={town.key}\n")
 
 
-@fault("misspelt name", "bunq_environment is no setting: BUNQ_ENVIRONMENT is, and it is not set.")
+@fault(
+    "misspelt name",
+    "bunq_environment is not a setting. BUNQ_ENVIRONMENT is one, and it is not set.",
+)
 def _name_in_small_letters(town: Town) -> None:
     Path(".env").write_text("bunq_environment=SANDBOX\n")
 
@@ -266,7 +273,7 @@ def _environment_not_said(town: Town) -> None:
 
 @fault(
     "sandbox key in production",
-    "The key is of the other environment: a sandbox key, and PRODUCTION is set.",
+    "The key belongs to the other environment: it is a sandbox key, and PRODUCTION is set.",
 )
 def _sandbox_key_in_production(town: Town) -> None:
     Path(".env").write_text(f"BUNQ_ENVIRONMENT=PRODUCTION\nBUNQ_API_KEY={town.key}\n")
@@ -313,7 +320,7 @@ def _certificate_that_has_expired(town: Town) -> None:
 
 @fault(
     "certificate unknown",
-    "Nobody that this machine trusts vouches for the certificate of 127.0.0.2.",
+    "No authority that this machine trusts has signed the certificate of 127.0.0.2.",
 )
 def _certificate_of_nobody(town: Town) -> None:
     town.write(ENVIRONMENT="OFFLINE", BASE_URL=plant_tls(town, is_trusted=False))
@@ -324,7 +331,7 @@ def _certificate_of_another(town: Town) -> None:
     town.write(ENVIRONMENT="OFFLINE", BASE_URL=plant_tls(town, is_trusted=True, host="127.0.0.3"))
 
 
-@fault("no TLS", "What listens at 127.0.0.1 does not speak TLS, which https needs.")
+@fault("no TLS", "The server at 127.0.0.1 does not speak TLS, which https needs.")
 def _https_to_plain_http(town: Town) -> None:
     plain = socket.create_server(("127.0.0.1", 0))
 
@@ -363,7 +370,7 @@ def _address_of_another_service(town: Town) -> None:
     town.write(BASE_URL=town.url.replace("/v1", "/wrong/v1"))
 
 
-@fault("gateway", "The bank can't be reached through its own gateway (status 502).")
+@fault("gateway", "The bank's own gateway can't reach it (status 502).")
 def _gateway_in_trouble(town: Town) -> None:
     town.bank.faults.add(Fault("html 502"))
     town.write()
@@ -375,13 +382,13 @@ def _maintenance(town: Town) -> None:
     town.write()
 
 
-@fault("trouble", "The bank has trouble of its own (status 500).")
+@fault("trouble", "The bank has an internal error (status 500).")
 def _trouble_at_the_bank(town: Town) -> None:
     town.bank.faults.add(Fault("500", operation="session-server.create"))
     town.write()
 
 
-@fault("too many calls", "The bank refuses because it was called too often.")
+@fault("too many calls", "The bank refuses calls because there were too many.")
 def _too_many_sessions(town: Town) -> None:
     town.bank.faults.add(Fault("429", operation="session-server.create"))
     town.write()
@@ -406,19 +413,19 @@ def at_hours(hours: float) -> Any:
     return lambda status, headers, body: (status, headers | {"Date": date}, body)
 
 
-@fault("header lost", "Something on the way takes the signature out of what is sent.")
+@fault("header lost", "Something between you and the bank removes the signature from your calls.")
 def _proxy_that_takes_headers(town: Town) -> None:
     town.wire.bend_request = lambda environ: environ.pop("HTTP_X_BUNQ_CLIENT_SIGNATURE", None)
     town.write()
 
 
-@fault("answer not verified", "The bank's answers come without the right signature.")
+@fault("answer not verified", "The bank's answers have no valid signature.")
 def _answer_that_was_changed(town: Town) -> None:
     town.bank.faults.add(Fault("wrong signature", operation="session-server.create"))
     town.write()
 
 
-@fault("answer not verified", "The bank's answers come without the right signature.")
+@fault("answer not verified", "The bank's answers have no valid signature.")
 def _answer_that_is_changed_on_the_way(town: Town) -> None:
     town.connect()
     town.bank.faults.add(Fault("flipped byte", operation="user.list"))
@@ -457,7 +464,7 @@ def _state_folder_that_is_a_file(town: Town) -> None:
 
 @fault(
     "state's key",
-    "The kept private key is not the one that the bank knows this installation by.",
+    "The kept private key is not the one that the bank has for this installation.",
 )
 def _state_with_another_private_key(town: Town) -> None:
     town.connect()
@@ -478,7 +485,7 @@ def _key_that_was_cut_off(town: Town) -> None:
 
 @fault(
     "key of another bank",
-    "The key is of another bank: it has not the form of the keys of this one.",
+    "The key belongs to another bank: it does not have the form of this bank's keys.",
 )
 def _production_key_at_a_served_bank(town: Town) -> None:
     town.write(API_KEY="ab12" * 16)
@@ -486,7 +493,7 @@ def _production_key_at_a_served_bank(town: Town) -> None:
 
 @fault(
     "production key in sandbox",
-    "The key is of the other environment: it has the form of a production key.",
+    "The key belongs to the other environment: it has the form of a production key.",
 )
 def _production_key_in_the_sandbox(town: Town) -> None:
     plant_under_bunqs_name(town, "SANDBOX")
@@ -495,7 +502,7 @@ def _production_key_in_the_sandbox(town: Town) -> None:
 
 @fault(
     "key expired unbound",
-    "The key has expired unused: it was kept for 5 hours and never worked from here.",
+    "The key expired before its first use: it was kept for 5 hours and never worked here.",
 )
 def _key_that_expired_unbound(town: Town) -> None:
     key = bunqkit.create_sandbox_user(bunqkit.Client(town.url)).reveal()
@@ -507,7 +514,7 @@ def _key_that_expired_unbound(town: Town) -> None:
 
 @fault(
     "key re-created",
-    "The key worked from here before, and is gone: deleted, or another was made.",
+    "The key worked from here before, and is gone: it was deleted or replaced.",
 )
 def _key_that_was_made_anew(town: Town) -> None:
     town.connect()
@@ -516,7 +523,7 @@ def _key_that_was_made_anew(town: Town) -> None:
 
 @fault(
     "wiped sandbox",
-    "The sandbox was wiped: it knows neither this installation nor the key any more.",
+    "The sandbox was wiped: it no longer knows this installation or the key.",
 )
 def _wiped_bank(town: Town) -> None:
     town.connect()
@@ -525,14 +532,16 @@ def _wiped_bank(town: Town) -> None:
 
 @fault(
     "wiped sandbox",
-    "The sandbox was wiped: it knows neither this installation nor the key any more.",
+    "The sandbox was wiped: it no longer knows this installation or the key.",
 )
 def _wiped_bank_with_the_same_signature(town: Town) -> None:
     town.connect()
     town.forget("permitted_ip", "session", "device", "installation", "api_key")
 
 
-@fault("installation gone", "The kept installation was unknown to the bank; the key is not.")
+@fault(
+    "installation gone", "The bank no longer knew the kept installation. It still knows the key."
+)
 def _installation_that_is_gone(town: Town) -> None:
     town.connect()
     town.forget("permitted_ip", "session", "device", "installation")
@@ -540,7 +549,7 @@ def _installation_that_is_gone(town: Town) -> None:
 
 @fault(
     "address not permitted any more",
-    "This machine's address was not permitted to the key any more.",
+    "This machine's address was no longer permitted to use the key.",
 )
 def _address_switched_off(town: Town) -> None:
     town.connect()
@@ -550,21 +559,19 @@ def _address_switched_off(town: Town) -> None:
 
 @fault(
     "own address",
-    "This machine's address is not among BUNQ_PERMITTED_IPS: it would be locked out.",
+    "This machine's address is not in BUNQ_PERMITTED_IPS: the bank would lock it out.",
 )
 def _own_address_left_out(town: Town) -> None:
     town.write(PERMITTED_IPS="203.0.113.7")
 
 
-@fault("address not permitted", "This machine's address is not permitted to the key.")
+@fault("address not permitted", "This machine's address is not permitted to use the key.")
 def _address_that_the_bank_sees_is_another(town: Town) -> None:
     town.wire.bend_request = lambda environ: environ.update(REMOTE_ADDR="198.51.100.9")
     town.write(PERMITTED_IPS="127.0.0.1")
 
 
-@fault(
-    "refused", "The bank refuses POST /v1/device-server with status 400, for a reason of its own."
-)
+@fault("refused", "The bank refuses POST /v1/device-server with status 400, for another reason.")
 def _device_that_the_bank_does_not_like(town: Town) -> None:
     body = b'{"Error":[{"error_description":"Too many devices."}]}'
 
@@ -621,7 +628,7 @@ def _name_that_leads_far_away(town: Town) -> None:
 
 @fault(
     "address or key",
-    "This machine's address is no longer permitted to the key, or the key is gone.",
+    "This machine's address is no longer permitted to use the key, or the key is gone.",
 )
 def _refused_after_a_move(town: Town) -> None:
     plant_under_bunqs_name(town, "SANDBOX")
@@ -655,7 +662,7 @@ def _another_bank_in_place_of_bunq(town: Town) -> None:
 
 @fault(
     "key re-created",
-    "The key worked from here before, and is gone: deleted, or another was made.",
+    "The key worked from here before, and is gone: it was deleted or replaced.",
 )
 def _key_deleted_in_production(town: Town) -> None:
     in_production(town)
@@ -699,7 +706,7 @@ def test_the_table_is_long_and_whole() -> None:
     """At least 25 rows, and every cause is in one of them."""
     assert len(FAULTS) >= 25
     planted = {cause for _, cause, _ in FAULTS.values()}
-    assert planted == set(NAMES)
+    assert planted == set(cause_names())
 
 
 STEPS = ("POST /v1/installation", "POST /v1/device-server", "POST /v1/session-server")

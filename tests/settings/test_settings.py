@@ -368,10 +368,15 @@ def test_a_key_goes_only_to_an_address_that_its_owner_named(
     given = put("BUNQ_API_KEY", key, key_place, monkeypatch)
     put("BUNQ_BASE_URL", f"{scheme}://127.0.0.1:1/v1", url_place, monkeypatch)
     may_go = {
-        KEY: {("argument", "environment"), ("argument", "file"), ("environment", "environment"),
-              ("file", "environment"), ("file", "file")},
+        KEY: {
+            ("argument", "environment"),
+            ("argument", "file"),
+            ("environment", "environment"),
+            ("file", "environment"),
+            ("file", "file"),
+        },
         LIVE: {("argument", "environment"), ("environment", "environment"), ("file", "file")},
-    }[key]  # fmt: skip
+    }[key]
     if (key_place, url_place) in may_go:
         settings = load_settings(environment="OFFLINE", **given)  # type: ignore[arg-type]
         assert settings.base_url == f"{scheme}://127.0.0.1:1/v1"
@@ -394,31 +399,46 @@ def test_two_files_are_two_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (environment, url)
         for environment, own in BASE_URLS.items()
         for url in (
-            "https://bank.example/v1", "https://127.0.0.1/v1", f"{own}x",
-            own.replace("https", "http"), own.replace("bunq.com", "bunq.com.example"),
+            "https://bank.example/v1",
+            "https://127.0.0.1/v1",
+            f"{own}x",
+            own.replace("https", "http"),
+            own.replace("bunq.com", "bunq.com.example"),
             own.replace("//", "//x@"),
-            own.replace("bunq.com", "bunq.com:8443"), own.replace("/v1", "/x/v1"),
+            own.replace("bunq.com", "bunq.com:8443"),
+            own.replace("/v1", "/x/v1"),
             *(other for other in BASE_URLS.values() if other != own),
         )
     ],
-)  # fmt: skip
+)
 def test_bunqs_banks_are_at_bunqs_hosts_alone(environment: str, url: str) -> None:
     """PRODUCTION goes to bunq's production host, SANDBOX to its sandbox host, and no file helps."""
     write(f"BUNQ_API_KEY={LIVE}\nBUNQ_ENVIRONMENT={environment}\nBUNQ_BASE_URL={url}\n")
     with pytest.raises(SettingsError, match="BUNQ_BASE_URL"):
         load_settings()
-    write(f"BUNQ_API_KEY={LIVE}\nBUNQ_ENVIRONMENT={environment}\n"
-          f"BUNQ_BASE_URL={BASE_URLS[environment].upper().replace('/V1', '/v1/')}\n")  # fmt: skip
+    write(
+        f"BUNQ_API_KEY={LIVE}\nBUNQ_ENVIRONMENT={environment}\n"
+        f"BUNQ_BASE_URL={BASE_URLS[environment].upper().replace('/V1', '/v1/')}\n"
+    )
     assert load_settings().base_url == BASE_URLS[environment]
 
 
 @pytest.mark.parametrize(
     "host",
     [
-        "api.bunq.com", "api.bunq.com.", "API.bunq.com", "public-api.sandbox.bunq.com", "bunq.com",
-        "8.8.8.8", "100.64.0.1", "[2001:4860:4860::8888]", "[::ffff:8.8.8.8]", "0.0.0.0", "[::]",
+        "api.bunq.com",
+        "api.bunq.com.",
+        "API.bunq.com",
+        "public-api.sandbox.bunq.com",
+        "bunq.com",
+        "8.8.8.8",
+        "100.64.0.1",
+        "[2001:4860:4860::8888]",
+        "[::ffff:8.8.8.8]",
+        "0.0.0.0",
+        "[::]",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_offline_goes_to_no_far_address(host: str, scheme: str) -> None:
     """Neither to bunq's own hosts nor to a public address, by whichever scheme."""
