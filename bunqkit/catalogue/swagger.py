@@ -99,7 +99,16 @@ class Description:
         return classes
 
     def fields(self, name: str, schema: dict[str, Any], use: str) -> Fields:
-        """Return the fields of a schema in bodies (w), answers (r), or only answers (ro)."""
+        """Return the fields of a schema.
+
+        Parameters
+        ----------
+        name, schema
+            The schema.
+        use
+            ``w`` for the fields of bodies, ``r`` for those of answers, ``ro`` for those that are
+            read-only.
+        """
         skipped = "readOnly" if use == "w" else "writeOnly"
         fields: Fields = {}
         for field, prop in schema.get("properties", {}).items():

@@ -1,1 +1,1 @@
-"""What opens a call: the X-ray, the same call as curl and Python, what broke a signature."""
+"""Explains a call: the X-ray, the same call as curl and Python, what broke a signature."""

@@ -1,7 +1,7 @@
-"""One exchange as code that runs without bunqkit: curl, Python, openssl.
+"""Writes one exchange as code that runs without bunqkit: curl, Python, openssl.
 
-A snippet holds no secret: it reads the API key from ``BUNQ_API_KEY`` and makes the three steps
-itself, with a key pair of its own. So it runs as written, anywhere, and shows the whole flow.
+A snippet holds no secret: it reads the API key from ``BUNQ_API_KEY`` and performs the three steps
+itself, with its own key pair. So it runs as it is, anywhere, and shows the whole flow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from bunqkit.client.exchange import Exchange
 
-# The transport adds these, or a snippet makes them anew each time it runs.
+# The transport adds these, or a snippet makes new ones each time it runs.
 _OWN = frozenset(
     {
         "accept",
@@ -43,12 +43,12 @@ _KEY = "BUNQ_API_KEY"
 _FILE = "BUNQ_UPLOAD_FILE"
 _PEM = "BUNQ_PRIVATE_KEY_FILE"
 _FIELD_BEFORE = re.compile(rb'"(\w+)"\s*:\s*"?\Z')
-# A secret's place in a body; no JSON text holds this character as it is.
+# The place of a secret in a body. JSON writes this character with an escape, never as it is.
 _MARK = re.compile("\x00([A-Z0-9_]+)\x00")
 
 
 class Snippet(str):
-    """Code that runs as it is; its repr is the code, line by line."""
+    """Code that runs as it is; its repr is the code itself."""
 
     __slots__ = ()
 
@@ -62,7 +62,7 @@ class Snippet(str):
 
 
 def write_curl(exchange: Exchange) -> Snippet:
-    """Give a call as a shell script for curl and openssl, the steps before it included."""
+    """Return a call as a shell script for curl and openssl, with the steps before it."""
     call = _read(exchange)
     lines = ["#!/usr/bin/env bash", *(f"# {line}" for line in _about(call, "curl and openssl"))]
     default = f":?{_INSIDE}" if call.is_inside else f":-{call.base_url}"
@@ -73,26 +73,26 @@ def write_curl(exchange: Exchange) -> Snippet:
     lines.append('cd "$work"')
     lines += [_CURL_TOOLS, *_CURL_STEPS[: call.steps_before], "", "# The call itself."]
     lines.append(f"{_shell_body(call)} > body")
-    told = [f"-H {shlex.quote(f'{name}: {text}')}" for name, text in call.headers]
+    options = [f"-H {shlex.quote(f'{name}: {text}')}" for name, text in call.headers]
     if call.body:
-        # Without one curl would say that the body is a form.
-        told += [] if call.has_type else ["-H 'Content-Type:'"]
-        told.append("--data-binary @body")
-    told.append('-H "X-Bunq-Client-Request-Id: $(openssl rand -hex 16)"')
+        # Without a type curl would declare the body as a form.
+        options += [] if call.has_type else ["-H 'Content-Type:'"]
+        options.append("--data-binary @body")
+    options.append('-H "X-Bunq-Client-Request-Id: $(openssl rand -hex 16)"')
     if call.is_signed:
         lines.append("sign body > signature")
-        told.append("-H @signature")
+        options.append("-H @signature")
     if call.token:
-        told.append("-H @token")
+        options.append("-H @token")
     lines.append(f'curl -sSg --fail-with-body -X {call.method} "$api"{shlex.quote(call.below)} \\')
-    lines.append(" \\\n".join(f"  {each}" for each in told))
+    lines.append(" \\\n".join(f"  {option}" for option in options))
     text = "\n".join(lines) + "\n"
-    # A proxy has no business between this machine and itself.
+    # No proxy is needed between this machine and itself.
     return Snippet(text.replace("curl -sSg", "curl -sSg --noproxy '*'") if call.is_near else text)
 
 
 def write_python(exchange: Exchange) -> Snippet:
-    """Give a call as Python for requests and cryptography, the steps before it included."""
+    """Return a call as Python for requests and cryptography, with the steps before it."""
     call = _read(exchange)
     title, *about = _about(call, "requests and cryptography")
     api = 'os.environ["BUNQ_BASE_URL"]  # ' + _INSIDE
@@ -115,33 +115,35 @@ def write_python(exchange: Exchange) -> Snippet:
 
 
 def write_openssl(exchange: Exchange) -> Snippet:
-    """Give a shell command that makes the signature of a call once more."""
+    """Return a shell command that makes the signature of a call again."""
     call = _read(exchange)
     if exchange.signed is None:
         return Snippet(
-            f"# {call.method} {call.path} was not signed by this client: bunq wants a signature\n"
-            "# of what has a body, and once the two sides know each other's public key.\n"
+            f"# {call.method} {call.path} was not signed by this client: bunq needs a signature\n"
+            "# if there is a body, and after the two sides exchanged their public keys.\n"
         )
     about = (
         f"The signature of {call.method} {call.path}: RSA (PKCS#1 v1.5) with SHA-256 over the "
         f"body's bytes, in base64. Needs {_PEM}: a file with this installation's private key, "
-        "which bunq.handshake.installation.key.to_pem().reveal() gives; keep it to yourself."
+        "which bunq.handshake.installation.key.to_pem().reveal() returns; keep it secret."
     )
     if call.variables:
-        about += f" Needs {' and '.join(call.variables)} too: the body holds it."
+        about += f" Needs {' and '.join(call.variables)} too, for the body."
     lines = [f"# {line}" for line in textwrap.wrap(about, 78, break_on_hyphens=False)]
     sign = f'openssl dgst -sha256 -sign "${{{_PEM}:?}}" | openssl base64 -A'
     return Snippet("\n".join([*lines, f"{_shell_body(call)} | {sign}"]) + "\n")
 
 
 @dataclass(frozen=True)
-class _Call:
-    """An exchange as its snippets need it: no secret is in it but those of ``body``.
+class _SnippetCall:
+    """The parts of an exchange that its snippets need; only ``body`` holds secrets.
 
     Attributes
     ----------
+    below
+        The path below the base address.
     text
-        The body as JSON in which a mark stands for each secret; ``None`` if it is a file.
+        The body as JSON with a mark in place of each secret; ``None`` if it is a file.
     """
 
     method: str
@@ -156,7 +158,7 @@ class _Call:
 
     @property
     def steps_before(self) -> int:
-        """How many of the three steps have to be made before it."""
+        """The number of steps that come before it: 0 to 3."""
         if not self.token:
             return 0
         last = {"installation": _ALL_STEPS - 1}.get(self.token, _ALL_STEPS)
@@ -164,12 +166,12 @@ class _Call:
 
     @property
     def needs_file(self) -> bool:
-        """Whether the body is too long for a snippet."""
+        """True if the body is too long for a snippet."""
         return self.text is None and len(self.body) > _LARGEST_INLINE
 
     @property
     def variables(self) -> list[str]:
-        """What the body needs from the environment."""
+        """The environment variables that the body needs."""
         names = sorted(set(_MARK.findall(self.text or "")))
         return [_FILE] if self.needs_file else names
 
@@ -179,7 +181,7 @@ class _Call:
 
     @property
     def is_inside(self) -> bool:
-        """Whether the bank was in the process, so that nothing else can reach it."""
+        """True if the bank was in this process, so that nothing else can reach it."""
         return self._host.endswith(".invalid")
 
     @property
@@ -191,8 +193,8 @@ class _Call:
         return urlsplit(self.base_url).hostname or ""
 
 
-def _read(exchange: Exchange) -> _Call:
-    return _Call(
+def _read(exchange: Exchange) -> _SnippetCall:
+    return _SnippetCall(
         method=exchange.method,
         path=exchange.path,
         below=exchange.path.removeprefix(urlsplit(exchange.base_url).path),
@@ -210,7 +212,7 @@ def _read(exchange: Exchange) -> _Call:
 
 
 def _mark_secrets(exchange: Exchange) -> str | None:
-    """Give a JSON body with a mark in place of each secret, named after its field."""
+    """Return a JSON body with a mark in place of each secret, named after its field."""
     body = bytes(exchange.request_body)
     media_type = exchange.request_headers.get("Content-Type", "application/json")
     if not media_type.startswith("application/json") or b"\x00" in body:
@@ -226,27 +228,27 @@ def _mark_secrets(exchange: Exchange) -> str | None:
         return None
 
 
-def _about(call: _Call, tools: str) -> list[str]:
-    """Say what a snippet is, what it needs, and what running it does."""
-    said = [f"{call.method} {call.path}, with nothing but {tools}."]
+def _about(call: _SnippetCall, tools: str) -> list[str]:
+    """Return lines that say what a snippet is, what it needs, and what running it does."""
+    title = f"{call.method} {call.path}, with nothing but {tools}."
     needs = sorted({*call.variables, *([_KEY] if call.steps_before > 1 else [])})
-    told = f"Reads {', '.join(needs)} from the environment. " if needs else ""
+    about = f"Reads {', '.join(needs)} from the environment. " if needs else ""
     if _FILE in needs:
-        told += f"{_FILE} is the path of the file of {len(call.body):,} bytes. "
+        about += f"{_FILE} is the path of the file of {len(call.body):,} bytes. "
     if call.steps_before:
-        told += (
-            "It makes a key pair and takes the steps before the call itself, as every program "
-            "does when it starts for the first time: one more device is registered. "
+        about += (
+            "It makes a key pair and performs the steps before the call itself, as every program "
+            "does when it starts for the first time: it registers one more device. "
         )
     if call.steps_before == _ALL_STEPS:
-        told += "bunq opens one session in 30 seconds. "
+        about += "bunq opens only one session in 30 seconds. "
     if call.method != "GET":
-        told += "Running it does once more what the call did."
-    return said + textwrap.wrap(told, 78, break_on_hyphens=False)
+        about += "Each run does again what the call did."
+    return [title, *textwrap.wrap(about, 78, break_on_hyphens=False)]
 
 
-def _shell_body(call: _Call) -> str:
-    """Give a command that prints the body, byte for byte."""
+def _shell_body(call: _SnippetCall) -> str:
+    """Return a command that prints the body, byte for byte."""
     if call.needs_file:
         return f'cat "${{{_FILE}:?}}"'
     if call.text is None:
@@ -262,8 +264,8 @@ def _shell_body(call: _Call) -> str:
     return f"printf '%s' {''.join(words)}"
 
 
-def _python_body(call: _Call) -> str:
-    """Give an expression for the body: of a dictionary, where that gives the same bytes."""
+def _python_body(call: _SnippetCall) -> str:
+    """Return an expression for the body: a dictionary, if that is serialised to the same bytes."""
     if call.needs_file:
         return f'pathlib.Path(os.environ["{_FILE}"]).read_bytes()'
     if call.text is None:
@@ -271,17 +273,17 @@ def _python_body(call: _Call) -> str:
         return f'base64.b64decode("""\n{lines}\n""")'
     if not call.text:
         return 'b""'
-    # JSON that escapes the marks can be read, and is written back with the marks as they were.
+    # With escaped marks the text is JSON that can be read, and is written back with the marks.
     escaped = call.text.replace("\x00", "\\u0000")
     try:
-        told = json.loads(escaped)
+        value = json.loads(escaped)
     except (ValueError, RecursionError):
-        told = None
-    literal = _python_literal(told)
-    # A mark that is left stands inside of a longer text.
+        value = None
+    literal = _python_literal(value)
+    # A mark that is left is inside a longer text.
     if (
-        isinstance(told, dict)
-        and json.dumps(told, ensure_ascii=False) == escaped
+        isinstance(value, dict)
+        and json.dumps(value, ensure_ascii=False) == escaped
         and "\\x00" not in literal
     ):
         return f"json.dumps({literal}, ensure_ascii=False).encode()"
@@ -293,17 +295,17 @@ def _python_body(call: _Call) -> str:
     return f"({' + '.join(parts)}).encode()"
 
 
-def _python_literal(told: object) -> str:
-    text = pprint.pformat(told, width=96, sort_dicts=False)
+def _python_literal(value: object) -> str:
+    text = pprint.pformat(value, width=96, sort_dicts=False)
     return re.sub(r"(['\"])\\x00([A-Z0-9_]+)\\x00\1", r'os.environ["\2"]', text)
 
 
 _INSIDE = "this call went to a bank inside Python; serve one with 'bunqkit sandbox', name it here"
 
 _CURL_TOOLS = r"""
-# Sends, and keeps the answer; a refusal is shown and ends this.
+# Sends a request and keeps the answer; shows a refusal and stops.
 call() { curl -sSg --fail-with-body "$@" > answer || { cat answer >&2; exit 1; }; }
-# Takes the first token of the answer, and writes the header that shows it.
+# Takes the first token of the answer, and writes the header with it.
 take_token() {
   awk -F '"token": *"' '{ split($2, part, "\"")
     print "X-Bunq-Client-Authentication: " part[1] }' answer > token
@@ -370,12 +372,12 @@ def send(method, below, body, headers, token, is_signed=True):
     return bank.request(method, API + below, data=body, headers=headers, timeout=30)
 
 
-def step(below, told, token, is_signed=True):
-    """Take one of the three steps, and give the items of the answer by their types."""
-    answer = send("POST", below, json.dumps(told).encode(), is_json, token, is_signed)
+def step(below, body, token, is_signed=True):
+    """Perform one of the three steps, and return the items of the answer by their types."""
+    answer = send("POST", below, json.dumps(body).encode(), is_json, token, is_signed)
     if answer.status_code != 200:
         sys.exit(answer.text)
-    return {name: item for each in answer.json()["Response"] for name, item in each.items()}
+    return {name: item for entry in answer.json()["Response"] for name, item in entry.items()}
 '''
 
 _PYTHON_STEPS = (
@@ -384,16 +386,16 @@ _PYTHON_STEPS = (
 public = key.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
-told = {"client_public_key": public.decode()}
-token = step("/installation", told, None, is_signed=False)["Token"]["token"]""",
+body = {"client_public_key": public.decode()}
+token = step("/installation", body, None, is_signed=False)["Token"]["token"]""",
     """
 # Step 2, device: the API key is bound to the installation and to this address.
-told = {"description": "a snippet", "secret": os.environ["BUNQ_API_KEY"]}
-step("/device-server", told, token)""",
+body = {"description": "a snippet", "secret": os.environ["BUNQ_API_KEY"]}
+step("/device-server", body, token)""",
     """
 # Step 3, session: the key is traded for the session token.
-told = {"secret": os.environ["BUNQ_API_KEY"]}
-token = step("/session-server", told, token)["Token"]["token"]""",
+body = {"secret": os.environ["BUNQ_API_KEY"]}
+token = step("/session-server", body, token)["Token"]["token"]""",
 )
 
 _PYTHON_END = """

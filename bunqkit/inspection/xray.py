@@ -1,4 +1,4 @@
-"""An exchange opened for a reader: what was sent and why, what was signed, how it was checked."""
+"""Explains an exchange: what was sent and why, what was signed, and how it was checked."""
 
 from __future__ import annotations
 
@@ -43,45 +43,45 @@ _WHY = {
     "x-bunq-language": "The language of the bank's translated texts.",
     "x-bunq-region": "How the bank writes numbers and dates in texts.",
     "x-bunq-geolocation": "Where the caller is; kept on a payment.",
-    "x-bunq-client-request-id": "A new name for every call; the bank gives it back. It does not "
-    "keep a payment from being made twice.",
+    "x-bunq-client-request-id": "A new name for every call; the bank sends it back. It does not "
+    "prevent that a payment is made twice.",
     "x-bunq-client-authentication": "The token: who is calling.",
     "x-bunq-client-signature": "Proves that the holder of the installation's private key sent "
     "exactly this body.",
     "x-bunq-attachment-description": "What the file is called at the bank.",
-    "x-bunq-client-response-id": "The bank's name for this answer: give it to bunq's support.",
+    "x-bunq-client-response-id": "The bank's name for this answer: bunq's support asks for it.",
     "x-bunq-server-signature": "Proves that the bank sent exactly this body.",
     "x-bunq-warning": "A remark of the bank's.",
     "date": "The bank's clock.",
     "server": "The bank's web server.",
-    "via": "What stands between here and the bank.",
+    "via": "The servers between here and the bank.",
 }
 _TOKENS = {
-    "installation": "The installation token. The first step gave it; it opens the second step "
-    "(device-server) and the third (session-server), and nothing else.",
-    "session": "The session token. The third step gave it; it opens every call but the three "
+    "installation": "The installation token. It comes from the first step, and opens the second "
+    "step (device-server) and the third (session-server), and nothing else.",
+    "session": "The session token. The third step gave it; it opens every call except the three "
     "steps, until the session ends.",
-    "other": "A token that was not one of this kit's own steps'.",
+    "other": "A token that does not come from one of bunqkit's own steps.",
     "": "None.",
 }
 
 
 class Xray(Sheet):
-    """One exchange, explained; shown in a notebook, and ``str()`` for a terminal.
+    """The explanation of one exchange; a notebook shows it, and ``str()`` is for a terminal.
 
     Parameters
     ----------
     exchange
-        What is explained.
+        The exchange.
     reveal
-        Show secrets whole: only those of an offline bank.
+        True to show secrets whole: only those of an offline bank.
     signed
-        The bytes that were signed, if they are not the kit's own.
+        The bytes that were signed, if bunqkit did not sign them.
 
     Raises
     ------
     SettingsError
-        If secrets shall be revealed that open something.
+        If ``reveal`` would show secrets that open something.
     """
 
     def __init__(
@@ -90,31 +90,33 @@ class Xray(Sheet):
         if reveal and not exchange.may_reveal:
             raise SettingsError(
                 "reveal=True shows tokens and keys whole, which is only for OFFLINE, where they "
-                "open nothing. Leave it out; or look at the same call at the offline bank."
+                "open nothing. Leave it out, or make the same call at the offline bank."
             )
         self._exchange = exchange
         self._reveal = reveal
-        self._given = signed
-        took = f", {_time(exchange.elapsed_s)}" if exchange.is_sent else ""
+        self._signed_elsewhere = signed
+        time = f", {_time(exchange.elapsed_s)}" if exchange.is_sent else ""
         super().__init__(
-            f"{exchange.method} {exchange.path} -> {exchange.outcome}{took}", self._sections()
+            f"{exchange.method} {exchange.path} -> {exchange.outcome}{time}", self._sections()
         )
 
     def _sections(self) -> list[Section]:
         exchange = self._exchange
         sections = [
             *self._refusal(),
-            Section("What was sent" if exchange.is_sent else "What would be sent", self._sent()),
+            Section(
+                "What was sent" if exchange.is_sent else "What would be sent", self._show_request()
+            ),
             Section("The token", [Words(line) for line in _explain_token(exchange)]),
-            Section("The signature", self._signature()),
+            Section("The signature", self._explain_signature()),
         ]
         if exchange.status:
-            sections.append(Section("What came back", self._came()))
+            sections.append(Section("What came back", self._show_answer()))
         if not exchange.is_sent:
             return sections
         sections += [
-            Section("The check of the answer", self._check()),
-            Section("Time, limits, attempts", self._time()),
+            Section("The check of the answer", self._explain_check()),
+            Section("Time, limits, attempts", self._explain_time()),
         ]
         return sections
 
@@ -122,16 +124,15 @@ class Xray(Sheet):
         exchange = self._exchange
         if exchange.status in (0, _OK):
             return []
-        words = exchange.refusal
-        advice = advise(exchange.status, words)
+        advice = advise(exchange.status, exchange.refusal)
         facts = {
-            "words": " ".join(words),
+            "words": " ".join(exchange.refusal),
             "why": f"Most likely: {advice.why}",
             "what to do": advice.what_to_do,
         }
         return [Section("The refusal", [Facts(facts)])]
 
-    def _sent(self) -> list[Part]:
+    def _show_request(self) -> list[Part]:
         exchange = self._exchange
         parts: list[Part] = [
             Facts({"call": f"{exchange.method} {exchange.path}", "to": exchange.base_url}),
@@ -139,7 +140,7 @@ class Xray(Sheet):
         ]
         return parts + self._body(exchange.request_body, exchange.request_headers)
 
-    def _came(self) -> list[Part]:
+    def _show_answer(self) -> list[Part]:
         exchange = self._exchange
         headers = self._headers(exchange.answer_headers)
         return [headers, *self._body(exchange.answer_body, exchange.answer_headers)]
@@ -154,7 +155,7 @@ class Xray(Sheet):
         return Notes(("header", "value", "why it is there"), rows)
 
     def _body(self, body: bytes, headers: Mapping[str, str]) -> list[Part]:
-        """Show a body for its meaning: JSON by lines, of a file its size."""
+        """Return a readable form of a body: the lines of JSON, or the size of a file."""
         if not body:
             return [Words("The body is empty.")]
         text = self._exchange.redacted(body, indent=2)
@@ -169,16 +170,16 @@ class Xray(Sheet):
             lines = [*lines[:_JSON_LINES], f"… and {left:,} more lines"]
         return [Words(f"The body, {len(body):,} bytes of JSON:"), Verbatim("\n".join(lines))]
 
-    def _signature(self) -> list[Part]:
+    def _explain_signature(self) -> list[Part]:
         exchange = self._exchange
         signature = exchange.request_headers.get(_CLIENT_SIGNATURE)
         if signature is None:
             return [Words(_why_unsigned(exchange))]
         sent = exchange.request_body
-        seal = _Seal.open(sent, signature, exchange.key)
+        check = _SignatureCheck.of(sent, signature, exchange.key)
         facts = {
             "signed with": f"the private half of key {exchange.key.fingerprint}"
-            if exchange.key and seal.digest
+            if exchange.key and check.digest
             else "a key that is not this installation's",
             "how": "SHA-256 of the bytes, then RSA with PKCS#1 v1.5 padding, then base64",
             "digest": digest_of(sent).hex(),
@@ -186,7 +187,7 @@ class Xray(Sheet):
             if self._reveal
             else f"{shorten(signature)} ({len(signature)} letters)",
         }
-        if seal.is_right:
+        if check.is_right:
             facts["test"] = (
                 "opened with the public half of the key, the signature holds this digest: the "
                 "bytes that were sent are the bytes that were signed"
@@ -197,40 +198,42 @@ class Xray(Sheet):
                 Facts(facts),
                 *self._refused_all_the_same(),
             ]
-        facts["test"] = seal.verdict
-        known = exchange.signed if self._given is None else self._given
+        facts["test"] = check.verdict
+        known = exchange.signed if self._signed_elsewhere is None else self._signed_elsewhere
         return [
             *self._bytes(sent, "The bytes that were sent:"),
             Facts(facts),
-            *self._difference(sent, seal, known, "sent"),
+            *self._difference(sent, check, known, "sent"),
         ]
 
     def _refused_all_the_same(self) -> list[Part]:
-        """Say where to look when a signature that is right here was refused there."""
+        """Return where to look when the bank refused a signature that is right here."""
         exchange = self._exchange
         if b"The request signature is invalid" not in exchange.answer_body:
             return []
         key = exchange.key.fingerprint if exchange.key else "?"
         return [
             Words(
-                "The bank refused the signature, and what left here is right. So either the body "
-                "was changed on the way (a proxy, a gateway), or the bank holds another public "
-                f"key than {key} for the installation whose token was sent: the token and the key "
-                "have to be of one installation."
+                "The bank refused the signature, but what left here is right. So either the body "
+                "was changed on the way (a proxy, a gateway), or the bank has another public key "
+                f"than {key} for the installation whose token was sent: the token and the key must "
+                "belong to one installation."
             )
         ]
 
-    def _difference(self, beside: bytes, seal: _Seal, known: bytes | None, verb: str) -> list[Part]:
-        """Lay what was signed beside what travelled, with a frame where they part."""
+    def _difference(
+        self, beside: bytes, check: _SignatureCheck, known: bytes | None, verb: str
+    ) -> list[Part]:
+        """Return the signed bytes and the others, with a frame around the first that differs."""
         exchange = self._exchange
-        if seal.digest is None:
+        if check.digest is None:
             return []
-        if known is not None and digest_of(known) == seal.digest:
+        if known is not None and digest_of(known) == check.digest:
             signed, how = known, ""
         else:
             trace = find_signed(
                 beside,
-                seal.digest,
+                check.digest,
                 method=exchange.method,
                 path=exchange.path,
                 headers=exchange.request_headers,
@@ -238,9 +241,9 @@ class Xray(Sheet):
             if trace is None:
                 return [
                     Words(
-                        "Which bytes were signed can't be told from the digest, and the usual "
-                        f"mistakes were tried: {seal.digest.hex()} is none of theirs. Give the "
-                        "bytes to see the difference: xray(signed=...)."
+                        "The digest does not show which bytes were signed. The usual mistakes were "
+                        f"tried: {check.digest.hex()} is none of theirs. If you have the signed "
+                        "bytes, xray(signed=...) shows the difference."
                     )
                 ]
             signed, how = trace.signed, f" What was signed: {trace.how}."
@@ -256,11 +259,11 @@ class Xray(Sheet):
         ]
         if any(first <= at < end for first, end in self._hidden(beside)):
             return [Words(f"Byte {at} differs, which belongs to a secret."), *views]
-        told = f"Byte {at} differs: {_name(signed, at)} was signed, {_name(beside, at)} was {verb}."
-        return [Words(f"{told}{how}"), *views]
+        bytes_there = f"{_name(signed, at)} was signed, {_name(beside, at)} was {verb}"
+        return [Words(f"Byte {at} differs: {bytes_there}.{how}"), *views]
 
     def _bytes(self, body: bytes, label: str) -> list[Part]:
-        """Show bytes; of many the first and the last."""
+        """Return a view of bytes; of many, the first and the last."""
         hidden = self._hidden(body)
         if len(body) <= _WHOLE_UP_TO:
             return [Bytes(body, label, hidden)] if body else [Words(f"{label} none.")]
@@ -274,40 +277,42 @@ class Xray(Sheet):
     def _hidden(self, body: bytes) -> list[tuple[int, int]]:
         return [] if self._reveal else self._exchange.secret_spans(body)
 
-    def _check(self) -> list[Part]:
+    def _explain_check(self) -> list[Part]:
         exchange = self._exchange
         if not exchange.status:
             return [Words(f"There is no answer to check. {exchange.failure}")]
         signature = exchange.answer_headers.get(_SERVER_SIGNATURE)
         if exchange.bank_key is None:
-            return [Words("The bank's key was not known yet, so TLS alone vouches for the answer.")]
+            return [Words("The bank's key was not known yet, so only TLS protects the answer.")]
         if signature is None:
             return [Words(_why_answer_unsigned(exchange))]
-        seal = _Seal.open(exchange.answer_body, signature, exchange.bank_key)
+        check = _SignatureCheck.of(exchange.answer_body, signature, exchange.bank_key)
         facts = {
-            "checked with": f"the bank's public key {exchange.bank_key.fingerprint}, which the "
-            "first step gave",
+            "checked with": f"the bank's public key {exchange.bank_key.fingerprint}, from the "
+            "first step",
             "over": f"the {len(exchange.answer_body):,} bytes that came",
             "digest": digest_of(exchange.answer_body).hex(),
             "signature": signature if self._reveal else shorten(signature),
-            "test": "right: the bank signed exactly these bytes" if seal.is_right else seal.verdict,
+            "test": "right: the bank signed exactly these bytes"
+            if check.is_right
+            else check.verdict,
         }
-        if seal.is_right:
+        if check.is_right:
             return [Facts(facts)]
         return [
             Facts(facts),
-            Words("Don't act on this answer: something changed it, or another bank gave it."),
-            *self._difference(exchange.answer_body, seal, None, "received"),
+            Words("Don't act on this answer: something changed it, or it is not the bank's."),
+            *self._difference(exchange.answer_body, check, None, "received"),
         ]
 
-    def _time(self) -> list[Part]:
+    def _explain_time(self) -> list[Part]:
         exchange = self._exchange
         facts = {}
         if exchange.sent_at:
             facts["sent at"] = f"{exchange.sent_at:%Y-%m-%d %H:%M:%S.%f} UTC"
         facts["took"] = f"{_time(exchange.elapsed_s)}, from sending to the last byte"
         if not exchange.budget:
-            facts["limiter"] = "no limit is known for this call, so it was not kept back"
+            facts["limiter"] = "no limit is known for this call, so it did not wait"
         elif exchange.waited_s:
             facts["limiter"] = (
                 f"kept it back for {_time(exchange.waited_s)}: the bank allows {exchange.budget}"
@@ -322,25 +327,35 @@ class Xray(Sheet):
             rows = [
                 (
                     f"attempt {at}",
-                    f"{each.outcome}, {_time(each.elapsed_s)}",
-                    _why_again(each),
+                    f"{attempt.outcome}, {_time(attempt.elapsed_s)}",
+                    _why_again(attempt),
                 )
-                for at, each in enumerate(attempts, 1)
+                for at, attempt in enumerate(attempts, 1)
             ]
             parts.append(Notes(("attempt", "outcome", "before it"), rows))
         return parts
 
 
 @dataclass(frozen=True)
-class _Seal:
-    """A signature, opened: whether it belongs to the bytes beside it, and what it holds."""
+class _SignatureCheck:
+    """The comparison of a signature with the bytes beside it.
+
+    Attributes
+    ----------
+    is_right
+        True if the signature was made over these bytes with this key.
+    digest
+        The digest that the signature holds; ``None`` if the key can't open it.
+    verdict
+        What is wrong, in words.
+    """
 
     is_right: bool
     digest: bytes | None
     verdict: str
 
     @classmethod
-    def open(cls, beside: bytes, signature: str, key: PublicKey | None) -> _Seal:
+    def of(cls, beside: bytes, signature: str, key: PublicKey | None) -> _SignatureCheck:
         if key is None:
             return cls(is_right=False, digest=None, verdict="no public key is known to open it")
         digest = key.open_signature(signature)
@@ -360,33 +375,30 @@ class _Seal:
 
 def _explain_token(exchange: Exchange) -> list[str]:
     below = exchange.path.partition("?")[0].removeprefix("/v1")
-    told = [_TOKENS[exchange.token]]
+    sentences = [_TOKENS[exchange.token]]
     if below == _OAUTH_PATH:
-        return [
-            *told,
-            "The code and the client's secret, all in the query, open this call.",
-        ]
+        return [*sentences, "The code and the client's secret, both in the query, open this call."]
     needed = "session"
     if exchange.method == "POST" and below in _NEEDS_INSTALLATION:
         needed = "installation"
     elif exchange.method == "POST" and below in _NEEDS_NOTHING:
         needed = ""
     if not needed:
-        told.append("This call comes before there is a token: nobody is known yet.")
+        sentences.append("This call needs no token: it comes before the first one.")
     elif exchange.token in (needed, "other"):
-        told.append(f"This call is opened by the {needed} token.")
+        sentences.append(f"This call is opened by the {needed} token.")
     else:
-        told.append(f"This call is opened by the {needed} token: with another it is refused.")
-    return told
+        sentences.append(f"This call is opened by the {needed} token: with another it is refused.")
+    return sentences
 
 
-# Source: bunq docs, "OAuth": beside the API, with keys of neither side.
+# Source: bunq docs, "OAuth": it lies beside the API, and uses the keys of neither side.
 _OAUTH_PATH = "/token"
 
 
 def _why_unsigned(exchange: Exchange) -> str:
     if exchange.path.startswith(f"/v1{_OAUTH_PATH}?"):
-        return "Nothing was signed: there is no body, and the client's secret says who asks."
+        return "Nothing was signed: there is no body, and the client's secret shows who asks."
     if exchange.method in ("GET", "DELETE"):
         return (
             "Nothing was signed: a signature covers the body and nothing else, and a "
@@ -404,8 +416,8 @@ def _why_answer_unsigned(exchange: Exchange) -> str:
             "bank's. Don't act on it."
         )
     return (
-        "This refusal is not signed, so nobody vouches for it. bunq leaves some unsigned (429, 491 "
-        "and 5xx), and a gateway on the way can't sign."
+        "This refusal is not signed, so it may be forged. bunq leaves some unsigned (429, 491 and "
+        "5xx), and a gateway on the way can't sign."
     )
 
 
@@ -414,7 +426,7 @@ def _why_again(exchange: Exchange) -> str:
         return ""
     if exchange.paused_s:
         return f"after a pause of {_time(exchange.paused_s)}"
-    return "the session had ended: once more with the next one's token"
+    return "the session had ended: sent again with the token of the next one"
 
 
 def _name(body: bytes, at: int) -> str:

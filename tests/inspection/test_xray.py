@@ -105,8 +105,8 @@ OTHERS = {
     "one byte": (BODY.replace(b"10.00", b"90.00"), 22, "31 was signed, 39 was sent"),
     "compact": (COMPACT, 10, "the same JSON with a space after each colon"),
     "newline": (BODY + b"\n", len(BODY), "the body without the white space at its ends"),
-    "a byte less": (BODY[:30] + BODY[31:], 30, "before byte 30"),
-    "a byte more": (BODY[:30] + b"x" + BODY[30:], 30, "the body without byte 30"),
+    "a byte less": (BODY[:30] + BODY[31:], 30, "none of theirs"),
+    "a byte more": (BODY[:30] + b"x" + BODY[30:], 30, "none of theirs"),
     "another body": (b'{"x": 1}', 2, "none of theirs"),
 }
 
@@ -254,7 +254,7 @@ def test_a_session_that_ended_is_told() -> None:
     text = flat(bunq.call("user.list").exchange.xray())
     assert "attempt number 2" in text
     assert "attempt 2: 200, verified" in text
-    assert "the session had ended: once more with the next one's token" in text
+    assert "the session had ended: sent again with the token of the next one" in text
 
 
 def test_a_long_body_is_shown_by_its_ends(visitor: Visitor) -> None:

@@ -95,7 +95,7 @@ def test_operation_answers_in_its_shape(world: World, operation: Operation) -> N
 def test_answers_fit_the_official_description(world: World) -> None:
     """With BUNQKIT_DESCRIPTION=swagger.json: answers, unwrapped and without nulls, validate.
 
-    What is left out is where the description is known to be wrong (``corrections.py``).
+    What is left out is where the description is known to be wrong (``corrections.toml``).
     """
     description = json.loads(Path(os.environ["BUNQKIT_DESCRIPTION"]).read_text())
     schemas = {
