@@ -300,10 +300,10 @@ class World:
 
 def thing(bank: Bank, scope: str, type_: str = "NoteText") -> int:
     """Put something in a scope, whatever it is."""
-    from bunqkit.sandbox.resources.generic_resources import add_resource  # noqa: PLC0415
+    from bunqkit.sandbox.resources.generic_resources import Resource  # noqa: PLC0415
 
     with bank.ledger.transaction():
-        return add_resource(bank.ledger, scope.strip("/"), type_, {}).id
+        return Resource.add(bank.ledger, scope.strip("/"), type_, {}).id
 
 
 def plan_things(world: World) -> None:

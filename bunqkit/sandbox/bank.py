@@ -46,7 +46,7 @@ from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, challenge, give_back, use_card
 from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
-from bunqkit.sandbox.resources.generic_resources import add_resource
+from bunqkit.sandbox.resources.generic_resources import Resource
 from bunqkit.sandbox.resources.invoices import bill
 from bunqkit.sandbox.resources.notifications import set_by_owner
 from bunqkit.sandbox.resources.providers import answer_draft
@@ -210,7 +210,7 @@ class Bank:
         type_name = operation.answer or ""
         item = catalogue.example_item(type_name) if values is None else values
         with self.ledger.transaction():
-            return add_resource(self.ledger, scope, type_name, item).id
+            return Resource.add(self.ledger, scope, type_name, item).id
 
     def people(self, number: int, years: float = 1.0) -> list[Secret]:
         """Add users with about 200 payments a year behind them; return their API keys.

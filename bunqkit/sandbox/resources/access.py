@@ -23,7 +23,7 @@ from bunqkit.sandbox.refusal import (
     Refusal,
     refuse,
 )
-from bunqkit.sandbox.resources.call import Call, Item, created, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, read_row
 from bunqkit.sandbox.resources.consents import consent_behind
 from bunqkit.sandbox.resources.users import show_consent, show_user
 from bunqkit.security.signing import PublicKey
@@ -220,3 +220,13 @@ def touch(call: Call) -> None:
         expires = now + _timeout(ledger, session["person_id"], call.consent)
         ledger.update("session", session["id"], expires=wire_time(expires))
         scheduled_jobs.plan(ledger, "session", session["id"], expires)
+
+
+RULES: dict[str, Verbs] = {
+    "sandbox-user-person": {"create": create_person},
+    "sandbox-user-company": {"create": create_company},
+    "installation": {"create": create_installation},
+    "device-server": {"create": create_device},
+    "session-server": {"create": create_session},
+    "session": {"delete": delete_session},
+}

@@ -17,6 +17,7 @@ from bunqkit.sandbox.resources.call import (
     Call,
     Item,
     Page,
+    Verbs,
     check_choice,
     created,
     find_row,
@@ -24,15 +25,9 @@ from bunqkit.sandbox.resources.call import (
     read_row,
 )
 from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
     Resource,
-    add_resource,
-    find_item,
-    page_of,
+    collection,
     parent_of,
-    read_resource,
-    resources,
-    scope_of,
     scopes_of_accounts,
     shown_as,
 )
@@ -55,7 +50,7 @@ def list_allocations(call: Call) -> Page:
     """List the rules of an account, or of all of a person's accounts, newest first."""
     scopes, wrapper = scopes_of_accounts(call, "payment-auto-allocate"), call.operation.wrapper
     condition = f"scope IN ({', '.join('?' * len(scopes))})"
-    return page_of(call, lambda rule: (wrapper, show_allocation(rule)[1]), condition, *scopes)
+    return Resource.page(call, lambda rule: (wrapper, show_allocation(rule)[1]), condition, *scopes)
 
 
 def create_allocation(call: Call) -> list[Item]:
@@ -78,14 +73,14 @@ def create_allocation(call: Call) -> list[Item]:
         "latest_id": payment["id"],
         "definition": _check_parts(ledger, account, body["definition"]),
     }
-    rule = add_resource(ledger, scope_of(call), _NAME, values, secret=secret)
+    rule = Resource.post(call, _NAME, values, secret=secret)
     _sort(rule, payment)
     return created(rule.id)
 
 
 def update_allocation(call: Call) -> list[Item]:
     """Change where the money goes from now on."""
-    account, rule, values = own_account(call), find_item(call), {}
+    account, rule, values = own_account(call), Resource.find(call), {}
     secret = rule.secret
     if call.body.get("definition") is not None:
         secret["definition"] = _check_parts(call.ledger, account, call.body["definition"])
@@ -98,7 +93,7 @@ def update_allocation(call: Call) -> list[Item]:
 def list_definitions(call: Call) -> Page:
     """List the parts of a rule: all on one page."""
     rule, name = (
-        read_resource(call.ledger, int(parent_of(call)[1])),
+        Resource.read(call.ledger, int(parent_of(call)[1])),
         "PaymentAutoAllocateDefinition",
     )
     times = {"created": rule.created, "updated": rule.updated}
@@ -114,7 +109,7 @@ def sort_payment(ledger: Ledger, payment_id: int) -> None:
         "AND json_extract(secret, '$.counter_id') = ?"
     )
     scope = ALLOCATIONS.format(payment["account_id"])
-    for rule in resources(ledger, condition, scope, payment["counter_id"]):
+    for rule in Resource.select(ledger, condition, scope, payment["counter_id"]):
         _sort(rule, payment)
 
 
@@ -161,7 +156,7 @@ def _sort(rule: Resource, payment: sqlite3.Row) -> None:
     secret["latest_id"] = payment["id"]
     rule.save()
     scope = f"{rule.scope}/{rule.id}/instance"
-    add_resource(ledger, scope, "PaymentAutoAllocateInstance", values, secret=kept)
+    Resource.add(ledger, scope, "PaymentAutoAllocateInstance", values, secret=kept)
 
 
 @shown_as(_NAME)
@@ -183,7 +178,7 @@ def show_instance(instance: Resource) -> dict[str, Any]:
     """Return a payment that was sorted, with the batch that was paid of it."""
     secret, batch = instance.secret, None
     if secret.get("batch_id") is not None:
-        batch = show_batch(read_resource(instance.ledger, secret["batch_id"]))[1]
+        batch = show_batch(Resource.read(instance.ledger, secret["batch_id"]))[1]
     return {
         "payment_auto_allocate_id": secret["rule_id"],
         "payment_id": secret["payment_id"],
@@ -191,7 +186,11 @@ def show_instance(instance: Resource) -> dict[str, Any]:
     }
 
 
-RULES = Collection(show_allocation)
-"""The rules of an account."""
-INSTANCES = Collection(show_instance)
-"""What a rule has sorted."""
+_ALLOCATIONS = collection(
+    show_allocation, list=list_allocations, create=create_allocation, update=update_allocation
+)
+RULES: dict[str, Verbs] = {
+    **dict.fromkeys(("payment-auto-allocate", "user.payment-auto-allocate"), _ALLOCATIONS),
+    "payment-auto-allocate.definition": {"list": list_definitions},
+    "payment-auto-allocate.instance": collection(show_instance),
+}

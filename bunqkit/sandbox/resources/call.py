@@ -168,6 +168,10 @@ class Call:
         )
 
 
+Rule = Callable[[Call], list[Item] | Page | File]
+"""Answers one operation."""
+Verbs = dict[str, Rule]
+"""The rules of one resource by their verbs."""
 ShowRow = Callable[[Ledger, sqlite3.Row], Item]
 """Returns the item of a row of some table."""
 Adapt = Callable[[Call, Item], Item]
@@ -181,7 +185,7 @@ def as_it_is(_call: Call, item: Item) -> Item:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one table that a caller may read, with the two rules that read them.
+    """The rows of one table that a caller may read.
 
     Attributes
     ----------
@@ -213,14 +217,17 @@ class Table:
         values = self.values(call)
         return find_row(call.ledger, self.kind, call.ids[name], query, *values, call.number(name))
 
-    def list_page(self, call: Call) -> Page:
-        """List the rows, newest first."""
-        page = call.page(self.name, self.condition, self.values(call), self.show, key=self.key)
-        return replace(page, items=[self.adapt(call, item) for item in page.items])
+    def rules(self, **others: Rule) -> Verbs:
+        """Return the rules that list and read the rows, beside those given, which win."""
 
-    def get_one(self, call: Call) -> list[Item]:
-        """Return the row that the path names."""
-        return [self.adapt(call, self.show(call.ledger, self.find(call)))]
+        def list_page(call: Call) -> Page:
+            page = call.page(self.name, self.condition, self.values(call), self.show, key=self.key)
+            return replace(page, items=[self.adapt(call, item) for item in page.items])
+
+        def get_one(call: Call) -> list[Item]:
+            return [self.adapt(call, self.show(call.ledger, self.find(call)))]
+
+        return {"list": list_page, "get": get_one, **others}
 
 
 def by_person(call: Call) -> tuple[object, ...]:

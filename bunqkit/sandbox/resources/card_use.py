@@ -16,20 +16,11 @@ from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
-from bunqkit.sandbox.resources.call import Call, Item, Page, created, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created, read_row
 from bunqkit.sandbox.resources.cards import fields_of, paying_account
 from bunqkit.sandbox.resources.events import announce, record
 from bunqkit.sandbox.resources.facts import usual
-from bunqkit.sandbox.resources.generic_resources import (
-    Resource,
-    add_resource,
-    find_item,
-    find_typed,
-    parent_of,
-    read_resource,
-    resource_in,
-    resources,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, parent_of
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.payments import book, show_payment
 from bunqkit.sandbox.resources.shape import shape
@@ -104,7 +95,7 @@ def use_card(
         "payment_ids": payments,
     }
     scope = f"monetary-account/{account_id}/mastercard-action"
-    action = add_resource(ledger, scope, "MasterCardAction", values, at=at)
+    action = Resource.add(ledger, scope, "MasterCardAction", values, at=at)
     category = f"CARD_TRANSACTION_{'SUCCESSFUL' if why is None else 'FAILED'}"
     about = ("MasterCardAction", action.id)
     announce(ledger, account_id, about, ((category, category),), action.show, at=at)
@@ -120,7 +111,7 @@ def give_back(
     at: datetime | None = None,
 ) -> int:
     """Refund a card payment, wholly or in part, or reverse it; return the payment's id."""
-    action = find_typed(ledger, "MasterCardAction", "Mastercard action", action_id)
+    action = Resource.typed(ledger, "MasterCardAction", "Mastercard action", action_id)
     ids = action.fields.get("payment_ids")
     if not ids:
         raise refuse(400, "This card transaction was refused; there is nothing to give back.")
@@ -164,7 +155,7 @@ def challenge(ledger: Ledger, card_id: int, use: CardUse) -> int:
         "counterparty_alias": label_account(ledger, _shop(ledger, use)),
         "card_id": card_id,
     }
-    number = add_resource(
+    number = Resource.add(
         ledger,
         f"{card.scope.removesuffix('card')}challenge-request",
         "MasterCardIdentityCheckChallengeRequest",
@@ -177,7 +168,7 @@ def challenge(ledger: Ledger, card_id: int, use: CardUse) -> int:
 
 def answer_challenge(call: Call) -> list[Item]:
     """Take the cardholder's answer; the card is then used, or refused."""
-    request = find_item(call)
+    request = Resource.find(call)
     # Source: the official description, for the longer words.
     status = call.body["status"].removesuffix("_PENDING_RESPONSE")
     if status not in ("ACCEPTED", "REJECTED"):
@@ -190,7 +181,7 @@ def answer_challenge(call: Call) -> list[Item]:
 
 def expire_challenge(ledger: Ledger, number: int) -> None:
     """End a challenge that nobody has answered."""
-    _end(read_resource(ledger, number), "EXPIRED")
+    _end(Resource.read(ledger, number), "EXPIRED")
 
 
 def _end(request: Resource, status: str) -> None:
@@ -203,7 +194,7 @@ def _end(request: Resource, status: str) -> None:
 
 def _find_card(ledger: Ledger, card_id: int) -> tuple[Resource, int]:
     """Return a card, and the account that it pays from."""
-    for card in resources(ledger, "id = ? AND scope LIKE 'user/%/card'", card_id):
+    for card in Resource.select(ledger, "id = ? AND scope LIKE 'user/%/card'", card_id):
         account_id = paying_account(fields_of(card))
         if account_id is None:
             raise refuse(400, "This card pays from no account.")
@@ -214,7 +205,7 @@ def _find_card(ledger: Ledger, card_id: int) -> tuple[Resource, int]:
 def list_action_payments(call: Call) -> Page:
     """List the payments that came of a card transaction, newest first."""
     scope, number = parent_of(call)
-    action = resource_in(call.ledger, [scope], number)
+    action = Resource.within(call.ledger, [scope], number)
     ids = [] if action is None else action.fields.get("payment_ids", [])
     return call.page("payment", f"id IN ({', '.join('?' * len(ids))})", ids, show_payment)
 
@@ -273,3 +264,9 @@ def _action(card: Resource, use: CardUse, why: tuple[str, str] | None) -> dict[s
             "applied_limit": "CARD_LIMIT_ATM" if use.kind == "cash" else "CARD_LIMIT_POS_ICC",
         }
     )
+
+
+RULES: dict[str, Verbs] = {
+    "challenge-request": {"update": answer_challenge},
+    "mastercard-action.payment": {"list": list_action_payments},
+}

@@ -13,17 +13,18 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import GRANTED, account_to_use, is_granted
-from bunqkit.sandbox.resources.call import Call, Item, Page, check_choice, created, without_nulls
+from bunqkit.sandbox.resources.call import (
+    Call,
+    Item,
+    Page,
+    Verbs,
+    check_choice,
+    created,
+    without_nulls,
+)
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.facts import usual
-from bunqkit.sandbox.resources.generic_resources import (
-    Resource,
-    add_resource,
-    find_resource,
-    page_of,
-    parent_of,
-    scope_of,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, parent_of, scope_of
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
@@ -109,7 +110,7 @@ def add_card(
         "pin_code_assignment": [_assignment("PRIMARY", account_id)],
     }
     values = usual("Card") | own | without_nulls(values)
-    card = add_resource(ledger, f"user/{person_id}/card", wrapper, values, at=now)
+    card = Resource.add(ledger, f"user/{person_id}/card", wrapper, values, at=now)
     if account_id is not None:
         record(ledger, account_id, "Card", card.id, at=now)
     return card
@@ -119,9 +120,9 @@ def list_cards(call: Call) -> Page:
     """List the cards, newest first; an app sees those that pay from accounts granted to it."""
     scope = scope_of(call)
     if call.consent is None:
-        return page_of(call, show_card, "scope = ?", scope)
+        return Resource.page(call, show_card, "scope = ?", scope)
     condition = f"scope = ? AND {GRANTED.format(_PAYING)}"
-    return page_of(call, show_card, condition, scope, call.consent["id"])
+    return Resource.page(call, show_card, condition, scope, call.consent["id"])
 
 
 def get_card(call: Call) -> list[Item]:
@@ -162,7 +163,7 @@ def _for_each(call: Call, act: Callable[[Call, Resource, dict[str, Any]], int]) 
 
 
 def _own_card(call: Call, scope: str, number: object) -> Resource:
-    card = find_resource(call, [scope], number)
+    card = Resource.find(call, scope, number=number)
     if not is_granted(call, paying_account(fields_of(card))):
         raise not_found("Card", number)
     return card
@@ -271,4 +272,16 @@ def create_code(call: Call) -> list[Item]:
         "status": "AVAILABLE",
         "expiry_time": wire_time(call.ledger.clock.now() + _CVC2_LIFETIME),
     }
-    return created(add_resource(call.ledger, scope_of(call), "CardGeneratedCvc2", values).id)
+    return created(Resource.post(call, "CardGeneratedCvc2", values).id)
+
+
+RULES: dict[str, Verbs] = {
+    "card": {"list": list_cards, "get": get_card, "update": update_card},
+    "card-name": {"list": list_names},
+    "card-debit": {"create": order_card},
+    "card-credit": {"create": order_card},
+    "card-batch": {"create": update_batch},
+    "card-batch-replace": {"create": replace_batch},
+    "card.replace": {"create": replace_card},
+    "card.generated-cvc2": {"create": create_code},
+}

@@ -17,14 +17,9 @@ from typing import Any
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.facts import facts
-from bunqkit.sandbox.resources.generic_resources import (
-    Resource,
-    add_resource,
-    resources,
-    scope_of,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_moment
 
@@ -65,7 +60,7 @@ def create_category(call: Call) -> list[Item]:
         "category": code or f"USER_DEFINED_{ledger.next_id('draw')}",
         "description": body.get("description") or code or "A category",
     }
-    return created(add_resource(ledger, scope_of(call), _NAME, values).id)
+    return created(Resource.post(call, _NAME, values).id)
 
 
 def categorise(ledger: Ledger, payment_id: int, category: str) -> None:
@@ -80,7 +75,7 @@ def categorise(ledger: Ledger, payment_id: int, category: str) -> None:
         raise refuse(400, f'There is no category "{category}". There are: {sorted(known)}.')
     scope = f"payment/{payment_id}/{_CHOSEN}"
     ledger.execute("DELETE FROM thing WHERE scope = ?", scope)
-    add_resource(ledger, scope, _NAME, {"category": category})
+    Resource.add(ledger, scope, _NAME, {"category": category})
 
 
 def list_insights(call: Call) -> list[Item]:
@@ -118,7 +113,7 @@ def chosen_category(ledger: Ledger, payment_id: int) -> str | None:
 
 def _chosen(ledger: Ledger, ids: list[int]) -> dict[int, str]:
     scopes = json.dumps([f"payment/{number}/{_CHOSEN}" for number in ids])
-    choices = resources(ledger, "scope IN (SELECT value FROM json_each(?))", scopes)
+    choices = Resource.select(ledger, "scope IN (SELECT value FROM json_each(?))", scopes)
     return {int(choice.scope.split("/")[1]): choice.fields["category"] for choice in choices}
 
 
@@ -148,7 +143,7 @@ def _guess(row: sqlite3.Row, person_id: int) -> str:
 
 
 def _own(ledger: Ledger, person_id: int) -> list[Resource]:
-    return resources(ledger, "scope = ?", f"user/{person_id}/{_OWN}")
+    return Resource.select(ledger, "scope = ?", f"user/{person_id}/{_OWN}")
 
 
 def _show_sum(
@@ -166,3 +161,10 @@ def _show_sum(
         "number_of_transactions": len(cents),
     }
     return shape("InsightCategory", values)
+
+
+RULES: dict[str, Verbs] = {
+    "insights": {"list": list_insights},
+    "additional-transaction-information-category": {"list": list_categories},
+    "additional-transaction-information-category-user-defined": {"create": create_category},
+}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.resources import accounts, drafts, merchants, schedules, shares, tabs
-from bunqkit.sandbox.resources.call import Call, Item
-from bunqkit.sandbox.resources.generic_resources import resources
+from bunqkit.sandbox.resources.call import Call, Item, Verbs
+from bunqkit.sandbox.resources.generic_resources import Resource
 from bunqkit.sandbox.resources.requests import answer
 
+_KINDS = ("", "-bank", "-joint", "-savings", "-external", "-external-savings", "-card")
 # By collection, the status of what waits there.
 _WAITING = {
     "schedule-payment": "ACTIVE",
@@ -30,7 +31,7 @@ def update_account(call: Call) -> list[Item]:
 def _end_all(ledger: Ledger, account_id: int, person_id: int) -> None:
     for collection, status in _WAITING.items():
         scope = f"monetary-account/{account_id}/{collection}"
-        for resource in resources(ledger, "scope = ? AND secret <> '{}'", scope):
+        for resource in Resource.select(ledger, "scope = ? AND secret <> '{}'", scope):
             if resource.status != status:
                 continue
             if collection.startswith("schedule"):
@@ -52,3 +53,12 @@ def _end_all(ledger: Ledger, account_id: int, person_id: int) -> None:
         account_id,
     )
     scheduled_jobs.cancel(ledger, "interest", account_id)
+
+
+_ACCOUNT: Verbs = {
+    "list": accounts.list_accounts,
+    "get": accounts.get_account,
+    "create": accounts.create_account,
+    "update": update_account,
+}
+RULES: dict[str, Verbs] = {f"monetary-account{kind}": _ACCOUNT for kind in _KINDS}

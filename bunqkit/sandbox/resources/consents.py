@@ -22,7 +22,7 @@ from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import MINE
 from bunqkit.sandbox.resources.events import notify_person
-from bunqkit.sandbox.resources.generic_resources import Resource, resources
+from bunqkit.sandbox.resources.generic_resources import Resource
 from bunqkit.sandbox.resources.users import PROVIDER, show_consent
 
 _CODE_LIFETIME = timedelta(minutes=10)
@@ -80,10 +80,10 @@ def find_client(ledger: Ledger, client_id: str, redirect_uri: str) -> Resource:
         In words of our own.
     """
     condition = "type = 'OauthClient' AND json_extract(item, '$.client_id') = ?"
-    client = next(iter(resources(ledger, condition, client_id)), None)
+    client = next(iter(Resource.select(ledger, condition, client_id)), None)
     if client is None or client.status != "ACTIVE":
         raise refuse(400, "No OAuth client has this client_id.")
-    addresses = resources(ledger, "scope = ?", f"{client.scope}/{client.id}/callback-url")
+    addresses = Resource.select(ledger, "scope = ?", f"{client.scope}/{client.id}/callback-url")
     if redirect_uri not in [address.fields.get("url") for address in addresses]:
         raise refuse(400, "The redirect_uri is no callback address of this OAuth client.")
     return client
@@ -151,7 +151,7 @@ def exchange(ledger: Ledger, form: dict[str, str]) -> dict[str, Any]:
     now = ledger.clock.now()
     if row is None or row["api_key"] is not None or row["code_expires"] <= wire_time(now):
         raise OAuthRefusal("invalid_grant", "The authorization code is invalid or expired.")
-    client = next(iter(resources(ledger, "id = ?", row["client_id"])), None)
+    client = next(iter(Resource.select(ledger, "id = ?", row["client_id"])), None)
     pairs = (("client_id", "client_id"), ("secret", "client_secret"))
     if (
         client is None

@@ -17,16 +17,8 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, check_choice, created
-from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
-    Resource,
-    add_resource,
-    find_item,
-    read_resource,
-    scope_of,
-    shown_as,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, check_choice, created
+from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import book, find_counterparty, show_payment_of
 from bunqkit.sandbox.resources.rates import bought, cost, rate_of
@@ -65,14 +57,14 @@ def create_quote(call: Call) -> list[Item]:
         "rate": str(rate),
         "time_expiry": wire_time(expiry),
     }
-    quote = add_resource(ledger, scope_of(call), "CurrencyConversionQuote", values, secret=secret)
+    quote = Resource.post(call, "CurrencyConversionQuote", values, secret=secret)
     scheduled_jobs.plan(ledger, "conversion quote", quote.id, expiry)
     return created(quote.id)
 
 
 def update_quote(call: Call) -> list[Item]:
     """Accept a quote, which moves the money, or cancel it."""
-    account, quote, status = own_account(call), find_item(call), call.body.get("status")
+    account, quote, status = own_account(call), Resource.find(call), call.body.get("status")
     if status not in ("ACCEPTED", "CANCELLED"):
         raise refuse(400, 'A quote can only be changed to status "ACCEPTED" or "CANCELLED".')
     if quote.status != "PENDING":
@@ -86,7 +78,7 @@ def update_quote(call: Call) -> list[Item]:
 
 def expire_quote(ledger: Ledger, number: int) -> None:
     """End a quote that nobody has accepted."""
-    read_resource(ledger, number).save(status="EXPIRED")
+    Resource.read(ledger, number).save(status="EXPIRED")
 
 
 def _payee(ledger: Ledger, alias: dict[str, Any], currency: str) -> int:
@@ -125,7 +117,7 @@ def _convert(account: sqlite3.Row, quote: Resource) -> None:
         scope = f"monetary-account/{account_id}/currency-conversion"
         amounts = {"amount": gone, "counter_amount": come}
         ids = {"account_id": account_id, "counter_id": counter_id, "payment_id": payment_id}
-        add_resource(ledger, scope, "CurrencyConversion", values | amounts, secret=ids)
+        Resource.add(ledger, scope, "CurrencyConversion", values | amounts, secret=ids)
 
 
 @shown_as("CurrencyConversion")
@@ -138,6 +130,9 @@ def _show_conversion(conversion: Resource) -> dict[str, Any]:
     }
 
 
-QUOTES = Collection(lambda quote: quote.show("CurrencyConversionQuote"))
-CONVERSIONS = Collection(_show_conversion)
-"""What was converted from or to an account, with what moved on the account's side."""
+RULES: dict[str, Verbs] = {
+    "currency-conversion-quote": collection(
+        Resource.show, create=create_quote, update=update_quote
+    ),
+    "currency-conversion": collection(_show_conversion),
+}

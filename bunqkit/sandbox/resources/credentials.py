@@ -20,20 +20,14 @@ from bunqkit.sandbox.resources.call import (
     Call,
     Item,
     Table,
+    Verbs,
     by_person,
     check_choice,
     created,
     pick,
 )
 from bunqkit.sandbox.resources.consents import revoke_all
-from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
-    Resource,
-    add_resource,
-    find_item,
-    resources,
-    scope_of,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, collection, scope_of
 from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.users import PROVIDER
 from bunqkit.security.signing import certificate_key, read_certificate
@@ -191,7 +185,7 @@ def pin_certificates(call: Call) -> list[Item]:
     if not chain:
         raise refuse(400, "The certificate chain is empty.")
     values = {"certificate_chain": "\n".join(pem.strip() for pem in chain)}
-    return created(add_resource(call.ledger, scope_of(call), "CertificatePinned", values).id)
+    return created(Resource.post(call, "CertificatePinned", values).id)
 
 
 def create_client(call: Call) -> list[Item]:
@@ -205,12 +199,12 @@ def create_client(call: Call) -> list[Item]:
         "client_id": secrets.token_hex(32),
         "secret": secrets.token_hex(32),
     }
-    return created(add_resource(call.ledger, scope, "OauthClient", values).id)
+    return created(Resource.add(call.ledger, scope, "OauthClient", values).id)
 
 
 def update_client(call: Call) -> list[Item]:
     """Give up an OAuth client, which ends all its consents, or take it up again."""
-    client, status = find_item(call), call.body.get("status") or "ACTIVE"
+    client, status = Resource.find(call), call.body.get("status") or "ACTIVE"
     client.save(status=check_choice("Status", status, ("ACTIVE", "CANCELLED")))
     if status == "CANCELLED":
         revoke_all(call.ledger, client.id)
@@ -218,25 +212,23 @@ def update_client(call: Call) -> list[Item]:
 
 
 def _show_client(client: Resource) -> Item:
-    addresses = resources(client.ledger, "scope = ?", f"{client.scope}/{client.id}/callback-url")
+    addresses = Resource.select(
+        client.ledger, "scope = ?", f"{client.scope}/{client.id}/callback-url"
+    )
     urls = [address.show("OauthCallbackUrl")[1] for address in addresses]
     name, fields = client.show("OauthClient")
     return name, fields | {"callback_url": urls}
 
 
-CLIENTS = Collection(_show_client)
-"""OAuth clients, each with its callback addresses."""
-
-
 def create_callback_url(call: Call) -> list[Item]:
     """Add an address that people are sent back to: https, or plain http on this machine."""
     scope, url = scope_of(call), _check_address(call.body["url"])
-    return created(add_resource(call.ledger, scope, "OauthCallbackUrl", {"url": url}).id)
+    return created(Resource.add(call.ledger, scope, "OauthCallbackUrl", {"url": url}).id)
 
 
 def update_callback_url(call: Call) -> list[Item]:
     """Change an address that people are sent back to."""
-    address = find_item(call)
+    address = Resource.find(call)
     if (url := call.body.get("url")) is not None:
         address.save(url=_check_address(url))
     return created(address.id)
@@ -260,3 +252,20 @@ def is_callable(url: str) -> bool:
         return False
     is_here = host in ("localhost", "127.0.0.1", "::1")
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
+
+
+RULES: dict[str, Verbs] = {
+    "installation": {"list": list_installations, "get": get_installation},
+    "installation.server-public-key": {"list": list_server_keys},
+    "device-server": DEVICES.rules(),
+    "device": DEVICES.rules(),
+    "credential-password-ip": CREDENTIALS.rules(),
+    "credential-password-ip.ip": ADDRESSES.rules(create=create_address, update=update_address),
+    "payment-service-provider-credential": {
+        "create": create_provider,
+        "get": CREDENTIALS.rules()["get"],
+    },
+    "certificate-pinned": {"create": pin_certificates},
+    "oauth-client": collection(_show_client, create=create_client, update=update_client),
+    "oauth-client.callback-url": {"create": create_callback_url, "update": update_callback_url},
+}

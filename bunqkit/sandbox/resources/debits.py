@@ -19,17 +19,8 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import account_to_use, own_account
-from bunqkit.sandbox.resources.call import Call, Item, Page, created, read_id
-from bunqkit.sandbox.resources.generic_resources import (
-    Resource,
-    add_resource,
-    find_item,
-    page_of,
-    read_resource,
-    resources,
-    scope_of,
-    shown_as,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created, read_id
+from bunqkit.sandbox.resources.generic_resources import Resource, scope_of, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.recurrence import check_schedule, due_at
 from bunqkit.sandbox.resources.requests import add_request, answer, read_request
@@ -82,13 +73,13 @@ def send_debit(ledger: Ledger, account_id: int, debit: DirectDebit) -> int:
     if debit.every is not None:
         kept = asdict(debit) | {"account_id": account_id, "turn": 1, "start": now}
         _schedule(kept)
-        _plan(add_resource(ledger, "bank/direct-debit", "RequestResponse", {}, secret=kept))
+        _plan(Resource.add(ledger, "bank/direct-debit", "RequestResponse", {}, secret=kept))
     return _collect(ledger, account, debit)
 
 
 def collect_again(ledger: Ledger, number: int) -> None:
     """Collect a recurring debit once more, unless its account was closed."""
-    collection = read_resource(ledger, number)
+    collection = Resource.read(ledger, number)
     kept = collection.secret
     account = ledger.account(kept["account_id"])
     if account["status"] == "CANCELLED":
@@ -170,7 +161,7 @@ def _whitelist_for(
 ) -> Resource | None:
     """Return the whitelist that a debit may be paid by; one that recurs has a mandate."""
     scope = f"user/{person_id}/{_ONE_OFF if mandate is None else _RECURRING}"
-    for whitelist in resources(ledger, "scope = ?", scope):
+    for whitelist in Resource.select(ledger, "scope = ?", scope):
         if whitelist.status == "ACTIVE":
             kept = whitelist.secret
             is_mandate = mandate in (None, kept["mandate_identifier"])
@@ -196,13 +187,15 @@ def _is_within(whitelist: Resource, cents: int) -> bool:
 def list_whitelists(call: Call) -> Page:
     """List what is paid unasked: of one kind, of a person, or of an account; newest first."""
     condition, values = _selection(call)
-    return page_of(call, lambda whitelist: _show_as(call, whitelist), condition, *values)
+    return Resource.page(call, lambda whitelist: _show_as(call, whitelist), condition, *values)
 
 
 def get_whitelist(call: Call) -> list[Item]:
     """Return one whitelist, by the path of its kind, its person or its account."""
     condition, values = _selection(call)
-    for whitelist in resources(call.ledger, f"{condition} AND id = ?", *values, call.number()):
+    for whitelist in Resource.select(
+        call.ledger, f"{condition} AND id = ?", *values, call.number()
+    ):
         return [_show_as(call, whitelist)]
     raise not_found(
         call.operation.resource.removeprefix("user.").replace("-", " ").capitalize(),
@@ -232,12 +225,12 @@ def create_whitelist(call: Call) -> list[Item]:
         **_limits(call, body),
     }
     type_name, values = _WHITELISTS[call.operation.resource], {"status": "ACTIVE"}
-    return created(add_resource(ledger, scope_of(call), type_name, values, secret=secret).id)
+    return created(Resource.post(call, type_name, values, secret=secret).id)
 
 
 def update_whitelist(call: Call) -> list[Item]:
     """Change the limits of a whitelist, or the account that pays."""
-    whitelist = find_item(call)
+    whitelist = Resource.find(call)
     whitelist.secret.update(_limits(call, call.body))
     whitelist.save()
     return created(whitelist.id)
@@ -293,3 +286,14 @@ def show_whitelist(whitelist: Resource) -> dict[str, Any]:
             "user_alias_created": label_user(ledger, secret["person_id"]),
         }
     )
+
+
+_ANY_WHITELIST: Verbs = {
+    "list": list_whitelists,
+    "get": get_whitelist,
+    "create": create_whitelist,
+    "update": update_whitelist,
+}
+RULES: dict[str, Verbs] = {
+    **dict.fromkeys(("whitelist-sdd", "user.whitelist-sdd", *_WHITELISTS), _ANY_WHITELIST),
+}

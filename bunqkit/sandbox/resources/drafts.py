@@ -11,17 +11,9 @@ from typing import Any
 
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import check_right, own_account
-from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce
-from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
-    Resource,
-    add_resource,
-    find_item,
-    read_resource,
-    scope_of,
-    shown_as,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.payments import (
     pay,
@@ -51,16 +43,14 @@ def create_draft(call: Call) -> list[Item]:
         "entries": _check_entries(call, account, body["entries"]),
         "schedule": body.get("schedule") and check_schedule(body["schedule"]),
     }
-    draft = add_resource(
-        call.ledger, scope_of(call), "DraftPayment", {"status": "PENDING"}, secret=secret
-    )
+    draft = Resource.post(call, "DraftPayment", {"status": "PENDING"}, secret=secret)
     _announce(draft, "CREATED")
     return created(draft.id)
 
 
 def update_draft(call: Call) -> list[Item]:
     """Change the entries of a draft that waits, or end its waiting; accepting it pays."""
-    account, body, draft = own_account(call), call.body, find_item(call)
+    account, body, draft = own_account(call), call.body, Resource.find(call)
     seen, status = body.get("previous_updated_timestamp"), body.get("status")
     if seen not in (None, draft.updated):
         raise refuse(400, "This draft payment was changed in the meantime. Read it again.")
@@ -136,7 +126,7 @@ def show_draft(draft: Resource) -> dict[str, Any]:
     if name != "Schedule":
         is_one = name == "Payment"
         paid = (
-            show_payment_of(ledger, number) if is_one else show_batch(read_resource(ledger, number))
+            show_payment_of(ledger, number) if is_one else show_batch(Resource.read(ledger, number))
         )
     return {
         "monetary_account_id": secret["account_id"],
@@ -154,5 +144,6 @@ def show_draft(draft: Resource) -> dict[str, Any]:
     }
 
 
-DRAFTS = Collection(show_draft)
-"""The drafts of an account."""
+RULES: dict[str, Verbs] = {
+    "draft-payment": collection(show_draft, create=create_draft, update=update_draft),
+}

@@ -29,6 +29,7 @@ from bunqkit.sandbox.resources.call import (
     Page,
     ShowRow,
     Table,
+    Verbs,
     by_person,
     pick,
     read_id,
@@ -114,7 +115,7 @@ def _show(ledger: Ledger, row: sqlite3.Row) -> Item:
     return "Event", shape("Event", values)
 
 
-EVENTS = Table("event", "person_id = ?", by_person, "Event", _show)
+_EVENTS = Table("event", "person_id = ?", by_person, "Event", _show)
 """What happened to a person."""
 
 
@@ -128,3 +129,9 @@ def show_object(ledger: Ledger, kind: str, number: int) -> dict[str, dict[str, A
         return {kind: show_row(ledger, row)[1]}
     resource = Resource.of(ledger, row)
     return {kind: _RESOURCES[kind](resource)[1] if kind in _RESOURCES else resource.show(kind)[1]}
+
+
+RULES: dict[str, Verbs] = {
+    "event": _EVENTS.rules(list=list_events),
+    "insights-search": {"list": search_events},
+}

@@ -12,13 +12,18 @@ from typing import Any
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.call import Call, File, Item, Table, created, find_row, pick, read_id
-from bunqkit.sandbox.resources.generic_resources import (
-    add_resource,
-    content_of,
-    find_item,
-    scope_of,
+from bunqkit.sandbox.resources.call import (
+    Call,
+    File,
+    Item,
+    Table,
+    Verbs,
+    created,
+    find_row,
+    pick,
+    read_id,
 )
+from bunqkit.sandbox.resources.generic_resources import Resource, content_of, scope_of
 from bunqkit.sandbox.resources.labels import label_user, show_images
 from bunqkit.sandbox.resources.shape import shape
 
@@ -68,7 +73,7 @@ def _show(type_name: str, row: sqlite3.Row) -> Item:
     return type_name, shape(type_name, pick(row, "id", "uuid", "created") | more)
 
 
-OWN_FILES = Table(
+_OWN_FILES = Table(
     "file",
     "scope IN (SELECT ?1 UNION SELECT 'monetary-account/' || id || '/attachment' FROM account "
     "WHERE person_id = ?2)",
@@ -100,7 +105,7 @@ def read_attachment(call: Call) -> File:
 
 def read_user_attachment(call: Call) -> File:
     """Return the bytes of a file of the user or of one of their accounts."""
-    return _file(OWN_FILES.find(call, "attachmentID"))
+    return _file(_OWN_FILES.find(call, "attachmentID"))
 
 
 def _public(call: Call, name: str) -> sqlite3.Row:
@@ -145,12 +150,12 @@ def create_note(call: Call) -> list[Item]:
         ),
         "label_user_creator": label_user(call.ledger, call.person_id),
     }
-    return created(add_resource(call.ledger, scope_of(call), "NoteAttachment", values).id)
+    return created(Resource.post(call, "NoteAttachment", values).id)
 
 
 def update_note(call: Call) -> list[Item]:
     """Change the words of a note, or its file."""
-    note, values = find_item(call), call.sent
+    note, values = Resource.find(call), call.sent
     if "attachment_id" in values:
         ids = [{"id": values.pop("attachment_id")}]
         values["attachment"] = check_attachments(call.ledger, call.account_id, ids)
@@ -167,3 +172,20 @@ def check_attachments(
     for number in ids:
         find_row(ledger, "Attachment", number, query, read_id(number), scope.format(account_id))
     return [{"id": number, "monetary_account_id": account_id} for number in ids]
+
+
+RULES: dict[str, Verbs] = {
+    "attachment": {
+        "create": create_attachment,
+        "get": _OWN_FILES.rules()["get"],
+        "content": read_attachment,
+    },
+    "attachment-public": {
+        "create": create_public_attachment,
+        "get": get_public_attachment,
+        "content": read_public_attachment,
+    },
+    "user.attachment": {"content": read_user_attachment},
+    "chat-conversation.attachment": {"content": read_attachment},
+    "avatar": {"create": create_avatar, "get": get_avatar},
+}

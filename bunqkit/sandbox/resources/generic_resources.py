@@ -26,6 +26,8 @@ from bunqkit.sandbox.resources.call import (
     Call,
     Item,
     Page,
+    Rule,
+    Verbs,
     as_it_is,
     created,
     find_row,
@@ -88,6 +90,111 @@ class Resource:
         columns = pick(row, "id", "scope", "type", "created", "updated")
         fields, hidden = json.loads(row["item"]), json.loads(row["secret"])
         return cls(ledger, **columns, fields=fields, hidden=hidden)
+
+    @classmethod
+    def add(
+        cls,
+        ledger: Ledger,
+        scope: str,
+        type_name: str,
+        values: dict[str, Any],
+        *,
+        secret: dict[str, Any] | None = None,
+        at: datetime | None = None,
+    ) -> Resource:
+        """Write a new resource and return it.
+
+        Parameters
+        ----------
+        ledger
+            The books.
+        scope
+            The path of its collection.
+        type_name
+            The type it is kept as.
+        values
+            Its fields; those that are left out are shown as null.
+        secret
+            What the bank keeps beside the fields and never shows.
+        at
+            When it was made; by default now.
+        """
+        number, now = ledger.next_id("thing"), wire_time(at or ledger.clock.now())
+        uuid, hidden = ledger.new_uuid("thing", number), secret or {}
+        fields = {"uuid": uuid, "public_uuid": uuid} | without_nulls(values)
+        texts = {"item": json.dumps(fields), "secret": json.dumps(hidden)}
+        columns = {"id": number, "scope": scope, "type": type_name, "created": now, "updated": now}
+        ledger.insert("thing", **columns, **texts)
+        return cls(ledger, number, scope, type_name, now, now, fields, hidden)
+
+    @classmethod
+    def post(
+        cls,
+        call: Call,
+        type_name: str,
+        values: dict[str, Any],
+        *,
+        secret: dict[str, Any] | None = None,
+    ) -> Resource:
+        """Write a new resource to the collection in the path, and return it."""
+        return cls.add(call.ledger, scope_of(call), type_name, values, secret=secret)
+
+    @classmethod
+    def select(cls, ledger: Ledger, condition: str, *values: object) -> list[Resource]:
+        """List the resources for which a condition in SQL holds, oldest first."""
+        rows = ledger.rows(f"SELECT * FROM thing WHERE {condition} ORDER BY id", *values)
+        return [cls.of(ledger, row) for row in rows]
+
+    @classmethod
+    def page(cls, call: Call, show: Show, condition: str, *values: object) -> Page:
+        """Return the page that is asked for of the resources for which a condition holds."""
+        return call.page("thing", condition, values, lambda ledger, row: show(cls.of(ledger, row)))
+
+    @classmethod
+    def find(cls, call: Call, *scopes: str, number: object = None) -> Resource:
+        """Return the resource that the path names; refuse if there is none.
+
+        Parameters
+        ----------
+        call
+            The call.
+        scopes
+            Where it may be; by default in the collection of the path.
+        number
+            Its id, if it is not the last one of the path.
+        """
+        number = call.ids["itemId"] if number is None else number
+        resource = cls.within(call.ledger, scopes or (scope_of(call),), number)
+        if resource is None:
+            raise not_found(_spoken(call.operation.resource.rpartition(".")[2]), number)
+        return resource
+
+    @classmethod
+    def within(cls, ledger: Ledger, scopes: Sequence[str], number: object) -> Resource | None:
+        """Return a resource of one of the scopes, or ``None``."""
+        condition = f"id = ? AND scope IN ({_marks(scopes)})"
+        return next(iter(cls.select(ledger, condition, read_id(number), *scopes)), None)
+
+    @classmethod
+    def typed(cls, ledger: Ledger, type_name: str, kind: str, number: int) -> Resource:
+        """Return a resource of a type, wherever it is; refuse if there is none.
+
+        Parameters
+        ----------
+        ledger
+            The books.
+        type_name, number
+            The type and the id.
+        kind
+            What the refusal calls it.
+        """
+        query = "SELECT * FROM thing WHERE id = ? AND type = ?"
+        return cls.of(ledger, find_row(ledger, kind, number, query, number, type_name))
+
+    @classmethod
+    def read(cls, ledger: Ledger, number: int) -> Resource:
+        """Return a resource that is known to exist."""
+        return cls.of(ledger, read_row(ledger, "thing", number))
 
     @property
     def secret(self) -> dict[str, Any]:
@@ -165,29 +272,27 @@ def shown_as(
     return decorate
 
 
-@dataclass(frozen=True)
-class Collection:
-    """The rules that list and read resources of a kind.
+def collection(show: Show, adapt: Adapt = as_it_is, **others: Rule) -> Verbs:
+    """Return the rules that list and read a collection of resources, beside those given.
 
-    Attributes
+    Parameters
     ----------
     show
         Returns the item of a resource.
     adapt
         Returns an item in the form that this caller gets.
+    others
+        Rules by their verbs; they win.
     """
 
-    show: Show
-    adapt: Adapt = as_it_is
+    def list_page(call: Call) -> Page:
+        page = Resource.page(call, show, "scope = ?", scope_of(call))
+        return replace(page, items=[adapt(call, item) for item in page.items])
 
-    def list_page(self, call: Call) -> Page:
-        """List the resources of the collection in the path, newest first."""
-        page = page_of(call, self.show, "scope = ?", scope_of(call))
-        return replace(page, items=[self.adapt(call, item) for item in page.items])
+    def get_one(call: Call) -> list[Item]:
+        return [adapt(call, show(Resource.find(call)))]
 
-    def get_one(self, call: Call) -> list[Item]:
-        """Return the resource that the path names."""
-        return [self.adapt(call, self.show(find_item(call)))]
+    return {"list": list_page, "get": get_one, **others}
 
 
 def list_resources(call: Call) -> Page | list[Item]:
@@ -195,13 +300,13 @@ def list_resources(call: Call) -> Page | list[Item]:
     scopes = _scopes(call)
     condition, show = f"scope IN ({_marks(scopes)})", functools.partial(_show, call.operation)
     if call.operation.is_paged:
-        return page_of(call, show, condition, *scopes)
-    return [show(resource) for resource in resources(call.ledger, condition, *scopes)[::-1]]
+        return Resource.page(call, show, condition, *scopes)
+    return [show(resource) for resource in Resource.select(call.ledger, condition, *scopes)[::-1]]
 
 
 def get_resource(call: Call) -> list[Item]:
     """Return one resource of the collection."""
-    return [_show(call.operation, find_item(call, *_scopes(call)))]
+    return [_show(call.operation, Resource.find(call, *_scopes(call)))]
 
 
 def create_resource(call: Call) -> list[Item]:
@@ -210,122 +315,20 @@ def create_resource(call: Call) -> list[Item]:
     values = fill(
         call.ledger, type_name, call.body, person_id=call.person_id, account_id=call.account_id
     )
-    return _changed(operation, add_resource(call.ledger, _scopes(call)[0], type_name, values))
+    return _changed(operation, Resource.add(call.ledger, _scopes(call)[0], type_name, values))
 
 
 def update_resource(call: Call) -> list[Item]:
     """Change the fields that are sent."""
-    resource = find_item(call, *_scopes(call))
+    resource = Resource.find(call, *_scopes(call))
     resource.save(**read(call.ledger, resource.type, call.body))
     return _changed(call.operation, resource)
 
 
 def delete_resource(call: Call) -> list[Item]:
     """Delete a resource: it is not found afterwards."""
-    call.ledger.delete("thing", find_item(call, *_scopes(call)).id)
+    call.ledger.delete("thing", Resource.find(call, *_scopes(call)).id)
     return []
-
-
-def add_resource(
-    ledger: Ledger,
-    scope: str,
-    type_name: str,
-    values: dict[str, Any],
-    *,
-    secret: dict[str, Any] | None = None,
-    at: datetime | None = None,
-) -> Resource:
-    """Write a new resource and return it.
-
-    Parameters
-    ----------
-    ledger
-        The books.
-    scope
-        The path of its collection.
-    type_name
-        The type it is kept as.
-    values
-        Its fields; those that are left out are shown as null.
-    secret
-        What the bank keeps beside the fields and never shows.
-    at
-        When it was made; by default now.
-    """
-    number, now = ledger.next_id("thing"), wire_time(at or ledger.clock.now())
-    uuid, hidden = ledger.new_uuid("thing", number), secret or {}
-    fields = {"uuid": uuid, "public_uuid": uuid} | without_nulls(values)
-    resource = Resource(ledger, number, scope, type_name, now, now, fields, hidden)
-    ledger.insert(
-        "thing",
-        id=number,
-        scope=scope,
-        type=type_name,
-        created=now,
-        updated=now,
-        item=json.dumps(fields),
-        secret=json.dumps(hidden),
-    )
-    return resource
-
-
-def resources(ledger: Ledger, condition: str, *values: object) -> list[Resource]:
-    """List the resources for which a condition in SQL holds, oldest first."""
-    rows = ledger.rows(f"SELECT * FROM thing WHERE {condition} ORDER BY id", *values)
-    return [Resource.of(ledger, row) for row in rows]
-
-
-def page_of(call: Call, show: Show, condition: str, *values: object) -> Page:
-    """Return the page that is asked for of the resources for which a condition in SQL holds."""
-    return call.page("thing", condition, values, lambda ledger, row: show(Resource.of(ledger, row)))
-
-
-def find_item(call: Call, *scopes: str) -> Resource:
-    """Return the resource that the path names; refuse if there is none.
-
-    Parameters
-    ----------
-    call
-        The call.
-    scopes
-        Where it may be; by default in the collection of the path.
-    """
-    return find_resource(call, scopes or (scope_of(call),), call.ids["itemId"])
-
-
-def find_resource(call: Call, scopes: Sequence[str], number: object) -> Resource:
-    """Return a resource of one of the scopes; refuse if there is none."""
-    resource = resource_in(call.ledger, scopes, number)
-    if resource is None:
-        raise not_found(_spoken(call.operation.resource.rpartition(".")[2]), number)
-    return resource
-
-
-def find_typed(ledger: Ledger, type_name: str, kind: str, number: int) -> Resource:
-    """Return a resource of a type, wherever it is; refuse if there is none.
-
-    Parameters
-    ----------
-    ledger
-        The books.
-    type_name, number
-        The type and the id.
-    kind
-        What the refusal calls it.
-    """
-    query = "SELECT * FROM thing WHERE id = ? AND type = ?"
-    return Resource.of(ledger, find_row(ledger, kind, number, query, number, type_name))
-
-
-def resource_in(ledger: Ledger, scopes: Sequence[str], number: object) -> Resource | None:
-    """Return a resource of one of the scopes, or ``None``."""
-    condition = f"id = ? AND scope IN ({_marks(scopes)})"
-    return next(iter(resources(ledger, condition, read_id(number), *scopes)), None)
-
-
-def read_resource(ledger: Ledger, number: int) -> Resource:
-    """Return a resource that is known to exist."""
-    return Resource.of(ledger, read_row(ledger, "thing", number))
 
 
 def scope_of(call: Call) -> str:
@@ -374,7 +377,7 @@ def _check_exists(call: Call, collection: str, name: str, scope: str) -> None:
         match = call.ledger.row(query, number, call.person_id)
     elif collection in _KEPT_APART:
         match = call.ledger.row(_KEPT_APART[collection], number, call.account_id)
-    elif resource_in(call.ledger, shown_in(call, scope), call.ids[name]) is not None:
+    elif Resource.within(call.ledger, shown_in(call, scope), call.ids[name]) is not None:
         return
     if match is None:
         raise not_found(_spoken(collection), call.ids[name])
@@ -433,3 +436,13 @@ def _marks(values: Sequence[object]) -> str:
 def _spoken(collection: str) -> str:
     """Return the name of one resource of a collection, as bunq's texts have it: ``Note text``."""
     return collection.replace("-", " ").capitalize()
+
+
+RULES: Verbs = {
+    "list": list_resources,
+    "get": get_resource,
+    "create": create_resource,
+    "update": update_resource,
+    "delete": delete_resource,
+}
+"""The rules of what has none of its own."""

@@ -12,15 +12,9 @@ from datetime import datetime
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import not_found
-from bunqkit.sandbox.resources.call import Call, File, Item, created
+from bunqkit.sandbox.resources.call import Call, File, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce
-from bunqkit.sandbox.resources.generic_resources import (
-    add_resource,
-    content_of,
-    resource_in,
-    scope_of,
-    shown_in,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, content_of, shown_in
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import book
 from bunqkit.sandbox.resources.sheets import write_pdf
@@ -81,7 +75,7 @@ def bill(
         "counterparty_alias": label_account(ledger, bunq),
     }
     scope = f"monetary-account/{account_id}/invoice"
-    invoice = add_resource(ledger, scope, "Invoice", values, at=at)
+    invoice = Resource.add(ledger, scope, "Invoice", values, at=at)
     about, notices = ("Invoice", invoice.id), (("BILLING", "BILLING_INVOICE_CREATED"),)
     announce(ledger, account_id, about, notices, invoice.show, at=at)
     return invoice.id
@@ -90,13 +84,13 @@ def bill(
 def create_export(call: Call) -> list[Item]:
     """Make an invoice into a file, which is ready at once."""
     values = {"status": "COMPLETED"}
-    return created(add_resource(call.ledger, scope_of(call), "InvoiceExportPdf", values).id)
+    return created(Resource.post(call, "InvoiceExportPdf", values).id)
 
 
 def read_invoice(call: Call) -> File:
     """Return the file of an invoice."""
     scope, number = content_of(call)
-    invoice = resource_in(call.ledger, shown_in(call, scope), number)
+    invoice = Resource.within(call.ledger, shown_in(call, scope), number)
     if invoice is None:
         raise not_found("Invoice", number)
     _, fields = invoice.show("Invoice")
@@ -110,3 +104,9 @@ def read_invoice(call: Call) -> File:
         total = fields[field] or {"value": "", "currency": ""}
         texts.append(f"{name:<54}{total['value']:>14} {total['currency']}")
     return write_pdf(texts)
+
+
+RULES: dict[str, Verbs] = {
+    "invoice.invoice-export": {"create": create_export},
+    "invoice": {"pdf-content": read_invoice},
+}

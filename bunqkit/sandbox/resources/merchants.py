@@ -17,17 +17,10 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce, record
 from bunqkit.sandbox.resources.facts import facts
-from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
-    Resource,
-    add_resource,
-    find_typed,
-    read_resource,
-    shown_as,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import MERCHANT, book
 from bunqkit.sandbox.resources.wire import amount, read_cents
@@ -55,7 +48,7 @@ def create_ideal(call: Call) -> list[Item]:
 
 def pay_ideal(ledger: Ledger, number: int, *, name: str = "J. de Vries") -> int:
     """Pay a transaction that waits, as somebody outside; return the payment's id."""
-    transaction = find_typed(ledger, _IDEAL, "Ideal merchant transaction", number)
+    transaction = Resource.typed(ledger, _IDEAL, "Ideal merchant transaction", number)
     status = transaction.secret and transaction.status
     if status != "OPEN":
         raise refuse(400, f"This transaction is {status} and can't be paid any more.")
@@ -73,7 +66,7 @@ def pay_sofort(ledger: Ledger, account_id: int, cents: int, *, name: str = "E. M
 
 def expire_ideal(ledger: Ledger, number: int) -> None:
     """End a transaction that nobody has paid."""
-    end_ideal(read_resource(ledger, number), "EXPIRED")
+    end_ideal(Resource.read(ledger, number), "EXPIRED")
 
 
 def end_ideal(transaction: Resource, status: str) -> None:
@@ -113,7 +106,7 @@ def _add(
     }
     scope = f"monetary-account/{account['id']}/{kind}-merchant-transaction"
     secret = {"account_id": account["id"], "cents": cents, "payer_id": None}
-    return add_resource(ledger, scope, type_name, values, secret=secret)
+    return Resource.add(ledger, scope, type_name, values, secret=secret)
 
 
 def _pay(transaction: Resource, name: str) -> int:
@@ -155,5 +148,9 @@ def show_transaction(transaction: Resource) -> dict[str, Any]:
     return values
 
 
-TRANSACTIONS = Collection(show_transaction)
-"""What was to be added to an account by one of the two ways, with who paid it."""
+RULES: dict[str, Verbs] = {
+    "ideal-merchant-transaction": collection(show_transaction, create=create_ideal),
+    "sofort-merchant-transaction": collection(show_transaction),
+    "token-qr-request-ideal": {"create": read_code},
+    "token-qr-request-sofort": {"create": read_code},
+}

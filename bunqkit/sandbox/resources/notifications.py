@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.refusal import refuse
-from bunqkit.sandbox.resources.call import Call, Item, created, pick, read_id
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, pick, read_id
 from bunqkit.sandbox.resources.credentials import is_callable
-from bunqkit.sandbox.resources.generic_resources import add_resource, resources, scope_of
+from bunqkit.sandbox.resources.generic_resources import Resource, scope_of
 from bunqkit.sandbox.resources.shape import shape
 
 _MOST_URLS = 2
@@ -64,7 +64,7 @@ def _replace(call: Call, scope: str, type_name: str, filters: list[dict[str, Any
         secret = {"lapses": wire_time(call.ledger.clock.now() + _APP_LIFETIME)}
     for entry in filters:
         values = {name: entry.get(name) for name in ("category", "notification_target")}
-        number = add_resource(call.ledger, scope, type_name, values, secret=secret).id
+        number = Resource.add(call.ledger, scope, type_name, values, secret=secret).id
     return number
 
 
@@ -80,7 +80,9 @@ def list_filters(call: Call) -> list[Item]:
     """List all filters."""
     name, now = call.operation.wrapper, wire_time(call.ledger.clock.now())
     condition = "scope = ? AND COALESCE(json_extract(secret, '$.lapses'), '~') > ?"
-    items = [entry.show(name) for entry in resources(call.ledger, condition, _scope(call), now)]
+    items = [
+        entry.show(name) for entry in Resource.select(call.ledger, condition, _scope(call), now)
+    ]
     if call.quirks.filters_nest:
         return [(name, {"notification_filters": [fields]}) for _, fields in items]
     return items
@@ -117,3 +119,8 @@ def _show_failure(row: sqlite3.Row) -> dict[str, object]:
     }
     # The description gives failures no id, though a retry asks for one; it comes as an extra.
     return {"id": row["id"]} | shape("NotificationFilterFailure", values)
+
+
+RULES: dict[str, Verbs] = {
+    "notification-filter-failure": {"list": list_failures, "create": retry_failures},
+}

@@ -15,16 +15,11 @@ from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Fixed, Item, Table, created, pick, read_row
+from bunqkit.sandbox.resources.call import Call, Fixed, Item, Table, Verbs, created, pick, read_row
 from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.facts import facts
 from bunqkit.sandbox.resources.files import check_attachments
-from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
-    Resource,
-    add_resource,
-    find_item,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, collection
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.rights import check_payee
 from bunqkit.sandbox.resources.wire import amount, read_cents
@@ -66,7 +61,7 @@ def _check_payees(call: Call, account: sqlite3.Row, bodies: list[dict[str, Any]]
 
 def update_batch(call: Call) -> list[Item]:
     """Refuse: what is paid stays paid."""
-    find_item(call)
+    Resource.find(call)
     raise refuse(400, "This payment batch was carried out and can't be changed any more.")
 
 
@@ -86,9 +81,6 @@ def _nest(call: Call, item: Item) -> Item:
     if call.quirks.batches_nest:
         batch = batch | {"payments": {"Payment": batch["payments"]}}
     return name, batch
-
-
-BATCHES = Collection(show_batch, _nest)
 
 
 def pay(ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int | None) -> int:
@@ -114,7 +106,7 @@ def pay_batch(
     if not bodies:
         raise refuse(400, "A payment batch needs at least one payment.")
     scope = f"monetary-account/{account['id']}/payment-batch"
-    batch = add_resource(ledger, scope, "PaymentBatch", {})
+    batch = Resource.add(ledger, scope, "PaymentBatch", {})
     batch.save(
         payment_ids=[pay(ledger, account, body, batch_id=batch.id, **more) for body in bodies]
     )
@@ -255,5 +247,11 @@ def _show_payment(ledger: Ledger, row: sqlite3.Row) -> Fixed:
     )
 
 
-PAYMENTS = Table("payment", "account_id = ?", by_account, "Payment", show_payment)
+_PAYMENTS = Table("payment", "account_id = ?", by_account, "Payment", show_payment)
 """The payments of an account."""
+
+
+RULES: dict[str, Verbs] = {
+    "payment": _PAYMENTS.rules(create=create_payment),
+    "payment-batch": collection(show_batch, _nest, create=create_batch, update=update_batch),
+}

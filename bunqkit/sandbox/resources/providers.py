@@ -11,15 +11,9 @@ from datetime import timedelta
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import refuse
-from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.credentials import is_callable
-from bunqkit.sandbox.resources.generic_resources import (
-    Resource,
-    add_resource,
-    find_item,
-    find_typed,
-    scope_of,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource
 from bunqkit.sandbox.resources.payments import (
     book,
     check_description,
@@ -58,12 +52,12 @@ def create_draft(call: Call) -> list[Item]:
         "description": body["description"],
         "outside": is_outside,
     }
-    return created(add_resource(ledger, scope_of(call), _DRAFT, values, secret=secret).id)
+    return created(Resource.post(call, _DRAFT, values, secret=secret).id)
 
 
 def update_draft(call: Call) -> list[Item]:
     """Take back a draft that nobody has answered yet."""
-    draft, status = find_item(call), call.body.get("status")
+    draft, status = Resource.find(call), call.body.get("status")
     if status != "CANCELLED":
         raise refuse(400, f'A provider can\'t make the status of a draft "{status}".')
     _end_draft(draft, status)
@@ -72,7 +66,7 @@ def update_draft(call: Call) -> list[Item]:
 
 def answer_draft(ledger: Ledger, draft_id: int, *, accept: bool) -> int | None:
     """Accept or reject a draft for the account's owner; return the id of the payment, if any."""
-    draft = find_typed(ledger, _DRAFT, "Payment service provider draft payment", draft_id)
+    draft = Resource.typed(ledger, _DRAFT, "Payment service provider draft payment", draft_id)
     _end_draft(draft, "ACCEPTED" if accept else "REJECTED")
     if not accept:
         return None
@@ -95,7 +89,7 @@ def create_transaction(call: Call) -> list[Item]:
     end = wire_time(call.ledger.clock.now() + _TRANSACTION_LIFETIME)
     values = fill(call.ledger, _TRANSACTION, call.body, person_id=call.person_id)
     values |= {"status": "PENDING", "time_expiry": call.body.get("time_expiry") or end}
-    return created(add_resource(call.ledger, scope_of(call), _TRANSACTION, values).id)
+    return created(Resource.post(call, _TRANSACTION, values).id)
 
 
 def confirm_funds(call: Call) -> list[Item]:
@@ -111,3 +105,10 @@ def confirm_funds(call: Call) -> list[Item]:
         and account["balance"] >= cents
     )
     return [("ConfirmationOfFunds", {"has_sufficient_funds": is_enough})]
+
+
+RULES: dict[str, Verbs] = {
+    "payment-service-provider-draft-payment": {"create": create_draft, "update": update_draft},
+    "payment-service-provider-issuer-transaction": {"create": create_transaction},
+    "confirmation-of-funds": {"create": confirm_funds},
+}

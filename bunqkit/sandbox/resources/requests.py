@@ -16,15 +16,9 @@ from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, Table, created, pick, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Table, Verbs, created, pick, read_row
 from bunqkit.sandbox.resources.events import announce, record
-from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
-    Resource,
-    add_resource,
-    find_item,
-    scope_of,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, collection
 from bunqkit.sandbox.resources.labels import label_account, label_pointer, label_user
 from bunqkit.sandbox.resources.payments import (
     book,
@@ -61,11 +55,11 @@ def create_request(call: Call) -> list[Item]:
 
 def update_request(call: Call) -> list[Item]:
     """Revoke a request that is pending: the one change that a request takes."""
-    row = REQUESTS.find(call)
+    row = _REQUESTS.find(call)
     _check_revokes(call)
     answer(call.ledger, row, "REVOKED")
     # The answer to this update is the whole request, not its id (constants of the SDK).
-    return [show_request(call.ledger, REQUESTS.find(call))]
+    return [show_request(call.ledger, _REQUESTS.find(call))]
 
 
 def _check_revokes(call: Call) -> None:
@@ -82,7 +76,7 @@ def create_batch(call: Call) -> list[Item]:
     if total != sum(read_cents(body, "amount_inquired", account["currency"]) for body in bodies):
         raise refuse(400, 'The "total_amount_inquired" is not the sum of the amounts.')
     values = {"total_amount_inquired": amount(total, account["currency"])}
-    number = add_resource(call.ledger, scope_of(call), "RequestInquiryBatch", values).id
+    number = Resource.post(call, "RequestInquiryBatch", values).id
     for body in bodies:
         _ask(call, account, body, batch_id=number)
     record(call.ledger, account["id"], "RequestInquiryBatch", number)
@@ -91,7 +85,7 @@ def create_batch(call: Call) -> list[Item]:
 
 def update_batch(call: Call) -> list[Item]:
     """Revoke those requests of a batch that are pending."""
-    batch = find_item(call)
+    batch = Resource.find(call)
     _check_revokes(call)
     for row in _requests_of(batch):
         if row["status"] == "PENDING":
@@ -106,9 +100,6 @@ def show_batch(batch: Resource) -> Item:
     return name, fields | {"request_inquiries": requests}
 
 
-BATCHES = Collection(show_batch)
-
-
 def _requests_of(batch: Resource) -> list[sqlite3.Row]:
     query = "SELECT * FROM request WHERE json_extract(details, '$.batch_id') = ? ORDER BY id"
     return batch.ledger.rows(query, batch.id)
@@ -120,7 +111,7 @@ def update_response(call: Call) -> list[Item]:
     Less or more than what was asked may be paid. Source: ``amount_responded`` of the official
     description. A direct debit that was paid can be asked back.
     """
-    row, status, cents = RESPONSES.find(call), call.body.get("status"), None
+    row, status, cents = _RESPONSES.find(call), call.body.get("status"), None
     if status == "REFUND_REQUESTED":
         _refund(call, row)
     elif status in ("ACCEPTED", "REJECTED"):
@@ -129,7 +120,7 @@ def update_response(call: Call) -> list[Item]:
         answer(call.ledger, row, status, cents=cents)
     else:
         raise refuse(400, 'A request can be answered by status "ACCEPTED" or "REJECTED".')
-    return [show_response(call.ledger, RESPONSES.find(call))]
+    return [show_response(call.ledger, _RESPONSES.find(call))]
 
 
 def _refund(call: Call, row: sqlite3.Row) -> None:
@@ -333,11 +324,11 @@ def _shared_fields(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-REQUESTS = Table(
+_REQUESTS = Table(
     "request", "account_id = ?", by_account, "Request inquiry", show_request, _name_maker
 )
 """The requests made from an account."""
-RESPONSES = Table(
+_RESPONSES = Table(
     "request",
     "payer_id = ?",
     by_account,
@@ -346,3 +337,10 @@ RESPONSES = Table(
     key="response_id",
 )
 """The requests that an account was asked to pay."""
+
+
+RULES: dict[str, Verbs] = {
+    "request-inquiry": _REQUESTS.rules(create=create_request, update=update_request),
+    "request-inquiry-batch": collection(show_batch, create=create_batch, update=update_batch),
+    "request-response": _RESPONSES.rules(update=update_response),
+}

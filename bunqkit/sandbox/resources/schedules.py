@@ -15,15 +15,11 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, Page, created
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
     Resource,
-    add_resource,
-    find_item,
-    page_of,
-    read_resource,
+    collection,
     scope_of,
     scopes_of_accounts,
     shown_as,
@@ -47,7 +43,7 @@ _NOT_DELETED = "scope = ? AND json_extract(item, '$.status') <> 'CANCELLED'"
 
 def list_payments(call: Call) -> Page:
     """List the scheduled payments of an account that were not deleted, newest first."""
-    return page_of(call, show_scheduled, _NOT_DELETED, scope_of(call))
+    return Resource.page(call, show_scheduled, _NOT_DELETED, scope_of(call))
 
 
 def get_payment(call: Call) -> list[Item]:
@@ -100,17 +96,17 @@ def list_schedules(call: Call) -> Page:
     scopes = scopes_of_accounts(call, *_KINDS)
     condition = f"scope IN ({', '.join('?' * len(scopes))})"
     wrapper = call.operation.wrapper
-    return page_of(call, lambda row: (wrapper, show_schedule(row)[1]), condition, *scopes)
+    return Resource.page(call, lambda row: (wrapper, show_schedule(row)[1]), condition, *scopes)
 
 
 def get_schedule(call: Call) -> list[Item]:
     """Return one schedule, with what it pays."""
-    return [show_schedule(find_item(call, *scopes_of_accounts(call, *_KINDS)))]
+    return [show_schedule(Resource.find(call, *scopes_of_accounts(call, *_KINDS)))]
 
 
 def update_instance(call: Call) -> list[Item]:
     """Try once more a turn of a schedule that failed."""
-    turn = find_item(call)
+    turn = Resource.find(call)
     own_account(call)
     if call.body.get("state") != "RETRY":
         raise refuse(400, 'The state of a schedule instance can only be set to "RETRY".')
@@ -145,7 +141,7 @@ def add_schedule(
     scope, values = f"monetary-account/{account['id']}/{kind}", {"status": "ACTIVE"}
     if purpose is not None:
         values["purpose"] = purpose
-    resource = add_resource(ledger, scope, _KINDS[kind], values, secret=secret)
+    resource = Resource.add(ledger, scope, _KINDS[kind], values, secret=secret)
     _plan(resource)
     _announce(resource, "CREATED")
     return resource.id
@@ -161,9 +157,9 @@ def cancel_schedule(schedule: Resource, *, person_id: int) -> None:
 
 def run_schedule(ledger: Ledger, number: int) -> None:
     """Take the turn of a schedule that is due, and plan the next one."""
-    schedule, now = read_resource(ledger, number), wire_time(ledger.clock.now())
+    schedule, now = Resource.read(ledger, number), wire_time(ledger.clock.now())
     account_id = schedule.secret["account_id"]
-    turn = add_resource(
+    turn = Resource.add(
         ledger,
         f"monetary-account/{account_id}/schedule/{number}/schedule-instance",
         "ScheduledInstance",
@@ -200,7 +196,7 @@ def _take_turn(turn: Resource) -> None:
         secret["entries"],
         secret["schedule_id"],
     )
-    is_batch = _is_batch(read_resource(ledger, part_of))
+    is_batch = _is_batch(Resource.read(ledger, part_of))
     try:
         with ledger.attempt():
             secret["result"] = (
@@ -242,7 +238,7 @@ def _check_entries(ledger: Ledger, account: sqlite3.Row, entries: list[dict[str,
 
 
 def _find(call: Call) -> Resource:
-    schedule = find_item(call)
+    schedule = Resource.find(call)
     if schedule.status == "CANCELLED":
         raise not_found(call.operation.resource.replace("-", " ").capitalize(), schedule.id)
     return schedule
@@ -288,11 +284,11 @@ def _show_times(schedule: Resource) -> dict[str, Any]:
 def show_instance(turn: Resource) -> dict[str, Any]:
     """Return one turn of a schedule, with what was paid."""
     secret, ledger, paid = turn.secret, turn.ledger, None
-    schedule, number = read_resource(ledger, secret["schedule_id"]), secret.get("result")
+    schedule, number = Resource.read(ledger, secret["schedule_id"]), secret.get("result")
     if number is not None:
         is_batch = _is_batch(schedule)
         paid = (
-            show_batch(read_resource(ledger, number))
+            show_batch(Resource.read(ledger, number))
             if is_batch
             else show_payment_of(ledger, number)
         )
@@ -302,5 +298,16 @@ def show_instance(turn: Resource) -> dict[str, Any]:
     }
 
 
-INSTANCES = Collection(show_instance)
-"""The turns that a schedule has had."""
+_SCHEDULED: Verbs = {
+    "list": list_payments,
+    "get": get_payment,
+    "create": create_payment,
+    "update": update_payment,
+    "delete": delete_payment,
+}
+RULES: dict[str, Verbs] = {
+    **dict.fromkeys(_KINDS, _SCHEDULED),
+    "schedule": {"list": list_schedules, "get": get_schedule},
+    "user.schedule": {"list": list_schedules},
+    "schedule.schedule-instance": collection(show_instance, update=update_instance),
+}

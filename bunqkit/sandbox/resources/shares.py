@@ -16,17 +16,9 @@ from bunqkit.sandbox.fields import SHARE_DETAILS
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account, person_behind
-from bunqkit.sandbox.resources.call import Call, Item, created, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, read_row
 from bunqkit.sandbox.resources.events import announce, record_for
-from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
-    Resource,
-    add_resource,
-    find_item,
-    read_resource,
-    scope_of,
-    shown_as,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.wire import read_moment
 
@@ -61,8 +53,8 @@ def create_inquiry(call: Call) -> list[Item]:
         "start_date": wire_time(start or now),
         "end_date": end and wire_time(end),
     }
-    inquiry = add_resource(ledger, scope_of(call), _INQUIRY, values, secret=secret)
-    response = add_resource(
+    inquiry = Resource.post(call, _INQUIRY, values, secret=secret)
+    response = Resource.add(
         ledger,
         f"user/{guest_id}/share-invite-monetary-account-response",
         _RESPONSE,
@@ -102,7 +94,7 @@ def _detail_of(access: str) -> dict[str, dict[str, bool]]:
 def update_inquiry(call: Call) -> list[Item]:
     """Take an invitation back, or end the share."""
     own_account(call)
-    inquiry, status = find_item(call), call.body.get("status")
+    inquiry, status = Resource.find(call), call.body.get("status")
     if status not in ("REVOKED", "CANCELLED"):
         raise refuse(400, 'A share can only be changed to status "REVOKED" or "CANCELLED".')
     _check_status(inquiry, *(("ACCEPTED", "PENDING") if status == "REVOKED" else ("ACCEPTED",)))
@@ -123,8 +115,8 @@ def _shorten_details(call: Call, item: Item) -> Item:
 
 def update_response(call: Call) -> list[Item]:
     """Accept or reject an invitation, or give up the share."""
-    response, status = find_item(call), call.body.get("status")
-    inquiry = read_resource(call.ledger, response.secret["inquiry_id"])
+    response, status = Resource.find(call), call.body.get("status")
+    inquiry = Resource.read(call.ledger, response.secret["inquiry_id"])
     if status in ("ACCEPTED", "ACTIVE"):
         _check_status(response, "PENDING")
         _accept(inquiry)
@@ -138,7 +130,7 @@ def update_response(call: Call) -> list[Item]:
 
 def keep_time(ledger: Ledger, number: int) -> None:
     """Open an accepted share at its start, and end any at its end."""
-    inquiry = read_resource(ledger, number)
+    inquiry = Resource.read(ledger, number)
     end = _time(inquiry, "end_date")
     if end is not None and end <= ledger.clock.now():
         _end(inquiry, "CANCELLED" if inquiry.status == "ACCEPTED" else "REVOKED", by=None)
@@ -151,7 +143,7 @@ def keep_time(ledger: Ledger, number: int) -> None:
 def end_shares(ledger: Ledger, account_id: int, person_id: int) -> None:
     """End all shares of an account, as when it is closed."""
     for share in ledger.rows("SELECT id FROM share WHERE account_id = ?", account_id):
-        inquiry = read_resource(ledger, share["id"])
+        inquiry = Resource.read(ledger, share["id"])
         if inquiry.status in ("PENDING", "ACCEPTED"):
             _end(inquiry, "REVOKED", by=person_id)
 
@@ -174,7 +166,7 @@ def _end(inquiry: Resource, status: str, *, by: int | None) -> None:
 def _set_status(inquiry: Resource, status: str, more: dict[str, Any] | None = None) -> None:
     """Change the status of both sides of a share, and announce it."""
     share = read_row(inquiry.ledger, "share", inquiry.id)
-    response = read_resource(inquiry.ledger, share["response_id"])
+    response = Resource.read(inquiry.ledger, share["response_id"])
     for side in (inquiry, response):
         side.hidden |= more or {}
         side.save(status=status)
@@ -236,7 +228,11 @@ def _ended_by(side: Resource) -> dict[str, Any] | None:
     return None if person_id is None else label_user(side.ledger, person_id)
 
 
-INQUIRIES = Collection(show_inquiry)
-"""The invitations to an account."""
-RESPONSES = Collection(show_response, _shorten_details)
-"""The invitations that a person got."""
+RULES: dict[str, Verbs] = {
+    "share-invite-monetary-account-inquiry": collection(
+        show_inquiry, create=create_inquiry, update=update_inquiry
+    ),
+    "share-invite-monetary-account-response": collection(
+        show_response, _shorten_details, update=update_response
+    ),
+}

@@ -18,15 +18,9 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import MINE, own_account
-from bunqkit.sandbox.resources.call import Call, File, Item, check_choice, created
+from bunqkit.sandbox.resources.call import Call, File, Item, Verbs, check_choice, created
 from bunqkit.sandbox.resources.event_list import show_object
-from bunqkit.sandbox.resources.generic_resources import (
-    add_resource,
-    content_of,
-    resource_in,
-    resources,
-    scope_of,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, content_of, scope_of
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.shape import fill
 from bunqkit.sandbox.resources.sheets import Line, Statement, write_csv, write_mt940, write_pdf
@@ -91,7 +85,7 @@ def _keep(call: Call, type_name: str, **more: Any) -> list[Item]:
     values = fill(ledger, type_name, body, person_id=call.person_id, account_id=call.account_id)
     values |= {"status": "COMPLETED"} | more
     secret = {"last": ledger.rows("SELECT MAX(id) AS last FROM entry")[0]["last"]}
-    return created(add_resource(ledger, scope, type_name, values, secret=secret).id)
+    return created(Resource.add(ledger, scope, type_name, values, secret=secret).id)
 
 
 def read_statement(call: Call) -> File:
@@ -121,7 +115,7 @@ def read_card_statement(call: Call) -> File:
     item, start, end, last = _asked_for(call)
     card_id, ledger = call.number("cardID"), call.ledger
     condition = "type = 'MasterCardAction' AND json_extract(item, '$.card_id') = ?"
-    actions = resources(ledger, condition, card_id)
+    actions = Resource.select(ledger, condition, card_id)
     ids = [number for action in actions for number in action.fields.get("payment_ids", [])]
     rows = ledger.rows(
         f"SELECT * FROM payment WHERE id IN ({', '.join('?' * len(ids))}) AND id <= ? "
@@ -195,7 +189,7 @@ def read_event_statement(call: Call) -> File:
 def _asked_for(call: Call) -> tuple[dict[str, Any], date, date, int]:
     """Return the paper that was asked for, its period, and the last booking that it shows."""
     scope, number = content_of(call)
-    paper = resource_in(call.ledger, [scope, f"{scope}-csv", f"{scope}-pdf"], number)
+    paper = Resource.within(call.ledger, [scope, f"{scope}-csv", f"{scope}-pdf"], number)
     if paper is None:
         raise not_found(scope.rpartition("/")[2].replace("-", " ").capitalize(), number)
     # What was put there by hand may lack anything.
@@ -264,3 +258,14 @@ def _read_day(text: str, name: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise refuse(400, f'The value of "{name}" is not a date.') from error
+
+
+RULES: dict[str, Verbs] = {
+    "customer-statement": {"create": create_statement, "content": read_statement},
+    "event.statement": {"create": create_event_statement, "content": read_event_statement},
+    "export-annual-overview": {"create": create_overview, "content": read_overview},
+    "export-rib": {"create": create_bank_details, "content": read_bank_details},
+    "card.export-statement-card-csv": {"create": create_card_statement},
+    "card.export-statement-card-pdf": {"create": create_card_statement},
+    "card.export-statement-card": {"content": read_card_statement},
+}

@@ -14,18 +14,9 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce, record
-from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
-    Resource,
-    add_resource,
-    find_item,
-    find_typed,
-    read_resource,
-    scope_of,
-    shown_as,
-)
+from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import book, check_description, show_payment_of
 from bunqkit.sandbox.resources.shape import shape
@@ -46,7 +37,7 @@ def create_tab(call: Call) -> list[Item]:
     expiry = ledger.clock.now() + _LIFETIME
     secret = {"account_id": account["id"], "cents": cents, "entry": entry, "paid": []}
     values = {"status": "WAITING_FOR_PAYMENT", "time_expiry": wire_time(expiry)}
-    tab = add_resource(ledger, scope_of(call), "BunqMeTab", values, secret=secret)
+    tab = Resource.post(call, "BunqMeTab", values, secret=secret)
     scheduled_jobs.plan(ledger, "tab", tab.id, expiry)
     _announce(tab, "CREATED")
     return created(tab.id)
@@ -55,7 +46,7 @@ def create_tab(call: Call) -> list[Item]:
 def update_tab(call: Call) -> list[Item]:
     """Cancel a link that waits: the one change that it takes."""
     own_account(call)
-    tab = find_item(call)
+    tab = Resource.find(call)
     if call.body.get("status") != "CANCELLED":
         raise refuse(400, 'A bunq.me tab can only be changed to status "CANCELLED".')
     _check_open(tab)
@@ -65,7 +56,7 @@ def update_tab(call: Call) -> list[Item]:
 
 def expire_tab(ledger: Ledger, number: int) -> None:
     """End a link whose time is over."""
-    end_tab(read_resource(ledger, number), "EXPIRED")
+    end_tab(Resource.read(ledger, number), "EXPIRED")
 
 
 def end_tab(tab: Resource, status: str) -> None:
@@ -94,7 +85,7 @@ def pay_tab(
     name, account_id
         Who pays: somebody outside of that name, or an account of the bank.
     """
-    tab = find_typed(ledger, "BunqMeTab", "Bunqme tab", number)
+    tab = Resource.typed(ledger, "BunqMeTab", "Bunqme tab", number)
     secret = tab.secret
     _check_open(tab)
     cents = secret["cents"] if cents is None else cents
@@ -112,7 +103,7 @@ def pay_tab(
     _announce(tab, "PAID", "TAB_RESULT")
     if account_id is not None:
         scope = f"monetary-account/{account_id}/bunqme-tab-result-response"
-        result = add_resource(ledger, scope, _RESULT, {}, secret={"payment_id": paid})
+        result = Resource.add(ledger, scope, _RESULT, {}, secret={"payment_id": paid})
         record(ledger, account_id, _RESULT, result.id)
     return got
 
@@ -167,7 +158,7 @@ def show_result(result: Resource) -> dict[str, Any]:
     return {"payment": show_payment_of(result.ledger, result.secret["payment_id"])[1]}
 
 
-TABS = Collection(show_tab)
-"""The links of an account."""
-RESULTS = Collection(show_result)
-"""What was paid by somebody's link from one's own account."""
+RULES: dict[str, Verbs] = {
+    "bunqme-tab": collection(show_tab, create=create_tab, update=update_tab),
+    "bunqme-tab-result-response": collection(show_result),
+}

@@ -16,17 +16,13 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import account_to_use
-from bunqkit.sandbox.resources.call import Call, Item, created, read_id
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, read_id
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.facts import facts, usual
 from bunqkit.sandbox.resources.generic_resources import (
-    Collection,
     Resource,
-    add_resource,
+    collection,
     parent_of,
-    read_resource,
-    resources,
-    scope_of,
     shown_as,
 )
 from bunqkit.sandbox.resources.labels import label_account, label_outside
@@ -64,12 +60,12 @@ def link_user(call: Call) -> list[Item]:
 def _link(ledger: Ledger, person_id: int) -> int:
     """Link a person to Wise, unless they are linked; return the link's id."""
     scope = f"user/{person_id}/transferwise-user"
-    for link in resources(ledger, "scope = ?", scope):
+    for link in Resource.select(ledger, "scope = ?", scope):
         return link.id
     person = ledger.person(person_id)
     # No source shows what a source is.
     values = {"name": person["name"], "email": person["email"], "source": "BUNQ"}
-    return add_resource(ledger, scope, "TransferwiseUser", values).id
+    return Resource.add(ledger, scope, "TransferwiseUser", values).id
 
 
 def create_quote(call: Call) -> list[Item]:
@@ -94,7 +90,7 @@ def create_quote(call: Call) -> list[Item]:
             "amount_fee": amount(fee, source),
         }
     _link(ledger, call.person_id)
-    quote = add_resource(ledger, scope_of(call), "TransferwiseQuote", values, secret=secret)
+    quote = Resource.post(call, "TransferwiseQuote", values, secret=secret)
     scheduled_jobs.plan(ledger, "transfer quote", quote.id, now + _LIFETIME)
     return created(quote.id)
 
@@ -124,7 +120,7 @@ def _amounts(body: dict[str, Any], rate: Decimal) -> tuple[int, int, int] | None
 
 def expire_quote(ledger: Ledger, number: int) -> None:
     """End a quote: it can be read, and not be paid any more."""
-    _set_quote(read_resource(ledger, number), "EXPIRED")
+    _set_quote(Resource.read(ledger, number), "EXPIRED")
 
 
 def list_requirements(call: Call) -> list[Item]:
@@ -157,7 +153,7 @@ def create_recipient(call: Call) -> list[Item]:
         "account_number": number,
         "bank_code": codes[0] if codes else None,
     }
-    return created(add_resource(call.ledger, scope_of(call), "TransferwiseRecipient", values).id)
+    return created(Resource.post(call, "TransferwiseRecipient", values).id)
 
 
 def list_recipients(call: Call) -> list[Item]:
@@ -191,9 +187,8 @@ def create_transfer(call: Call) -> list[Item]:
     values = usual("TransferwisePayment") | {field: item[field] for field in names}
     values |= {"reference": f"To {name}", "pay_in_reference": item["quote_id"]}
     ids = {"account_id": account["id"], "quote_id": quote.id}
-    number = add_resource(
-        ledger,
-        scope_of(call),
+    number = Resource.post(
+        call,
         "TransferwisePayment",
         values,
         secret=ids | {"name": name, "country": recipient["country"]},
@@ -205,14 +200,14 @@ def create_transfer(call: Call) -> list[Item]:
 
 def arrive(ledger: Ledger, number: int) -> None:
     """Complete a transfer: the money has arrived."""
-    payment = read_resource(ledger, number)
+    payment = Resource.read(ledger, number)
     payment.save(status="COMPLETED", status_transferwise="outgoing_payment_sent")
     record(ledger, payment.secret["account_id"], "TransferwisePayment", number)
 
 
 def _quote(call: Call) -> Resource:
     """Return the quote in the path; that it exists is checked with the path."""
-    return read_resource(call.ledger, int(parent_of(call)[1]))
+    return Resource.read(call.ledger, int(parent_of(call)[1]))
 
 
 def _set_quote(quote: Resource, status: str) -> None:
@@ -246,7 +241,7 @@ def _recipients(call: Call, quote: Resource) -> list[Resource]:
     """List the recipients of the quote's currency, written down for this quote or another."""
     condition = "scope LIKE ? AND json_extract(item, '$.currency') = ?"
     scope = f"user/{call.person_id}/transferwise-quote/%/transferwise-recipient"
-    return resources(call.ledger, condition, scope, _target(quote))
+    return Resource.select(call.ledger, condition, scope, _target(quote))
 
 
 def _recipient(call: Call, quote: Resource) -> Resource:
@@ -264,9 +259,23 @@ def show_transfer(payment: Resource) -> dict[str, Any]:
     return {
         "alias": label_account(ledger, secret["account_id"]),
         "counterparty_alias": label_outside(secret["name"], country=secret["country"]),
-        "quote": read_resource(ledger, secret["quote_id"]).show("TransferwiseQuote")[1],
+        "quote": Resource.read(ledger, secret["quote_id"]).show("TransferwiseQuote")[1],
     }
 
 
-TRANSFERS = Collection(show_transfer)
-"""The transfer of a quote."""
+RULES: dict[str, Verbs] = {
+    "transferwise-currency": {"list": list_currencies},
+    "transferwise-user": {"create": link_user},
+    "transferwise-quote": {"create": create_quote},
+    "transferwise-quote-temporary": {"create": create_quote},
+    "transferwise-quote.transferwise-recipient-requirement": {
+        "list": list_requirements,
+        "create": check_requirement,
+    },
+    "transferwise-quote.transferwise-recipient": {
+        "list": list_recipients,
+        "create": create_recipient,
+    },
+    "transferwise-quote.transferwise-transfer-requirement": {"create": check_transfer},
+    "transferwise-quote.transferwise-transfer": collection(show_transfer, create=create_transfer),
+}

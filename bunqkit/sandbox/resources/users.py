@@ -1,6 +1,8 @@
-"""The user, and small facts about one: names, limits, plan, health of the bank.
+"""The user, the companies of a user, and small facts about one: names, limits, plan.
 
-Fields as in the official description of 2025-04; what the bank does not know is null.
+Fields as in the official description of 2025-04; what the bank does not know is null. A company
+that a person makes is a user of its own, with an account. At bunq it is let in by the app, and then
+has keys of its own: ``Bank.issue_key`` and the control desk make one.
 """
 
 from __future__ import annotations
@@ -9,16 +11,27 @@ import json
 import sqlite3
 from typing import Any
 
+from bunqkit.sandbox import people
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import MOST_ACCOUNTS, check_avatar, count_accounts
-from bunqkit.sandbox.resources.call import Call, Item, created
+from bunqkit.sandbox.resources.call import (
+    Call,
+    Item,
+    Table,
+    Verbs,
+    by_person,
+    check_choice,
+    created,
+)
 from bunqkit.sandbox.resources.facts import usual
 from bunqkit.sandbox.resources.labels import label_nobody, label_user, show_avatar
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount
 
 PROVIDER = "UserPaymentServiceProvider"
+_PLANS = ("COMPANY_V1", "COMPANY_V2")
+_MOST_OWNERS = 4
 # Source: bunq docs and bunqDesktop: five minutes to seven days in practice.
 _TIMEOUTS = range(60, 90 * 86_400 + 1)
 # The kind of user that a path reads; under /user any kind is read.
@@ -193,3 +206,51 @@ def _company(ledger: Ledger, person: sqlite3.Row, details: dict[str, Any]) -> di
         "directors": [label_user(ledger, owner) if owner else label_nobody(person["name"])],
         "country": "NL",
     }
+
+
+_COMPANIES = Table(
+    "person", "json_extract(details, '$.owner_id') = ?", by_person, "Company", show_user
+)
+"""The companies that a person has made."""
+
+
+def create_company(call: Call) -> list[Item]:
+    """Make a company of the caller's, with an empty account; return its id as a user."""
+    details = _company_details(call) | {"owner_id": call.person_id}
+    luck = call.ledger.chance("company", call.ledger.next_id("draw"))
+    return created(people.open_company(call.ledger, call.body["name"], details, luck))
+
+
+def update_company(call: Call) -> list[Item]:
+    """Change a company; its accounts bear its new name."""
+    ledger, company = call.ledger, _COMPANIES.find(call)
+    name = call.body.get("name") or company["name"]
+    details = json.dumps(json.loads(company["details"]) | _company_details(call))
+    ledger.update("person", company["id"], name=name, label=name, details=details)
+    ledger.execute("UPDATE account SET holder = ? WHERE person_id = ?", name, company["id"])
+    return created(company["id"])
+
+
+def _company_details(call: Call) -> dict[str, Any]:
+    """Return what is kept of a body beside the name."""
+    body = call.sent
+    check_avatar(call.ledger, body)
+    check_choice("Subscription type", body.get("subscription_type", _PLANS[0]), _PLANS)
+    if len(body.get("ubo", [])) > _MOST_OWNERS:
+        raise refuse(400, f"A company has at most {_MOST_OWNERS} ultimate beneficial owners.")
+    return {n: value for n, value in body.items() if n not in ("name", "signup_track_type")}
+
+
+_USER: Verbs = {"list": list_users, "get": get_user, "update": update_user}
+RULES: dict[str, Verbs] = {
+    **dict.fromkeys(("user", *_KINDS), _USER),
+    "company": _COMPANIES.rules(create=create_company, update=update_company),
+    "user-company.name": {"list": list_company_names},
+    "legal-name": {"list": list_legal_names},
+    "limit": {"list": list_limits},
+    "billing-contract-subscription": {"list": list_contracts},
+    "tree-progress": {"list": list_trees},
+    "insight-preference-date": {"list": list_insight_dates},
+    "health-check": {"list": check_health},
+    "server-error": {"create": fail},
+}
