@@ -1,66 +1,69 @@
-"""A bank in a box: bunq's protocol, offline, with real keys, tokens, signatures and refusals.
+"""The offline bank: bunq's protocol with real keys, tokens and signatures, without a network.
 
-``Bank`` is the WSGI application, ``doors`` lead to it, ``Admin`` is what a served one shows beside
-its API, ``Fault`` has things go wrong, ``Quirks`` settles on which side of a contradiction it is,
-``bank.callbacks`` shows what was sent, sends by hand and once more.
+``Bank`` is the WSGI application, ``doors`` lead to it, ``Admin`` is what a served bank shows beside
+its API, a ``Fault`` makes something go wrong, ``Quirks`` choose a side where sources disagree, and
+``bank.callbacks`` lists callbacks, sends them by hand and sends them again.
 
 What it is not
 --------------
-- Play money. Payments to an IBAN outside the bank are booked at once; the real sandbox may not
-  carry them out. No fees or invoices come by themselves.
+- All money is play money. Payments to an IBAN outside the bank are booked at once; the real sandbox
+  may not carry them out. Nobody charges fees or sends invoices by itself.
 - What is due later (schedules, direct debits, interest, the end of sessions, keys, links, iDEAL,
-  challenges, shares and quotes, retries of callbacks) is done in the order of its time when the
-  clock is moved, and otherwise at the next call. Requests of people do not expire, codes for paying
-  online neither.
+  challenges, shares and quotes, retries of callbacks) happens in the order of its time when the
+  clock is moved, and otherwise at the next call. Requests for money do not expire, and neither do
+  codes for paying online.
 - Savings earn two percent a year, counted by the day and paid at noon after each quarter.
-- Daily limits and plans are kept and shown, and not enforced, but that nobody has more than 25
-  accounts. Overdrafts do not exist.
-- Nobody but ``Bank.direct_debit``, ``Bank.pay_tab``, ``Bank.pay_ideal``, ``Bank.pay_sofort`` and
-  the control desk sends a direct debit, pays by a link, or adds money by iDEAL and Sofort. A debit
-  waits three days for an answer and is then paid, unless the account's ``sdd_expiration_action``
-  is AUTO_REJECT; what is whitelisted is paid at once; for eight weeks it can be asked back, and
-  comes back at once. iDEAL waits half an hour; four banks take part; its page is not there.
-- A schedule whose start lies in the past begins from now on. One that was deleted stays in the list
+- Daily limits and plans are kept and shown, but not enforced, except that nobody has more than 25
+  accounts. There are no overdrafts.
+- Only ``Bank.direct_debit``, ``Bank.pay_tab``, ``Bank.pay_ideal``, ``Bank.pay_sofort`` and the
+  control desk send a direct debit, pay by a link, or add money by iDEAL and Sofort. A debit waits
+  three days for an answer and is then paid, unless the account's ``sdd_expiration_action`` is
+  AUTO_REJECT. A whitelisted debit is paid at once. For eight weeks the payer can ask for it back,
+  and gets it at once. iDEAL waits half an hour; four banks take part; there is no payment page.
+- A schedule whose start lies in the past begins from now on. A deleted schedule stays in the list
   of schedules as cancelled.
-- A draft is accepted by the owner's own call; bunq has that done in its app. Whoever shares an
-  account sees and does what the kind of access says; its events and callbacks go to owners only.
-- Closing an account needs it to be empty, and ends what waits on it. Accounts at other banks are
-  made at once, can be paid to, and not from.
-- Currencies are exchanged at fixed rates. A quote lives five minutes, one of Wise thirty; what Wise
-  sends leaves the books, and is said to arrive a day later. Whoever asks for a quote is linked to
-  Wise, where nobody has to log in.
-- A rule that sorts incoming money sorts the payment it is made of at once, and if it recurs what
-  the same counterparty pays later; what was sorted is not sorted again.
-- Which categories payments have and how they are guessed, and the names of the query's members for
-  insights, are our own; ``Bank.categorise`` and the control desk choose another.
+- The owner accepts a draft by an API call; at bunq this happens in the app. A user with whom an
+  account is shared sees and does what the kind of access allows; its events and callbacks go to
+  owners only.
+- An account must be empty to be closed, and closing it ends what waits on it. Accounts at other
+  banks are created at once, can be paid to, and not from.
+- Currencies are exchanged at fixed rates. A quote lives five minutes, one of Wise thirty. Money
+  that Wise sends leaves the books; the answer says that it arrives a day later. A user who asks for
+  a quote is linked to Wise, where nobody has to log in.
+- A rule that sorts incoming money sorts the payment that it is created for at once, and if it
+  recurs, later payments of the same counterparty. Money that was sorted is not sorted again.
+- The categories of payments, the way they are guessed, and the names of the query's members for
+  insights are our own; ``Bank.categorise`` and the control desk choose another category.
 - Cards are made at once. Only ``Bank.use_card``, ``Bank.challenge`` and the control desk use them:
-  bunq has no call for it. Reasons for a refusal, but for COUNTRY_NOT_PERMITTED, are our own. A web
-  shop that asks the cardholder waits five minutes; nothing but the id tells them that it does.
-- A company that a person makes is a user of its own at once, with an account. It is let in by
-  ``Bank.issue_key`` and the control desk, at bunq by the app.
+  bunq has no call for it. The reasons for a refusal, except COUNTRY_NOT_PERMITTED, are our own. A
+  web shop that asks the cardholder waits five minutes; the cardholder gets no message, and must
+  know the id of the challenge request.
+- A company that a person creates is a user of its own at once, with an account. It gets an API key
+  by ``Bank.issue_key`` and the control desk, at bunq by the app.
 - An invited co-owner accepts a joint account by changing its status to ACTIVE, and declines by
   CANCELLED: no call of bunq's is known for it.
-- Callbacks go to https addresses, and to plain http on this machine, which bunq would refuse, for
-  whoever calls from this machine. No redirection is followed, and no link-local address is called.
-  They are signed with the bank's one key. Pinned certificates are kept, and not insisted on.
-- Statements are ready at once and their days are Amsterdam's; the columns of a CSV are bunq's, the
+- Callbacks go to https addresses. They also go to plain http on this machine, which bunq would
+  refuse, for users who call from this machine. No redirect is followed, and no link-local address
+  is called. Callbacks are signed with the bank's one key. Pinned certificates are stored, but not
+  enforced.
+- Statements are ready at once, and their days are Amsterdam's. The columns of a CSV are bunq's, the
   lines of MT940 and PDF our own. Invoices come only by ``Bank.bill`` and the control desk, at a
   rate of VAT of our own.
-- On the OAuth page people say by API key who they are, where bunq's app would scan a code, and
-  choose among their accounts; a code buys its token for ten minutes. They take it back by
-  ``Bank.revoke`` or the control desk. What a provider's customer allowed ends after 90 days.
-- An app's filters hear of the accounts that it may see. Confirmation of funds is given to people
-  too, not to CBPIIs alone. Bodies encrypted by the client are not decrypted.
-- Texts of refusals for which no source shows bunq's are our own: too little money, an unknown
+- On the OAuth page people enter their API key to say who they are, where bunq's app would scan a
+  code, and choose among their accounts. A code buys its token for ten minutes. A consent is revoked
+  by ``Bank.revoke`` or the control desk. What a provider's customer allowed ends after 90 days.
+- An app's filters get the events of the accounts that it may see. Confirmation of funds is given to
+  people too, not to CBPIIs alone. Bodies that the client encrypts are not decrypted.
+- The texts of refusals for which no source shows bunq's are our own: too little money, an unknown
   counterparty, a missing field, a page that can't be asked for.
-- Refusals are signed; bunq sends some (429, 491, 5xx) unsigned, and so does this bank where a fault
-  makes them. Labels of accounts are left out where there is none, since bunq's SDK can't read a
+- Refusals are signed. bunq sends some (429, 491, 5xx) unsigned, and so does this bank when a fault
+  causes them. Labels of accounts are left out where there is none, since bunq's SDK can't read a
   null there; all other fields of an item are always present.
 - A date, a time or an enumerated value in a body is not checked where the resource is generic.
 
 Which resources have rules
 --------------------------
-Rules of their own, as sources tell of the real bank:
+These have rules of their own, from what sources say about the real bank:
 
     additional-transaction-information-category,
     additional-transaction-information-category-user-defined, attachment, attachment-public,
@@ -98,17 +101,18 @@ Rules of their own, as sources tell of the real bank:
     user.payment-auto-allocate, user.schedule, user.whitelist-sdd, whitelist-sdd,
     whitelist-sdd-one-off, whitelist-sdd-recurring.
 
-Kept generically: what is posted can be read, listed, changed and deleted where bunq has a call for
-it, with every field of its type, and sets nothing off. Where bunq has no call to make one, as for
-fundraisers, announcements and what a switch of banks redirects, there is none until ``Bank.place``
-puts it there. For CurrencyCloud no source says what a beneficiary must tell or how a quote is read:
+These are kept generically: what is posted can be read, listed, changed and deleted where bunq has a
+call for it, with every field of its type, and has no further effect. Where bunq has no call to
+create one, as for fundraisers, announcements and what a switch of banks redirects, there is none
+until ``Bank.place`` creates it. For CurrencyCloud no source says what a beneficiary must contain or
+how a quote is read:
 
     bunqme-fundraiser-profile, bunqme-fundraiser-result, currency-cloud-beneficiary,
     currency-cloud-beneficiary-requirement, currency-cloud-payment-quote, feature-announcement,
     switch-service-payment.
 
-Notes hang under twenty kinds of things: ``note-text`` is kept generically, ``note-attachment``
-insists that its file was uploaded to the same account.
+Notes belong to twenty kinds of resources: ``note-text`` is kept generically, ``note-attachment``
+checks that its file was uploaded to the same account.
 """
 
 import warnings

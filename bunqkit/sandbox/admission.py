@@ -1,8 +1,8 @@
-"""Who may open a served bank's page and its control desk: whoever has the one token.
+"""Decides who may open a served bank's page and its control desk: those who have its token.
 
-The token comes once in the link that is printed, then as a cookie, or as a header from programs.
-The names by which a browser calls are checked too, so that no page of another site can reach the
-desk. The API needs none of this: it answers as bunq does.
+The token comes once in the printed link, then as a cookie; programs send it as a header. The host
+name of each call is checked too, so that no page of another site can reach the desk. The API needs
+none of this: it answers as bunq does.
 """
 
 from __future__ import annotations
@@ -35,50 +35,50 @@ class Admission:
     Parameters
     ----------
     token
-        What opens them; by default a new one.
+        The token that opens them; by default a new one.
     host_names
-        Further names by which browsers may call. ``localhost`` and addresses always may: nobody can
-        have such a name point elsewhere.
+        Further host names by which browsers may call. ``localhost`` and addresses are always
+        allowed: nobody can make these point elsewhere.
 
     Raises
     ------
     BunqkitError
-        If the token is none that could protect anything.
+        If the token is too weak or has other characters than allowed.
     """
 
     def __init__(self, token: Secret | None, host_names: Iterable[str]) -> None:
         if token is not None and not _TOKEN.fullmatch(token.reveal()):
-            raise BunqkitError(f"The admin token is not {_GOOD}. Leave it out to have one made.")
+            raise BunqkitError(f"The admin token is not {_GOOD}. Leave it out to get a new one.")
         self.token = token or Secret(secrets.token_urlsafe(24))
         self._names = {"localhost", *(name.lower() for name in host_names)}
 
     def check_origin(self, environ: WSGIEnvironment) -> None:
-        """Check by which name a call came, and from which page.
+        """Check the host name that a call uses, and the page that it comes from.
 
         Raises
         ------
         Refusal
-            If the name is not the bank's, or the page is not its own.
+            If the host name is not the bank's, or the page is of another site.
         """
         host = environ.get("HTTP_HOST", "")
         if not self._is_own(host):
             raise refuse(
                 403,
-                "The bank's page is not to be had by this name. Call it by an address, or start "
-                "the bank with --host-name and the name.",
+                "The bank's page does not open by this host name. Use an address, or start the "
+                "bank with --host-name and the name.",
             )
         origin = environ.get("HTTP_ORIGIN")
-        # A page in a sandbox, or of a file, says "null".
+        # A page in a sandboxed frame, or of a file, sends "null".
         if origin is not None and _netloc(origin) != host.lower():
             raise refuse(403, "A page from elsewhere can't use this bank's page.")
 
     def check_token(self, environ: WSGIEnvironment) -> None:
-        """Check that the token came, as a header or as the cookie.
+        """Check that a call has the token, in a header or in the cookie.
 
         Raises
         ------
         Refusal
-            If it did not.
+            If it has not.
         """
         scheme, _, text = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(text.strip()):
@@ -86,21 +86,21 @@ class Admission:
         if not any(map(self._is_token, _cookies(environ, _cookie_name(environ)))):
             raise refuse(
                 401,
-                "This needs the bank's admin token: open the link that was printed at its start, "
+                "This needs the bank's admin token. Open the link that was printed at its start, "
                 "or send the header Authorization: Bearer TOKEN.",
             )
 
     def is_in_link(self, environ: WSGIEnvironment) -> bool:
-        """Return whether the address that was called holds the token."""
+        """Return True if the query of a call holds the token."""
         query = parse_qs(environ.get("QUERY_STRING", ""))
         return any(map(self._is_token, query.get("token", [])))
 
     def cookie(self, environ: WSGIEnvironment) -> str:
-        """Return the cookie that stands for the link from then on, until the browser is closed."""
+        """Return the cookie that replaces the link until the browser is closed."""
         return f"{_cookie_name(environ)}={self.token.reveal()}; HttpOnly; SameSite=Strict"
 
     def _is_token(self, text: str) -> bool:
-        # Takes as long whatever the text is, so that nobody can guess it letter by letter.
+        # It takes the same time for every text, so that nobody can guess the token by letters.
         return hmac.compare_digest(text.encode(), self.token.reveal().encode())
 
     def _is_own(self, host: str) -> bool:
@@ -116,12 +116,12 @@ class Admission:
 
 
 def read_token(path: Path) -> Secret:
-    """Read the admin token of a file; make the file, for its owner alone, if it is not there.
+    """Return the admin token in a file; create a private file if there is none.
 
     Raises
     ------
     BunqkitError
-        If it can't be read or made, or holds no good token.
+        If the file can't be read or created, or holds no valid token.
     """
     try:
         if not path.exists():
@@ -131,11 +131,11 @@ def read_token(path: Path) -> Secret:
     except (OSError, ValueError) as error:
         raise BunqkitError(
             f"{path} can't be read as a file with an admin token. Name another file, in a folder "
-            "that is there."
+            "that exists."
         ) from error
     if not _TOKEN.fullmatch(text):
         raise BunqkitError(
-            f"{path} holds no admin token: {_GOOD}. Delete the file, and the next start makes one."
+            f"{path} holds no admin token: {_GOOD}. Delete it, and the next start creates one."
         )
     return Secret(text)
 
@@ -148,11 +148,11 @@ def _netloc(origin: str) -> str:
 
 
 def _cookie_name(environ: WSGIEnvironment) -> str:
-    # Cookies are kept by host, not by port, and there may be two banks on a machine.
+    # Browsers keep cookies by host, not by port, and a machine may serve two banks.
     return f"bunqkit_admin_{environ.get('SERVER_PORT', '')}"
 
 
 def _cookies(environ: WSGIEnvironment, name: str) -> list[str]:
-    # Other servers of this machine leave cookies too, and not all that SimpleCookie can read.
-    pairs = (each.strip().partition("=") for each in environ.get("HTTP_COOKIE", "").split(";"))
+    # Other servers of this machine leave cookies too, and SimpleCookie can't read all of them.
+    pairs = (pair.strip().partition("=") for pair in environ.get("HTTP_COOKIE", "").split(";"))
     return [text for key, _, text in pairs if key == name]

@@ -1,7 +1,7 @@
-"""A laboratory for callbacks: what was sent and how it went, by hand and once more.
+"""Callbacks for experiments: lists those that were sent, sends by hand, sends again.
 
-Source: bunq docs, "Callbacks", for categories; types of events as captured in issues of the SDKs,
-those that nobody has captured are our own.
+Source: bunq docs, "Callbacks", for categories; issues of the SDKs for types of events. Types that
+nobody has captured are our own.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ CATEGORIES = {
     "TAB_RESULT": ("TAB_RESULT_CREATED", "BunqMeTabResultResponse"),
     "USER_APPROVAL": ("USER_APPROVAL_GRANTED", "UserPerson"),
 }
-"""Every category that a filter may name, with the event and the object that ``trigger`` sends."""
+"""Every category that a filter may name, with the type of event and of object to send."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One time that a callback was sent.
+    """One attempt to deliver a callback.
 
     Attributes
     ----------
     at
-        The bank's time, as it is written.
+        The bank's time, in the form of the wire.
     status
-        Of the target's answer; ``None`` if none came.
+        The status of the target's answer; ``None`` if none came.
     problem
-        What was wrong; ``None`` for a success.
+        The reason of a failure; ``None`` for a success.
     """
 
     at: str
@@ -65,22 +65,22 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Callback:
-    """One message to a target, as often as it was sent.
+    """One message to a target, with all attempts to deliver it.
 
     Attributes
     ----------
     id, person_id
-        Its number, and whose it is.
+        The ids of the callback and of the user whose filter asks for it.
     category, event_type, object_id
-        What it tells, and of what.
+        The kind of message, and the object that it is about.
     target
-        Where it goes.
+        The address that it goes to.
     body, signature
         The bytes that are sent, and the bank's signature over them.
     due
-        When it will be sent (again), as it is written; ``None`` for never.
+        The time of the next attempt, in the form of the wire; ``None`` if there is none.
     attempts
-        Oldest first.
+        The attempts, oldest first.
     """
 
     id: int
@@ -96,7 +96,7 @@ class Callback:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the target has taken it, at least once."""
+        """True if the target has accepted it at least once."""
         return any(attempt.problem is None for attempt in self.attempts)
 
 
@@ -106,7 +106,7 @@ class Callbacks:
     Parameters
     ----------
     ledger, key, sender
-        Where they are kept, what signs them, and who brings them.
+        The books, the key that signs callbacks, and the sender that delivers them.
     """
 
     def __init__(self, ledger: Ledger, key: KeyPair, sender: WebhookSender) -> None:
@@ -115,7 +115,7 @@ class Callbacks:
         self._sender = sender
 
     def sent(self, *, category: str | None = None, limit: int = 100) -> list[Callback]:
-        """Give those that were or will be sent, newest first, of one category or all."""
+        """Return the callbacks of one category or all, sent or due, newest first."""
         rows = self._ledger.rows(
             "SELECT * FROM callback WHERE category = COALESCE(?, category) "
             "ORDER BY id DESC LIMIT ?",
@@ -125,7 +125,7 @@ class Callbacks:
         return [self._read(row) for row in rows]
 
     def get(self, callback_id: int) -> Callback:
-        """Give one of them."""
+        """Return one callback."""
         row = self._ledger.row("SELECT * FROM callback WHERE id = ?", callback_id)
         if row is None:
             raise not_found("Callback", callback_id)
@@ -134,42 +134,42 @@ class Callbacks:
     def trigger(
         self, category: str, *, person_id: int | None = None, target: str | None = None
     ) -> list[Callback]:
-        """Have a category's callback sent though nothing happened; give what is now due.
+        """Send the callbacks of a category though nothing happened; return those now due.
 
-        The object is the newest of its kind that the person has, else an example. ``deliver()`` of
-        the bank sends at once; else the sender does within seconds.
+        The object is the newest of its kind that the person has, or else an example. The sender
+        delivers them within seconds; ``bank.deliver()`` does so at once.
 
         Parameters
         ----------
         category
             One of ``CATEGORIES``.
         person_id
-            Whose filters are asked; by default everybody's.
+            The user whose filters count; by default everybody's.
         target
-            Where to send it, whatever category that target's filters name. It must be a target of
+            The address to send to, whatever category its filters name. It must be the target of
             a filter: the bank calls no address that nobody has subscribed.
 
         Raises
         ------
         Refusal
-            If there is no such category, or nobody asks for it.
+            If there is no such category, or no filter asks for it.
         """
         if category not in CATEGORIES:
             known = ", ".join(CATEGORIES)
             raise refuse(400, f'"{category}" is no category of callbacks. There are: {known}.')
-        told = self._asking(category if target is None else None, person_id)
+        subscribers = self._subscribers(category if target is None else None, person_id)
         if target is not None:
-            told = list({each: None for each in told if each[1] == target})
-        if not told:
-            asked = f"has subscribed {target}" if target else f"asks for {category}"
-            raise refuse(400, f"Nobody {asked}. Set a filter that names the target.")
+            subscribers = list({pair: None for pair in subscribers if pair[1] == target})
+        if not subscribers:
+            missing = f"has subscribed {target}" if target else f"asks for {category}"
+            raise refuse(400, f"Nobody {missing}. Set a filter that names the target.")
         with self._ledger.transaction():
-            numbers = [self._add(category, *each) for each in told]
+            numbers = [self._add(category, person, address) for person, address in subscribers]
         self._sender.wake()
         return [self.get(number) for number in numbers]
 
     def replay(self, callback_id: int) -> Callback:
-        """Have the same bytes sent once more, whatever became of them; give what is now due."""
+        """Send the same bytes again, whether they were delivered or not; return the callback."""
         self.get(callback_id)
         with self._ledger.transaction():
             now = wire_time(self._ledger.clock.now())
@@ -177,8 +177,8 @@ class Callbacks:
         self._sender.wake()
         return self.get(callback_id)
 
-    def _asking(self, category: str | None, person_id: int | None) -> list[tuple[int, str]]:
-        """Return people and targets whose filters name a category, or any."""
+    def _subscribers(self, category: str | None, person_id: int | None) -> list[tuple[int, str]]:
+        """Return the users and targets of the filters of a category, or of all."""
         filters = self._ledger.rows(
             "SELECT scope, json_extract(item, '$.notification_target') AS target FROM thing "
             "WHERE scope LIKE '%/notification-filter-url' "
@@ -186,15 +186,17 @@ class Callbacks:
             "ORDER BY id",
             category,
         )
-        told = []
+        subscribers = []
         for row in filters:
             kind, number, _ = row["scope"].split("/")
             people = owners(self._ledger, int(number)) if kind == "monetary-account" else []
             if kind == "user":
                 consent = self._ledger.row("SELECT * FROM consent WHERE id = ?", int(number))
                 people = [int(number) if consent is None else consent["granter_id"]]
-            told += [(each, row["target"]) for each in people if person_id in (None, each)]
-        return told
+            subscribers += [
+                (person, row["target"]) for person in people if person_id in (None, person)
+            ]
+        return subscribers
 
     def _add(self, category: str, person_id: int, target: str) -> int:
         event_type, kind = CATEGORIES[category]
@@ -204,8 +206,8 @@ class Callbacks:
             person_id,
             kind,
         )
-        found = show_object(self._ledger, kind, event["object_id"]) if event else None
-        item = (found or {}).get(kind) or _example(kind)
+        object_by_kind = show_object(self._ledger, kind, event["object_id"]) if event else None
+        item = (object_by_kind or {}).get(kind) or _example(kind)
         about = (int(item.get("id") or 0), (kind, item))
         return add_callback(self._ledger, person_id, (category, event_type), about, target)
 
@@ -225,13 +227,14 @@ class Callbacks:
             signature=self._key.sign(body),
             due=row["due"],
             attempts=tuple(
-                Attempt(each["at"], each["response_code"], each["problem"]) for each in attempts
+                Attempt(attempt["at"], attempt["response_code"], attempt["problem"])
+                for attempt in attempts
             ),
         )
 
 
 def _example(kind: str) -> dict[str, Any]:
-    """Give a made-up object; callbacks keep names that types have lost."""
+    """Return an example of an object. Callbacks use names that types no longer have."""
     anchor = catalogue.type_named("EventObject")
     try:
         return catalogue.example_item(anchor[kind].kind if kind in anchor else kind)

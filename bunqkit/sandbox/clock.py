@@ -1,4 +1,4 @@
-"""The bank's time: starts at a fixed instant, runs at the real pace, and can be moved."""
+"""The bank's time: it starts at a fixed instant, runs at the real pace, and can be moved."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ START = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
 
 
 class Clock:
-    """A clock that only the bank goes by.
+    """The clock of one bank.
 
     Parameters
     ----------
     start
         The instant it starts from (aware).
     tick
-        Seconds of a clock that never goes back; a test gives one that stands still.
+        Returns the seconds of a clock that never goes back; a test can pass one that stands still.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Clock:
         self._tick = tick
         self._started = tick()
         self._watchers: list[Callable[[], object]] = []
-        # Of a thread, so that only who does what was due sees the time when it was.
+        # Of one thread, so that others don't see the time that a scheduled job runs at.
         self._standing: ContextVar[datetime | None] = ContextVar("standing", default=None)
 
     @property
@@ -39,35 +39,33 @@ class Clock:
         return self._start
 
     def now(self) -> datetime:
-        """Give the present (UTC)."""
-        return self._standing.get() or self._running()
-
-    def _running(self) -> datetime:
-        return self._start + timedelta(seconds=self._tick() - self._started)
+        """Return the current time (UTC)."""
+        running = self._start + timedelta(seconds=self._tick() - self._started)
+        return self._standing.get() or running
 
     def start_after(self, moment: datetime | None) -> None:
-        """Go on from a moment, if it is still to come: what is written never lies ahead."""
+        """Move the clock to a moment in the future, so that no entry in the books lies ahead."""
         if moment is not None and moment > self.now():
             self._start += moment - self.now()
 
     def advance(self, *, days: float = 0, hours: float = 0, seconds: float = 0) -> datetime:
-        """Move the present forward, have done what became due, and give the present."""
+        """Move the clock forward, do what became due, and return the current time."""
         self._start += timedelta(days=max(days, 0), hours=max(hours, 0), seconds=max(seconds, 0))
         for watcher in list(self._watchers):
             watcher()
         return self.now()
 
     def watch(self, watcher: Callable[[], object]) -> None:
-        """Have something called each time the clock was moved."""
+        """Call a function each time the clock is moved."""
         self._watchers.append(watcher)
 
     def unwatch(self, watcher: Callable[[], object]) -> None:
-        """Have it called no more."""
-        self._watchers = [each for each in self._watchers if each != watcher]
+        """Stop calling a function when the clock is moved."""
+        self._watchers = [other for other in self._watchers if other != watcher]
 
     @contextlib.contextmanager
     def standing_at(self, moment: datetime) -> Iterator[None]:
-        """Have it be another moment for what this thread does inside the block."""
+        """Override the current time for this thread inside the ``with`` block."""
         token = self._standing.set(moment)
         try:
             yield
@@ -76,11 +74,11 @@ class Clock:
 
 
 def wire_time(moment: datetime) -> str:
-    """Write an instant as bunq does: UTC, six decimals, no zone."""
-    # Three times as fast as by a format.
+    """Return an instant as bunq writes it: UTC, six decimals, no zone."""
+    # Three times as fast as strftime.
     return moment.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 def read_time(text: str) -> datetime:
-    """Read an instant that was written by ``wire_time``."""
+    """Return the instant that ``wire_time`` has written."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

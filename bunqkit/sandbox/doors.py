@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 BASE_URL = in_process.BASE_URL
 _MOST_CONNECTIONS = 1000
 _SPARE_FILES = 64
-# Within this a request must be whole, and the next one must begin.
+# The time within which a request must be complete, and the next one must begin.
 _PATIENCE_S = 30
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# By version: the family, an address elsewhere that documents may use, loopback.
-_OTHERS = {
+# By IP version: the family, an address elsewhere (reserved for documentation), loopback.
+_FAMILIES = {
     4: (socket.AF_INET, "192.0.2.1", "127.0.0.1"),
     6: (socket.AF_INET6, "2001:db8::1", "::1"),
 }
@@ -80,30 +80,30 @@ class InProcess(requests.adapters.BaseAdapter):
 
 
 class Server:
-    """The bank at an address, from ``run()`` until ``close()``.
+    """A server for the bank, from ``run()`` until ``close()``.
 
-    A connection that waits with half a request, or with none, is closed in time. When all
-    connections are taken, the one that has waited longest makes room for the next.
+    A connection that waits with half a request, or with none, is closed after a time-out. When the
+    limit of connections is reached, the one that has waited longest is closed for the next.
 
     Parameters
     ----------
     application
-        The bank, or something that stands before it.
+        The bank, or an application in front of it.
     host, port
-        Where to listen; port 0 takes a free one.
+        The address to listen at; port 0 takes a free one.
 
     Attributes
     ----------
     url
-        The API's address, ending in ``/v1``. For a bank that listens on every address of this
-        machine it holds the one by which others reach it.
+        The API's address, ending in ``/v1``. If the server listens on every address of this
+        machine, it is the one by which others reach it.
     is_local
-        True if only this machine can reach it.
+        True if only this machine can reach the server.
 
     Raises
     ------
     BunqkitError
-        If waitress is not installed, or the address can't be had.
+        If waitress is not installed, or the address is taken or not this machine's.
     """
 
     def __init__(self, application: WSGIApplication, *, host: str, port: int) -> None:
@@ -131,16 +131,16 @@ class Server:
             sockets=[listener],
             threads=8,
             ident="bunq",
-            # The listener and the trigger stand in the map beside the connections.
+            # The map has the listener and the trigger beside the connections.
             connection_limit=self._most + 2,
             channel_timeout=_PATIENCE_S,
             cleanup_interval=_PATIENCE_S // 4,
             max_request_body_size=LARGEST_BODY + 1,
-            # No thread waits until a client has read its answer.
+            # So that no thread waits until a client has read its answer.
             outbuf_high_watermark=2 * LARGEST_BODY,
         )
         self._server.channel_class = _patient_channel()
-        # A crowd waits its turn. To say so for each call would fill the error stream.
+        # With many clients calls wait in a queue; a warning for each would fill the error stream.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self.is_local = address.is_loopback
         name = _find_own_address(address) if address.is_unspecified else host
@@ -148,7 +148,7 @@ class Server:
         self.url = f"http://{name}:{self._server.effective_port}/v1"
 
     def run(self) -> None:
-        """Answer calls until ``close()`` or an interrupt; then let go of every connection."""
+        """Answer calls until ``close()`` or an interrupt; then close every connection."""
         try:
             while not self._is_closing.is_set():
                 self._loop.loop(timeout=1.0, use_poll=True, map=self._sockets, count=1)
@@ -160,14 +160,14 @@ class Server:
             self._loop.close_all(self._sockets, ignore_all=True)
 
     def close(self) -> None:
-        """End ``run()``, from whatever thread."""
+        """End ``run()``, from any thread."""
         self._is_closing.set()
-        # A loop that was about to look up has seen it, and let go of the trigger already.
+        # The loop may have ended already, and closed the trigger.
         with contextlib.suppress(OSError):
             self._server.pull_trigger()
 
     def _make_room(self) -> None:
-        """Close the connection that has waited longest for a request, if all are taken."""
+        """Close the connection that has waited longest for a request, if the limit is reached."""
         channels = self._server.active_channels
         if len(channels) < self._most:
             return
@@ -177,7 +177,7 @@ class Server:
 
 
 def _count_connections() -> int:
-    """Return how many connections there may be: as many as this process may open files."""
+    """Return the limit of connections, which depends on the limit of open files."""
     try:
         resource = importlib.import_module("resource")
     except ImportError:
@@ -189,26 +189,26 @@ def _count_connections() -> int:
 
 
 def _listen(host: str, port: int) -> tuple[socket.socket, _Address]:
-    """Return a socket that is bound to the first address of a host, and the address."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, _, _, _, address = found[0]
-    place = (str(address[0]), int(address[1]))
-    listener = socket.create_server(place, family=family, backlog=_MOST_CONNECTIONS)
-    return listener, ipaddress.ip_address(place[0])
+    """Return a socket bound to the first address of a host, and the address."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = addresses[0]
+    ip, number = str(address[0]), int(address[1])
+    listener = socket.create_server((ip, number), family=family, backlog=_MOST_CONNECTIONS)
+    return listener, ipaddress.ip_address(ip)
 
 
-def _find_own_address(anywhere: _Address) -> str:
-    """Return the address by which others reach this machine, else that of loopback."""
-    family, other, loopback = _OTHERS[anywhere.version]
+def _find_own_address(listening: _Address) -> str:
+    """Return the address by which others reach this machine, or loopback if there is none."""
+    family, other, loopback = _FAMILIES[listening.version]
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        # It sends nothing: the system chooses from which address it would.
+        # This sends nothing: the system only chooses the address that it would send from.
         probe.connect((other, 9))
         return str(probe.getsockname()[0])
     return loopback
 
 
 def _patient_channel() -> type[Any]:
-    """Return waitress's kind of connection, with a time within which a request must be whole."""
+    """Return a waitress connection class with a time-out for a whole request."""
     channel: Any = importlib.import_module("waitress.channel").HTTPChannel
 
     class Channel(channel):  # type: ignore[misc]
@@ -220,24 +220,24 @@ def _patient_channel() -> type[Any]:
             is_within, since = self.request is not None, self.last_activity
             super().handle_read()
             if is_within and self.request is not None:
-                # Whoever sends a byte now and then has not begun anew.
+                # One more byte of the same request does not start the time again.
                 self.last_activity = since
             if len(self.requests) > 1:
-                # Whoever asks on without reading the answers would fill the disk with them.
+                # A client that asks on without reading the answers would fill the disk with them.
                 self.handle_close()
 
     return Channel
 
 
 def _cutting(application: WSGIApplication) -> WSGIApplication:
-    """Have the server close the connection where the bank says so."""
-    gone: type[Exception] = importlib.import_module("waitress.channel").ClientDisconnected
+    """Return an application whose connection is closed when the bank raises ``CutConnection``."""
+    disconnected: type[Exception] = importlib.import_module("waitress.channel").ClientDisconnected
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
             return application(environ, start_response)
         except CutConnection as error:
-            # As if the client had hung up: waitress then closes without a word.
-            raise gone from error
+            # As if the client had disconnected: waitress then closes without an answer.
+            raise disconnected from error
 
     return answer

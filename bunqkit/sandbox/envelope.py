@@ -1,4 +1,4 @@
-"""How answers are written: the envelope, its pages, errors, bytes as bunq escapes them."""
+"""Writes answers as bunq does: the envelope, its pagination, errors, and escaped JSON."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from bunqkit.sandbox.refusal import Refusal
 from bunqkit.sandbox.resources.call import Fixed, Item, Page
 
 
-def enclose(told: list[Item] | Page, path: str, query: dict[str, str]) -> bytes:
-    """Write items in the envelope; a page says what lies beside it."""
-    items = told.items if isinstance(told, Page) else told
+def enclose(answer: list[Item] | Page, path: str, query: dict[str, str]) -> bytes:
+    """Return items in the envelope; for a page, with the addresses of the pages beside it."""
+    items = answer.items if isinstance(answer, Page) else answer
+    pagination = ""
+    if isinstance(answer, Page):
+        pagination = f',"Pagination":{_write(_pagination(answer, path, query))}'
     texts = ",".join(f'{{"{name}":{_write_item(item)}}}' for name, item in items)
-    pages = (
-        f',"Pagination":{_write(_pagination(told, path, query))}' if isinstance(told, Page) else ""
-    )
-    return f'{{"Response":[{texts}]{pages}}}'.encode()
+    return f'{{"Response":[{texts}]{pagination}}}'.encode()
 
 
 def enclose_refusal(refusal: Refusal, language: str) -> bytes:
-    """Write a refusal: always in English, and translated where the caller reads Dutch."""
+    """Return a refusal in the envelope: in English, and in Dutch for callers who read Dutch."""
     errors = [
         {
             "error_description": english,
@@ -33,9 +33,9 @@ def enclose_refusal(refusal: Refusal, language: str) -> bytes:
     return _write({"Error": errors}).encode()
 
 
-def _write(thing: dict[str, Any]) -> str:
-    r"""Write JSON as bunq does: no spaces, ``/`` as ``\/``, other letters as ``\uXXXX``."""
-    return json.dumps(thing, separators=(",", ":")).replace("/", "\\/")
+def _write(value: dict[str, Any]) -> str:
+    r"""Return JSON as bunq writes it: no spaces, ``/`` as ``\/``, other letters as ``\uXXXX``."""
+    return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
 
 
 def _write_item(item: dict[str, Any]) -> str:
@@ -47,11 +47,11 @@ def _write_item(item: dict[str, Any]) -> str:
 
 
 def _pagination(page: Page, path: str, query: dict[str, str]) -> dict[str, str | None]:
-    """Tell the pages beside this one. Source: fixtures of the Ruby client."""
-    kept = {name: text for name, text in query.items() if name not in ("older_id", "newer_id")}
+    """Return the addresses of the pages beside a page. Source: fixtures of the Ruby client."""
+    others = {name: text for name, text in query.items() if name not in ("older_id", "newer_id")}
 
     def url(name: str, number: int) -> str:
-        return f"{path}?{urlencode({**kept, name: number})}"
+        return f"{path}?{urlencode({**others, name: number})}"
 
     if not page.ids:
         return {"future_url": None, "newer_url": None, "older_url": None}

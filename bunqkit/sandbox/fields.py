@@ -1,12 +1,13 @@
 """Checks a body against the fields that a call takes, and refuses in bunq's words.
 
-Order of the checks: superfluous fields (all of them), types, required fields. Source: texts in
-sdk_php#101 and sdk_python#15; that of a missing field is our own, no source shows bunq's.
+Order of the checks: superfluous fields (all of them), types, required fields. Source of the texts:
+sdk_php#101 and sdk_python#15; the text for a missing field is our own, no source shows bunq's.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from bunqkit.catalogue.operations import Field, Operation, type_named
@@ -24,59 +25,58 @@ _KINDS: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "date": ("STRING", str),
 }
 
-
 SHARE_DETAILS = {
     "payment": "ShareDetailPayment",
     "read_only": "ShareDetailReadOnly",
     "draft_payment": "ShareDetailDraftPayment",
 }
-"""The names that the official description has for members of a share's details, and the wire's."""
+"""The members of a share's details: the official description's name, and the name on the wire."""
 
 
-def straighten(told: Any, quirks: Quirks) -> Any:
-    """Give a body as the wire has it, where the bank's quirks take the description's form too."""
-    if isinstance(told, list):
-        return [straighten(each, quirks) for each in told]
-    if not isinstance(told, dict):
-        return told
-    read = {name: straighten(each, quirks) for name, each in told.items()}
+def straighten(value: Any, quirks: Quirks) -> Any:
+    """Return a body in the form of the wire, for quirks that also take the description's form."""
+    if isinstance(value, list):
+        return [straighten(entry, quirks) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    body = {name: straighten(member, quirks) for name, member in value.items()}
     label, batch, detail = (
-        read.get(name) for name in ("counterparty_alias", "payments", "share_detail")
+        body.get(name) for name in ("counterparty_alias", "payments", "share_detail")
     )
     if quirks.labels_are_taken and isinstance(label, dict) and "iban" in label:
         alias = {"type": "IBAN", "value": label["iban"], "name": label.get("display_name")}
-        read["counterparty_alias"] = alias
+        body["counterparty_alias"] = alias
     if quirks.filters_are_fields:
-        read.pop("notification_delivery_method", None)
+        body.pop("notification_delivery_method", None)
     if quirks.batches_nest and isinstance(batch, dict):
-        read["payments"] = batch.get("Payment")
+        body["payments"] = batch.get("Payment")
     if quirks.share_details_are_short and isinstance(detail, dict):
-        read["share_detail"] = {SHARE_DETAILS.get(name, name): detail[name] for name in detail}
-    return read
+        body["share_detail"] = {SHARE_DETAILS.get(name, name): detail[name] for name in detail}
+    return body
 
 
 def check_fields(operation: Operation, body: dict[str, Any], quirks: Quirks) -> None:
-    """Return if the body has the fields that the operation takes, each of its type.
+    """Check that the operation takes all fields of a body, and that each has its type.
 
     Raises
     ------
     Refusal
-        400, with one text for each superfluous or missing field, or for the first ill-typed one.
+        400, with a text for each superfluous or missing field, or for the first wrong type.
     """
     fields = _writable(operation.body)
     if quirks.filters_are_fields and operation.method == "PUT" and _OWNING.match(operation.name):
         fields["notification_filters"] = type_named("NotificationFilterUrl")["notification_filters"]
     superfluous = [name for name in body if name not in fields]
     if superfluous:
-        raise Refusal(400, *(_both(f'Superfluous field "{name}".') for name in superfluous))
+        raise _refuse_all(f'Superfluous field "{name}".' for name in superfluous)
     for name, value in body.items():
         if value is not None:
             _check_value(fields[name], value, name)
-    # "Required" of the description is meant for creating; an update takes what it is given.
+    # The description's "required" is meant for creating; an update may have any of the fields.
     if operation.method == "POST":
         missing = [f.name for f in fields.values() if f.required and body.get(f.name) is None]
         if missing:
-            raise Refusal(400, *(_both(f'Missing required field "{name}".') for name in missing))
+            raise _refuse_all(f'Missing required field "{name}".' for name in missing)
 
 
 # Changes of users and accounts themselves, not of what hangs under them.
@@ -102,9 +102,9 @@ def _check_value(field: Field, value: Any, path: str) -> None:
 
 def _check_one(kind: str, value: Any, path: str) -> None:
     if kind in _KINDS:
-        name, wanted = _KINDS[kind]
+        name, types = _KINDS[kind]
         # In Python a boolean is a whole number; on the wire it is not.
-        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
             raise _wrong_type(path, name)
         return
     if kind == "any":
@@ -133,5 +133,5 @@ def _wrong_type(path: str, expected: str) -> Refusal:
     return refuse(400, f'Invalid type for field "{path}" (expected {expected}).')
 
 
-def _both(text: str) -> tuple[str, str]:
-    return text, text
+def _refuse_all(texts: Iterable[str]) -> Refusal:
+    return Refusal(400, *((text, text) for text in texts))

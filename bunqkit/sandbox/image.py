@@ -1,10 +1,10 @@
-"""Keeps the books of a bank's first day as a ready image, so that a bank opens without a replay.
+"""Keeps the books of a bank's first day as an image, so that a bank opens at once.
 
 The image is a plain SQLite database in the user's cache folder. It holds the people of the seed and
-their history, and neither keys nor tokens: a bank draws those after the image is open. Its name
-has two parts: what the books were made from (seed, Python version, source code), and the SHA-256
-of its bytes. An image whose name does not fit is not used. Where no image can be kept, the history
-is replayed each time.
+their history, but no keys or tokens: a bank draws those after it opens the image. The file name has
+two parts: a hash of what the books depend on (seed, Python version, source code), and the SHA-256
+of the image's bytes. An image whose name does not match is not used. Where no image can be kept,
+the history is written anew each time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FORMED_BY = (
     "catalogue/*.py",
     "catalogue/catalogue.json",
 )
-"""The files of the package whose content decides what an image holds."""
+"""The files of the package that decide what an image holds."""
 
 _FORMAT = 1
 _MOST_KEPT = 8
@@ -41,28 +41,28 @@ _ENDING = ".sqlite"
 
 
 def load_image(seed: int, build: Callable[[], bytes]) -> bytes:
-    """Return the image of a seed: the one that is kept, else a new one, which is then kept.
+    """Return the image of a seed from the cache; build and cache it if it is not there.
 
     Parameters
     ----------
     seed
-        Of the bank.
+        The seed of the bank.
     build
-        Makes the image anew: the bytes of an SQLite database.
+        Builds the image: the bytes of an SQLite database.
     """
     folder = image_folder()
     start = _name_start(seed)
     if folder is None or start is None:
         return build()
-    found = _read(folder, start)
-    if found is None:
-        found = build()
-        _keep(folder, start, found)
-    return found
+    image = _read(folder, start)
+    if image is None:
+        image = build()
+        _keep(folder, start, image)
+    return image
 
 
 def copy_into(database: sqlite3.Connection, image: bytes) -> None:
-    """Replace what a database holds by an image."""
+    """Replace the content of a database by an image."""
     with contextlib.closing(sqlite3.connect(":memory:")) as source:
         source.deserialize(image)
         # A copy: a database that was deserialised can't grow past 1 GiB.
@@ -70,24 +70,24 @@ def copy_into(database: sqlite3.Connection, image: bytes) -> None:
 
 
 def create_file(path: Path, image: bytes) -> None:
-    """Write an image to a new private file, whole or not at all.
+    """Write an image to a new private file, completely or not at all.
 
-    If somebody else makes the file at the same time, theirs stays. Where it can't be made, nothing
-    is: whoever opens it says why.
+    If another process creates the file at the same time, its file stays. No error is raised if
+    the file can't be created: the code that then opens it reports why.
     """
     with contextlib.suppress(OSError), _whole_file(path.absolute().parent, image) as temporary:
         with contextlib.closing(sqlite3.connect(temporary)) as database:
-            # Here, since two processes that switch the same file get in each other's way.
+            # Before the file has its name: two processes can't switch the same file at once.
             database.execute("PRAGMA journal_mode = WAL")
-        # Unlike a renaming, a link does not replace what is there.
+        # Unlike a rename, a link does not replace an existing file.
         os.link(temporary, path)
 
 
 def image_folder() -> Path | None:
-    """Return the folder of the images; ``None`` if it can't be made or is not private.
+    """Return the folder of the images; ``None`` if it can't be created or is not private.
 
-    Whoever can write to the folder decides what a new bank holds, so it must belong to this user,
-    and nobody else may write to it.
+    Everybody who can write to the folder decides what a new bank holds. So it must belong to this
+    user, and nobody else may write to it.
     """
     try:
         folder = user_cache_path("bunqkit", appauthor=False) / "offline-bank"
@@ -125,7 +125,7 @@ def _digest_source() -> str:
 
 
 def _read(folder: Path, start: str) -> bytes | None:
-    """Return the bytes of an image whose name fits; remove those that are damaged."""
+    """Return the bytes of an image whose name matches; delete damaged images."""
     try:
         paths = list(folder.glob(f"{start}-*{_ENDING}"))
     except OSError:
@@ -140,7 +140,7 @@ def _read(folder: Path, start: str) -> bytes | None:
 
 
 def _read_plain_file(path: Path) -> bytes | None:
-    # A link may lead anywhere, and a pipe would be waited for.
+    # A link may lead anywhere, and a read from a pipe would block.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
         facts = os.fstat(file.fileno())
@@ -150,7 +150,7 @@ def _read_plain_file(path: Path) -> bytes | None:
 
 
 def _keep(folder: Path, start: str, content: bytes) -> None:
-    """Write an image whole or not at all; it is only a convenience, so no error is raised."""
+    """Write an image completely or not at all. It only saves time, so no error is raised."""
     with contextlib.suppress(OSError):
         with _whole_file(folder, content) as temporary:
             temporary.replace(folder / _name(start, content))
@@ -159,7 +159,7 @@ def _keep(folder: Path, start: str, content: bytes) -> None:
 
 @contextlib.contextmanager
 def _whole_file(folder: Path, content: bytes) -> Iterator[Path]:
-    """Return a new private file that holds the bytes; it is removed unless it is moved."""
+    """Return a new private file with some bytes; it is deleted unless it is moved."""
     handle, name = tempfile.mkstemp(dir=folder, prefix=".half-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -171,7 +171,7 @@ def _whole_file(folder: Path, content: bytes) -> Iterator[Path]:
 
 
 def _remove_old(folder: Path) -> None:
-    """Keep the newest images, so that the folder does not grow with each seed and release."""
+    """Delete all but the newest images, so that the folder does not grow with each seed."""
     dated = sorted(((path.stat().st_mtime, path) for path in folder.iterdir()), reverse=True)
     for _, path in dated[_MOST_KEPT:]:
         with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
-"""How many calls the bank takes, by profile.
+"""The bank's rate limits, by profile.
 
 Source: bunq docs, "Rate limits": GET 3, POST 5, PUT 2 in 3 seconds and one session in 30 (2020,
 and bunq's own toolkit of 2026-04); the page of 2026 has rolling windows by endpoint instead. The
-two disagree, so the profile is the caller's to choose.
+two disagree, so the caller chooses the profile.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 
 from bunqkit.sandbox.refusal import refuse
 
-# (method, pattern of the operation's name, calls, seconds); the first row that fits counts.
+# (method, pattern of the operation's name, calls, seconds); the first row that matches counts.
 _PROFILES: dict[str, tuple[tuple[str, str, int, int], ...]] = {
     "off": (),
     "classic": (
@@ -35,7 +35,7 @@ PROFILES = tuple(_PROFILES)
 
 
 class Limits:
-    """Counts calls per address and operation, and refuses the one too many.
+    """Counts calls by address and operation, and refuses those above the limit.
 
     Parameters
     ----------
@@ -44,11 +44,8 @@ class Limits:
     """
 
     def __init__(self, profile: str) -> None:
-        self._rows = [
-            (re.compile(method), re.compile(name), calls, seconds)
-            for method, name, calls, seconds in _PROFILES[profile]
-        ]
-        self._seen: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
+        self._rows = _PROFILES[profile]
+        self._times: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
 
     def check(self, method: str, operation: str, address: str, now: datetime) -> None:
         """Count a call.
@@ -56,19 +53,19 @@ class Limits:
         Raises
         ------
         Refusal
-            429 with bunq's text, if it is one too many. Source: bunq2ynab#62 for the text.
+            429 with bunq's text, if there were too many. Source: bunq2ynab#62 for the text.
         """
         for method_pattern, name_pattern, calls, seconds in self._rows:
-            if not (method_pattern.fullmatch(method) and name_pattern.fullmatch(operation)):
+            if not (re.fullmatch(method_pattern, method) and re.fullmatch(name_pattern, operation)):
                 continue
-            seen = self._seen[address, operation]
-            while seen and (now - seen[0]).total_seconds() >= seconds:
-                seen.popleft()
-            if len(seen) >= calls:
+            times = self._times[address, operation]
+            while times and (now - times[0]).total_seconds() >= seconds:
+                times.popleft()
+            if len(times) >= calls:
                 raise refuse(
                     429,
                     f"Too many requests. You can do a maximum of {calls} calls per {seconds} "
                     "second to this endpoint.",
                 )
-            seen.append(now)
+            times.append(now)
             return

@@ -1,4 +1,4 @@
-"""A refusal of the bank, in English and, where bunq's own is known or plain, in Dutch."""
+"""Refusals of the bank, in English and, where bunq's text is known or simple, in Dutch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from bunqkit.errors import BunqkitError
 
 
 class Refusal(BunqkitError):  # noqa: N818 (the bank's word for it)
-    """What the bank answers in place of a result; raised to whoever calls the ``Bank`` itself.
+    """What the bank answers instead of a result; raised to those who call the ``Bank`` itself.
 
     Attributes
     ----------
     status
-        HTTP status. Source: bunq docs, "Errors"; 466 is bunq's own.
+        The HTTP status. Source: bunq docs, "Errors"; 466 is bunq's own.
     texts
-        One pair of English and Dutch for each problem.
+        A pair of English and Dutch for each problem.
     extra
         Further members of the error, as in the answer to a missing signature.
     """
@@ -28,12 +28,12 @@ class Refusal(BunqkitError):  # noqa: N818 (the bank's word for it)
 
 
 def refuse(status: int, english: str, dutch: str | None = None) -> Refusal:
-    """Make a refusal of one text; without Dutch the English stands in both places."""
+    """Return a refusal with one text; without Dutch, both languages get the English text."""
     return Refusal(status, (english, dutch or english))
 
 
 def not_found(kind: str, number: object) -> Refusal:
-    """Make the refusal for an id that is not there, or not yours.
+    """Return the refusal for an id that does not exist or belongs to somebody else.
 
     Source: Ruby client's fixtures ('Monetary account for id "1" not found.').
     """
@@ -45,7 +45,7 @@ def not_found(kind: str, number: object) -> Refusal:
     )
 
 
-# Source: bunq2ynab PR#76 (2026); 401 in the older docs, 403 in what was captured since 2020.
+# Source: bunq2ynab PR#76 (2026); 401 in the older docs, 403 in captures since 2020.
 INSUFFICIENT = refuse(403, "Insufficient authentication.", "Onvoldoende autorisatie.")
 # Source: the table of the docs of 2020, a fixture of the Ruby client.
 UNAUTHORISED = refuse(401, "Insufficient authorisation.", "Onvoldoende autorisatie.")
@@ -54,19 +54,15 @@ WRONG_CREDENTIALS = refuse(400, "User credentials are incorrect. Incorrect API k
 # Source: sdk_php#87, #129; postman#5.
 WRONG_SIGNATURE = refuse(400, "The request signature is invalid.")
 # Source: bunq/doc#125.
-NO_SIGNATURE = Refusal(
-    466,
-    (
-        "For this operation a request signature is required. Check the urls for more information.",
-        "For this operation a request signature is required. Check the urls for more information.",
-    ),
-    extra={
-        "error_additional_parameter": [{"url_together_post": "https://together.bunq.com/d/15399"}]
-    },
+NO_SIGNATURE = refuse(
+    466, "For this operation a request signature is required. Check the urls for more information."
 )
+NO_SIGNATURE.extra["error_additional_parameter"] = [
+    {"url_together_post": "https://together.bunq.com/d/15399"}
+]
 # Source: bunqDesktop#536.
 NO_ROUTE = refuse(404, "Route not found.")
-# Source: bunq2ynab#62; where a fault says so, whatever the limits are.
+# For a fault that refuses whatever the limits are. Source: bunq2ynab#62.
 TOO_MANY = refuse(
     429, "Too many requests. You can do a maximum of 3 calls per 3 second to this endpoint."
 )

@@ -1,10 +1,10 @@
-"""Brings callbacks to their targets: signed, and tried again by bunq's schedule.
+"""Sends callbacks to their targets: signed, and retried as bunq does.
 
-Whoever has an account chooses a target, so a host is looked up once and each of its addresses is
+Every user can choose a target. So a host name is looked up once, and each of its addresses is
 checked before the bank connects to it.
 
 Source: bunq docs, "Callbacks": any answer but a success, or none in time, is retried up to five
-times, a minute apart; then it counts as failed.
+times, a minute apart; then the callback has failed.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 _TRIES = 6
 _SPACING = timedelta(minutes=1)
 _TIMEOUT_S = 10.0
-# The bank's clock can be moved while the sender waits, so it looks up now and then.
-_NAP_S = 2.0
+# The bank's clock can be moved while the sender waits, so it checks this often.
+_PAUSE_S = 2.0
 _SUCCESSES = range(200, 300)
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Addresses of version 6 whose last 32 bits are one of version 4 (RFC 6052).
@@ -40,43 +40,43 @@ _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class WebhookSender:
-    """Delivers what is due, in a thread of its own or when it is told to.
+    """Delivers callbacks that are due, in a thread of its own or by ``deliver()``.
 
     Parameters
     ----------
     ledger, key, faults
-        Whose callbacks, what signs them, and what may go wrong.
+        The books, the key that signs callbacks, and the faults that can duplicate one.
     """
 
     def __init__(self, ledger: Ledger, key: KeyPair, faults: Faults) -> None:
         self._ledger = ledger
         self._key = key
         self._faults = faults
-        self._turn = threading.Lock()
-        self._news = threading.Event()
+        self._one_at_a_time = threading.Lock()
+        self._wake_up = threading.Event()
         self._is_closing = False
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Have the thread look whether anything is due; there is none before it is needed."""
+        """Make the thread check for due callbacks; the first callback starts the thread."""
         if self._thread is None:
             if not self._ledger.row("SELECT 1 FROM callback WHERE due IS NOT NULL LIMIT 1"):
                 return
             self._thread = threading.Thread(target=self._run, name="webhook sender", daemon=True)
             self._thread.start()
-        self._news.set()
+        self._wake_up.set()
 
     def close(self) -> None:
-        """End the thread, after the delivery that it is at."""
+        """Stop the thread after its current delivery."""
         self._is_closing = True
-        self._news.set()
+        self._wake_up.set()
         if self._thread is not None:
             self._thread.join(2 * _TIMEOUT_S)
 
     def deliver(self) -> int:
-        """Try everything that is due, what was due first first; give how many tries there were."""
+        """Try all due callbacks in the order of their due time; return the number of attempts."""
         due = "SELECT * FROM callback WHERE due <= ? ORDER BY due, id LIMIT 1"
-        with self._turn:
+        with self._one_at_a_time:
             tries, now = 0, wire_time(self._ledger.clock.now())
             while (row := self._ledger.row(due, now)) is not None:
                 self._try(row)
@@ -85,8 +85,8 @@ class WebhookSender:
 
     def _run(self) -> None:
         while not self._is_closing:
-            self._news.wait(_NAP_S)
-            self._news.clear()
+            self._wake_up.wait(_PAUSE_S)
+            self._wake_up.clear()
             if not self._is_closing:
                 self.deliver()
 
@@ -114,7 +114,7 @@ class WebhookSender:
             )
 
     def _post(self, target: str, body: bytes) -> tuple[int | None, str | None]:
-        """Return the answer's status, and what was wrong; no redirection is followed."""
+        """Send one callback; return the answer's status and the problem. Follow no redirect."""
         import http.client  # noqa: PLC0415 (most banks send no callback)
 
         parts = urlsplit(target)
@@ -127,9 +127,11 @@ class WebhookSender:
         late = threading.Event()
         try:
             is_secure = parts.scheme == "https"
-            with _connect(parts.hostname or "", parts.port, late, is_secure=is_secure) as there:
-                there.request("POST", path, body, headers)
-                status = there.getresponse().status
+            with _connect(
+                parts.hostname or "", parts.port, late, is_secure=is_secure
+            ) as connection:
+                connection.request("POST", path, body, headers)
+                status = connection.getresponse().status
                 if late.is_set():
                     raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -140,10 +142,10 @@ class WebhookSender:
 
 
 def may_be_called(address: _Address, *, is_secure: bool) -> bool:
-    """Return whether callbacks may go to an address: by https to hosts, else to this machine.
+    """Return True if callbacks may go to an address: any host by https, else only this machine.
 
-    By https the certificate must be the host's too. Addresses of links, of groups, of nobody and of
-    providers' inner nets are never called: there a machine is told its own secrets.
+    By https the certificate must be the host's too. Link-local, multicast, unspecified and
+    reserved addresses are never called: cloud providers serve a machine's own secrets there.
     """
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
@@ -153,69 +155,71 @@ def may_be_called(address: _Address, *, is_secure: bool) -> bool:
             return may_be_called(inner, is_secure=is_secure)
     if not is_secure:
         return address.is_loopback
-    is_strange = (
+    is_special = (
         address.is_link_local
         or address.is_multicast
         or address.is_unspecified
         or (address.is_reserved and not address.is_loopback)
     )
-    return not is_strange and (address.is_global or address.is_private)
+    return not is_special and (address.is_global or address.is_private)
 
 
 @contextlib.contextmanager
 def _connect(
     host: str, port: int | None, late: threading.Event, *, is_secure: bool
 ) -> Iterator[http.client.HTTPConnection]:
-    """Return a connection to a host, at the very address that was checked, until the deadline."""
+    """Return a connection to a host, at an address that was checked, until the deadline."""
     import http.client  # noqa: PLC0415 (most banks send no callback)
     import ssl  # noqa: PLC0415 (most banks send no callback)
 
     context = ssl.create_default_context() if is_secure else None
-    there = (
+    connection = (
         http.client.HTTPConnection(host, port)
         if context is None
         else http.client.HTTPSConnection(host, port, context=context)
     )
-    places = []
-    for *_, place in socket.getaddrinfo(there.host, there.port, type=socket.SOCK_STREAM):
-        address = ipaddress.ip_address(place[0])
+    addresses = []
+    for *_, socket_address in socket.getaddrinfo(
+        connection.host, connection.port, type=socket.SOCK_STREAM
+    ):
+        address = ipaddress.ip_address(socket_address[0])
         if not may_be_called(address, is_secure=is_secure):
             raise ValueError(f"{host} is at {address}, where no callback may go.")
-        places.append((str(address), int(place[1])))
+        addresses.append((str(address), int(socket_address[1])))
     end = time.monotonic() + _TIMEOUT_S
 
     def give_up() -> None:
         late.set()
-        # It wakes whoever waits for the next byte, which closing would not.
-        if there.sock is not None:
+        # It wakes a thread that waits for the next byte, which closing would not.
+        if connection.sock is not None:
             with contextlib.suppress(OSError):
-                there.sock.shutdown(socket.SHUT_RDWR)
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(_TIMEOUT_S, give_up)
     timer.daemon = True
     timer.start()
     try:
-        there.sock = _reach(places, end)
+        connection.sock = _open_socket(addresses, end)
         if context is not None:
-            there.sock = context.wrap_socket(
-                there.sock, server_hostname=host, do_handshake_on_connect=False
+            connection.sock = context.wrap_socket(
+                connection.sock, server_hostname=host, do_handshake_on_connect=False
             )
-            there.sock.do_handshake()
+            connection.sock.do_handshake()
         if late.is_set():
             raise TimeoutError
-        yield there
+        yield connection
     finally:
         timer.cancel()
-        there.close()
+        connection.close()
 
 
-def _reach(places: list[tuple[str, int]], end: float) -> socket.socket:
-    """Return a socket to the first place that takes one."""
+def _open_socket(addresses: list[tuple[str, int]], end: float) -> socket.socket:
+    """Return a socket to the first address that accepts one."""
     problem = OSError("There is no such host.")
-    for place in places:
+    for address in addresses:
         left = max(end - time.monotonic(), 0.01)
         try:
-            return socket.create_connection(place, timeout=left)
+            return socket.create_connection(address, timeout=left)
         except OSError as error:
             problem = error
     raise problem

@@ -213,5 +213,5 @@ def test_a_file_without_a_good_token_is_refused(tmp_path: Path, text: bytes) -> 
     with pytest.raises(BunqkitError, match="admin token") as caught:
         read_token(path)
     assert "short" not in str(caught.value)
-    with pytest.raises(BunqkitError, match="folder that is there"):
+    with pytest.raises(BunqkitError, match="folder that exists"):
         read_token(tmp_path / "no" / "token")
