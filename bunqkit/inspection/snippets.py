@@ -372,9 +372,9 @@ def send(method, below, body, headers, token, is_signed=True):
     return bank.request(method, API + below, data=body, headers=headers, timeout=30)
 
 
-def step(below, body, token, is_signed=True):
+def step(below, fields, token, is_signed=True):
     """Perform one of the three steps, and return the items of the answer by their types."""
-    answer = send("POST", below, json.dumps(body).encode(), is_json, token, is_signed)
+    answer = send("POST", below, json.dumps(fields).encode(), is_json, token, is_signed)
     if answer.status_code != 200:
         sys.exit(answer.text)
     return {name: item for entry in answer.json()["Response"] for name, item in entry.items()}
@@ -386,16 +386,16 @@ _PYTHON_STEPS = (
 public = key.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
-body = {"client_public_key": public.decode()}
-token = step("/installation", body, None, is_signed=False)["Token"]["token"]""",
+fields = {"client_public_key": public.decode()}
+token = step("/installation", fields, None, is_signed=False)["Token"]["token"]""",
     """
 # Step 2, device: the API key is bound to the installation and to this address.
-body = {"description": "a snippet", "secret": os.environ["BUNQ_API_KEY"]}
-step("/device-server", body, token)""",
+fields = {"description": "a snippet", "secret": os.environ["BUNQ_API_KEY"]}
+step("/device-server", fields, token)""",
     """
 # Step 3, session: the key is traded for the session token.
-body = {"secret": os.environ["BUNQ_API_KEY"]}
-token = step("/session-server", body, token)["Token"]["token"]""",
+fields = {"secret": os.environ["BUNQ_API_KEY"]}
+token = step("/session-server", fields, token)["Token"]["token"]""",
 )
 
 _PYTHON_END = """

@@ -1,7 +1,7 @@
-"""The ``.env`` that counts: where it is found, who may have written it, what it says.
+"""Finds, checks, reads and writes the ``.env`` that counts.
 
-``.env.work`` is the one of the profile ``work``. Nothing of a file is used that somebody else than
-this user and root may have written: it could send a key elsewhere.
+``.env.work`` belongs to the profile ``work``. A file is not used if anybody else than this user and
+root may have written it, since it could send a key elsewhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bunqkit.security.redaction import Body, Secret, forgetting
 
 _MOST_BYTES = 1 << 20
 _PROFILE = re.compile("[A-Za-z0-9_-]+")
-# Committed, and so nobody's: the template.
+# The template, which is committed.
 _TEMPLATE = "example"
 
 
@@ -30,9 +30,9 @@ def find_env_file(
     Parameters
     ----------
     env_file
-        A file to read in place of the one found upward from the working folder.
+        A file that replaces the one found upward from the working folder.
     profile
-        ``work`` means ``.env.work``, which must be there.
+        ``work`` means ``.env.work``, which must exist.
 
     Raises
     ------
@@ -44,37 +44,39 @@ def find_env_file(
     name = f".env.{profile}" if profile else ".env"
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / name).is_file():
-            return folder / name
+        path = folder / name
+        # A pipe is refused later; a folder of this name is often a virtual environment.
+        if path.is_file() or path.is_fifo():
+            return path
     if profile is None:
         return None
-    others = ", ".join(list_profiles()) or "none"
+    profiles = ", ".join(list_profiles()) or "none"
     raise SettingsError(
         f"There is no .env.{profile} in {Path.cwd()} or above it, so the profile {profile} can't "
-        f"be used. Make it as .env.example shows; the profiles found are: {others}."
+        f"be used. Make it as .env.example shows; the profiles found are: {profiles}."
     )
 
 
 def check_profile(name: str, place: str) -> str:
-    """Return the name of a profile.
+    """Return the name of a profile if it is valid.
 
     Parameters
     ----------
     name
-        What was given.
+        The name.
     place
-        Where, in words.
+        Where the name comes from, in words.
 
     Raises
     ------
     SettingsError
-        If it can't be one.
+        If it can't be the name of a profile.
     """
     from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
 
     if not _PROFILE.fullmatch(name) or name == _TEMPLATE or mask_secrets(name) != name:
         raise SettingsError(
-            f"BUNQ_PROFILE in {place} is no name of a profile. Use letters, digits, - and _: "
+            f"BUNQ_PROFILE in {place} is not the name of a profile. Use letters, digits, - and _: "
             "'work' reads .env.work. 'example' is the name of the template."
         )
     return name
@@ -93,15 +95,15 @@ def list_profiles() -> list[str]:
 
 
 def read_env_file(path: Path) -> dict[str, Secret]:
-    """Return what a ``.env`` says.
+    """Return the values in a ``.env``.
 
-    Warns of a file that everybody can read, or that a group may write.
+    Warns if everybody can read the file, or a group may write it.
 
     Raises
     ------
     SettingsError
-        If it can't be read, is no text, or a stranger may have written it; the message gives the
-        command that mends it.
+        If it can't be read, is not text, or a stranger may have written it; the message has the
+        command that corrects it.
     """
     content, problem = _read(path)
     values: dict[str, Secret] = {}
@@ -119,29 +121,29 @@ def read_env_file(path: Path) -> dict[str, Secret]:
 def write_api_key(
     api_key: Secret, env_file: Path | None, *, environment: str | None = None
 ) -> Path:
-    """Put the key into ``.env``, made in the working folder if there is none; give its path.
+    """Write the key into ``.env`` and return the path; without a file, make one.
 
-    The file is replaced whole, keeps its other lines, and ends up readable by its owner alone. A
-    link stays a link: the file that it leads to is written.
+    The file is replaced whole and keeps its other lines; afterwards only its owner can read it. A
+    link stays a link: its target is written.
 
     Parameters
     ----------
     api_key
-        Takes the place of a key that is there.
+        The key, which replaces a key in the file.
     env_file
-        The file; ``None`` is ``.env`` in the working folder.
+        The file; ``None`` means ``.env`` in the working folder.
     environment
-        Is written too, in place of one that is there, unless it is ``None``.
+        The environment, which is written too if it is not ``None``, and replaces one in the file.
 
     Raises
     ------
     SettingsError
-        If it can't be written, or a stranger may have written what is there.
+        If it can't be written, or a stranger may have written the present file.
     """
     path = env_file or Path.cwd() / ".env"
     before = Body(b"")
     if os.path.lexists(path) and path.exists():
-        # What stands there would count for the key from now on.
+        # The other lines of the file would count for the key from now on.
         before, problem = _read(path)
         problem = problem or _parse(before)[1]
         if problem:
@@ -161,9 +163,9 @@ _NO_TEXT = "is not a text file in UTF-8. Save it again as plain text, or name an
 
 
 def _read(path: Path) -> tuple[Body, str]:
-    """Return the bytes of a file, or why they can't be used; asks the open file, not its name."""
+    """Return the bytes of a file, or why they can't be used; checks the open file, not its name."""
     try:
-        # A pipe would be waited for, perhaps for ever.
+        # Without this, opening a pipe could wait for ever.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
@@ -181,18 +183,18 @@ def _read(path: Path) -> tuple[Body, str]:
 def _problem(path: Path, status: os.stat_result) -> str:
     if not stat.S_ISREG(status.st_mode):
         return "can't be read: it is a folder, a pipe or a device. Name a file."
-    for asked in (path.lstat(), status):
-        if why := why_untrusted(asked):
+    for checked in (path.lstat(), status):
+        if why := why_untrusted(checked):
             return (
                 f"was not read: {why}, so a stranger could send your key elsewhere. Look through "
-                f"it, then make it yours alone: {how_to_own(path, asked)}. Or name another file "
+                f"it, then make it yours alone: {how_to_own(path, checked)}. Or name another file "
                 "by env_file=, which is checked in the same way."
             )
     return ""
 
 
 def _parse(content: Body) -> tuple[dict[str, Secret], str]:
-    """Return what the bytes say, or what is wrong with them."""
+    """Return the values in the bytes, or what is wrong with them."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -215,11 +217,11 @@ def _parse(content: Body) -> tuple[dict[str, Secret], str]:
 def _with_key(before: Body, api_key: Secret, environment: str | None) -> str:
     from dotenv.parser import parse_stream  # noqa: PLC0415 (as above)
 
-    written = {"BUNQ_ENVIRONMENT": environment} if environment else {}
-    written["BUNQ_API_KEY"] = api_key.reveal()
+    values = {"BUNQ_ENVIRONMENT": environment} if environment else {}
+    values["BUNQ_API_KEY"] = api_key.reveal()
     text = before.decode("utf-8-sig")
     line_end = "\r\n" if "\r\n" in text else "\n"
     lines = parse_stream(io.StringIO(text, newline=""))
-    kept = "".join(line.original.string for line in lines if line.key not in written)
-    gap = line_end if kept and not kept.endswith("\n") else ""
-    return f"{kept}{gap}" + "".join(f"{name}={told}{line_end}" for name, told in written.items())
+    others = "".join(line.original.string for line in lines if line.key not in values)
+    gap = line_end if others and not others.endswith("\n") else ""
+    return f"{others}{gap}" + "".join(f"{name}={text}{line_end}" for name, text in values.items())

@@ -37,7 +37,7 @@ def test_other_bytes_are_not_found() -> None:
     assert find_signed(SENT, hashlib.sha256(b"other").digest(), headers=HEADERS) is None
 
 
-@pytest.mark.parametrize(("other", "at"), [(b"abd", 2), (b"ab", 2), (b"abcd", 3), (b"abc", 3)])
+@pytest.mark.parametrize(("other", "at"), [(b"abx", 2), (b"ab", 2), (b"abcd", 3), (b"abc", 3)])
 def test_the_first_difference(other: bytes, at: int) -> None:
     """The place of the first byte that differs, or the end of the shorter text."""
     assert first_difference(b"abc", other) == at
