@@ -7,7 +7,6 @@ what somebody types. ``synonyms.toml`` holds the words that people use for bunq'
 from __future__ import annotations
 
 import re
-import tomllib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -63,6 +62,8 @@ class Index:
             for word, weight in weights.items():
                 self._weights.setdefault(word, {})[name] = weight
         self._words = sorted(self._weights)
+        import tomllib  # noqa: PLC0415 (only a search needs it)
+
         language = tomllib.loads(_SYNONYMS_FILE.read_text(encoding="utf-8"))
         self._noise = set(language["noise"])
         # What people type -> the alternatives of bunq's words, each a list of words.

@@ -18,15 +18,8 @@ from typing import TYPE_CHECKING, overload
 
 from bunqkit.display.terminal import printable, printable_lines
 from bunqkit.errors import BadAnswerError
-from bunqkit.security.redaction import (
-    Private,
-    Secret,
-    forms_of,
-    mask_known,
-    redact,
-    redact_headers,
-    secret_spans,
-)
+from bunqkit.security.known_secrets import forms_of, mask_known, secret_spans
+from bunqkit.security.redaction import Private, Secret, redact, redact_headers
 from bunqkit.security.signing import PublicKey
 
 if TYPE_CHECKING:

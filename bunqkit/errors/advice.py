@@ -7,7 +7,6 @@ come first in an error; the advice stands beside them.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -94,4 +93,6 @@ def _texts() -> list[tuple[str, dict[str, str]]]:
 
 @cache
 def _table() -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 (only a refusal needs it)
+
     return tomllib.loads(ADVICE_FILE.read_text(encoding="utf-8"))

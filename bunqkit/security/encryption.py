@@ -1,4 +1,4 @@
-"""Seals a text with a passphrase, so that it can be neither read nor changed without it."""
+"""Encrypts a text with a passphrase, so that nobody without it can read or change the text."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _NONCE_BYTES = 12
 
 
 class Seal(Private):
-    """What a passphrase and a salt give: made once and kept, since making it is slow on purpose.
+    """The keys from a passphrase and a salt; keep them, since deriving them is slow on purpose.
 
     Parameters
     ----------
     passphrase
-        Somebody's secret, however short.
+        The user's secret, of any length.
     salt
-        Of the text that is to be opened; a new one without it.
+        The salt of the text that will be opened; without it a new one is made.
 
     Attributes
     ----------
     salt
-        Goes beside what is sealed, and is no secret.
+        The salt, which is stored beside the encrypted text. It is not secret.
     pem_password
-        Encrypts a private key's PEM. It is no cheaper to guess than the passphrase is here,
-        whatever the derivation that PKCS#8 prescribes.
+        The password that encrypts a private key's PEM. Guessing it costs as much as guessing the
+        passphrase, whatever derivation PKCS#8 prescribes.
     """
 
     def __init__(self, passphrase: Secret, salt: bytes | None = None) -> None:
@@ -46,21 +46,21 @@ class Seal(Private):
         self.pem_password = Secret(keys.reveal()[2 * _KEY_BYTES :])
 
     def close(self, text: Secret, beside: str) -> str:
-        """Give the text sealed, as base64.
+        """Return the encrypted text, as base64.
 
         Parameters
         ----------
         text
-            What nobody shall read.
+            The text that nobody else may read.
         beside
-            What stands beside it for all to read, and shall not be changed either.
+            A plain text that is stored with it, and that nobody may change either.
         """
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, text.reveal().encode(), beside.encode())
         return base64.b64encode(nonce + sealed).decode()
 
     def open(self, sealed: str, beside: str) -> Secret | None:
-        """Give the text; ``None`` if another passphrase sealed it, or anything was changed."""
+        """Return the text; ``None`` if the passphrase is another one, or anything was changed."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 (as above)
 
         raw = base64.b64decode(sealed, validate=True)

@@ -1,6 +1,6 @@
-"""Files that hold secrets: for their owner alone, written whole or not at all.
+"""Writes files that only their owner can read, whole or not at all.
 
-Knows who may read and write a file, and the commands that change it.
+This module knows who may read and write a file, and the commands that change it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bunqkit.errors import StateError
 
 
 class PrivacyWarning(UserWarning):
-    """Others on this machine can read or change what should be yours alone."""
+    """Other users of this machine can read or change a file that should be yours alone."""
 
 
 class StateWarning(UserWarning):
@@ -25,7 +25,7 @@ class StateWarning(UserWarning):
 
 
 def has_owners() -> bool:
-    """Return whether files have an owner and modes on this system."""
+    """Return True if files have an owner and modes on this system."""
     return os.name == "posix"
 
 
@@ -35,27 +35,27 @@ def why_untrusted(status: os.stat_result) -> str:
     Parameters
     ----------
     status
-        What the system says of the file, of its folder, or of a link to it.
+        The status of the file, of its folder, or of a link to it.
     """
     if not has_owners():
         return ""
     if status.st_uid not in (0, os.geteuid()):
         return f"it belongs to {_name_of(status.st_uid)}"
-    # The mode of a link says nothing.
+    # The mode of a link has no meaning.
     if status.st_mode & stat.S_IWOTH and not stat.S_ISLNK(status.st_mode):
         return "everybody on this machine may write it"
     return ""
 
 
 def why_open(status: os.stat_result, *, reading: int = stat.S_IROTH) -> str:
-    """Return what others may do to a file, in words, or ``""`` if it is nothing.
+    """Return what others may do with a file, in words, or ``""`` if they may do nothing.
 
     Parameters
     ----------
     status
-        What the system says of it.
+        The status of the file.
     reading
-        The modes of reading that matter; by default a group may read.
+        The modes of reading that count; by default a group may read.
     """
     if not has_owners():
         return ""
@@ -84,26 +84,26 @@ def how_to_own(path: Path, status: os.stat_result) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for their owner alone.
+    """Make a folder, and the missing folders above it, for their owner alone.
 
-    ``Path.mkdir`` gives its mode to the last folder only, and those above to everybody.
+    ``Path.mkdir`` sets its mode for the last folder only; everybody can read those above it.
 
     Raises
     ------
     OSError
         If it can't be made.
     """
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=stat.S_IRWXU, exist_ok=True)
     if not folder.is_dir():
         raise NotADirectoryError(20, "a file is in its place")
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder for its owner alone; one that is there must not be open to everybody.
+    """Make a folder for its owner alone; an existing one must not be writable by everybody.
 
-    A folder that a group may write, or that is somebody else's, is warned about.
+    Warns if a group may write the folder, or if it belongs to another user.
 
     Raises
     ------
@@ -142,16 +142,16 @@ def write_private(path: Path, text: str, *, is_lasting: bool = True) -> None:
     Parameters
     ----------
     path
-        It is replaced in one step.
+        The file, which is replaced in one step.
     text
-        What it holds from then on; the ends of its lines stay as they are.
+        The new content; the ends of its lines stay as they are.
     is_lasting
-        Whether it must outlast a loss of power too, for which the disk is waited for.
+        True to wait for the disk, so that the file survives a loss of power.
     """
     temporary = ""
     try:
-        # mkstemp makes it 0600 from the first byte on.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_beginning(path))
+        # mkstemp makes it with mode 0600 before the first byte is written.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_half_name(path))
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             if is_lasting:
@@ -165,15 +165,15 @@ def write_private(path: Path, text: str, *, is_lasting: bool = True) -> None:
 
 
 def make_database_private(path: str) -> None:
-    """Let the owner alone read an SQLite file, and what SQLite keeps beside it."""
+    """Let only the owner read an SQLite file, and the files that SQLite keeps beside it."""
     for ending in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{ending}").chmod(0o600)
 
 
 def remove_halves(path: Path) -> None:
-    """Remove what killed processes have written half; whoever calls keeps other writers out."""
-    for half in path.parent.glob(f"{_beginning(path)}*"):
+    """Remove unfinished files of killed processes; the caller must keep other writers out."""
+    for half in path.parent.glob(f"{_half_name(path)}*"):
         with contextlib.suppress(OSError):
             half.unlink()
 
@@ -210,5 +210,5 @@ def _group_of(number: int) -> str:
         return str(number)
 
 
-def _beginning(path: Path) -> str:
+def _half_name(path: Path) -> str:
     return f".{path.name}-half-"

@@ -1,7 +1,7 @@
-"""Finds secrets in a text of any kind, by their shape or by the name that they stand under.
+"""Finds unknown secrets in a text of any kind, by their shape or by the name in front of them.
 
-For what has been written down already: a notebook, a recording, an error's words. ``redaction``
-says which names are those of secrets.
+It is for texts that are written already: a notebook, a recording, the message of an error.
+``redaction`` decides which names are those of secrets.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bunqkit.security.redaction import MASK, is_secret_name, shorten
+from bunqkit.security.redaction import KEY_PREFIX, MASK, is_secret_name, shorten
 
-# Stands in a file where a secret stood: plain letters, since it may end up in a bytes literal.
+# Replaces a secret in a file. These are plain letters, since it may be in a bytes literal.
 REMOVED = "REMOVED"
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A secret in a text: from where to where, and of what kind."""
+    """The place of a secret in a text, and its kind."""
 
     start: int
     end: int
@@ -26,20 +26,20 @@ class Sighting:
 
 
 def is_harmless_name(name: str) -> bool:
-    """Whether 64 hex digits under this name are no key: a digest, a public id."""
+    """Return True if 64 hex digits under this name are a digest or a public id, and no key."""
     return re.search(_HARMLESS, name) is not None
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text stands where a secret would: masked, a variable, a blank to fill in."""
+    """Return True if a text is in place of a secret: a mask, a variable, a blank to fill in."""
     return _PLACEHOLDER.fullmatch(text) is not None and _CUT_KEY.search(text) is None
 
 
 def find_secrets(text: str) -> Iterator[Sighting]:
-    """Find what has the shape of a secret, or stands in the text under a secret name.
+    """Yield what has the shape of a secret, or is in the text under the name of one.
 
-    Sightings may overlap and come in no order. UUIDs, git hashes, IBANs and labelled SHA-256
-    digests are none. A private key is seen line by line.
+    Sightings may overlap and come in any order. UUIDs, git hashes, IBANs and labelled SHA-256
+    digests are no secrets. A private key is found line by line.
     """
     yield from _find_keys(text)
     yield from _find_broken_keys(text)
@@ -54,51 +54,49 @@ def find_secrets(text: str) -> Iterator[Sighting]:
 
 
 def mask_secrets(text: str) -> str:
-    """Give a text in which everything that ``find_secrets`` finds is shortened."""
-    for seen in sorted(find_secrets(text), key=lambda seen: seen.start, reverse=True):
-        text = text[: seen.start] + shorten(text[seen.start : seen.end]) + text[seen.end :]
+    """Return a text in which everything that ``find_secrets`` finds is shortened."""
+    for secret in sorted(find_secrets(text), key=lambda secret: secret.start, reverse=True):
+        start, end = secret.start, secret.end
+        text = text[:start] + shorten(text[start:end]) + text[end:]
     return text
 
 
 def _find_named(text: str) -> Iterator[Sighting]:
-    # Most texts hold none of the words, and finding that out is cheap.
+    # Most texts hold none of the words, and this check is cheap.
     lower = text.lower()
-    for words, named in _NAMED:
+    for words, pattern in _NAMED:
         if any(word in lower for word in words):
-            for found in named.finditer(text):
-                if not is_placeholder(found["value"]):
-                    name = found["name"]
-                    yield Sighting(*found.span("value"), _IN_ADDRESS if name == "://" else name)
+            for match in pattern.finditer(text):
+                if not is_placeholder(match["value"]):
+                    name = match["name"]
+                    yield Sighting(*match.span("value"), _IN_ADDRESS if name == "://" else name)
     if not any(word in lower for word in _SECRET_WORDS):
         return
-    for assigned in (_ASSIGNED, _ASSIGNED_NUMBER):
-        for found in assigned.finditer(text):
-            name = found["name"]
-            if found.start() and text[found.start() - 1] == "\\":
-                name = name[1:]  # the n of a line's end that is written out
-            is_number = assigned is _ASSIGNED_NUMBER and found["value"].strip("0") != ""
-            if is_secret_name(name) and (is_number or _may_be_secret(name, found["value"])):
-                yield Sighting(*found.span("value"), name)
+    for pattern in (_ASSIGNED, _ASSIGNED_NUMBER):
+        for match in pattern.finditer(text):
+            name = match["name"]
+            if match.start() and text[match.start() - 1] == "\\":
+                name = name[1:]  # the n of an escaped line end
+            is_number = pattern is _ASSIGNED_NUMBER and match["value"].strip("0") != ""
+            if is_secret_name(name) and (is_number or _may_be_secret(name, match["value"])):
+                yield Sighting(*match.span("value"), name)
 
 
 def _find_keys(text: str) -> Iterator[Sighting]:
-    """Find keys and tokens that stand in one piece, or are cut off."""
-    for found in _SANDBOX_KEY.finditer(text):
-        if _stands_apart(text, found.start()):
-            yield Sighting(*found.span(), "API key")
-    for found in _HEX.finditer(text):
-        is_number = found[0].isdigit() or found[0].isalpha()
-        if not is_number and _stands_apart(text, found.start()) and not _is_digest(text, found):
-            yield Sighting(*found.span(), HEX_KIND)
-    for found in _CUT_KEY.finditer(text):
-        letters = found[found.lastgroup or 0]
-        is_word = letters.isdigit() or letters.isalpha()
-        if not is_word and _stands_apart(text, found.start()) and not _is_digest(text, found):
-            yield Sighting(*found.span(found.lastgroup or 0), "part of a key")
+    """Yield keys and tokens that are in one piece, or are cut off."""
+    for match in _SANDBOX_KEY.finditer(text):
+        if _stands_apart(text, match.start()):
+            yield Sighting(*match.span(), "API key")
+    for pattern, kind in ((_HEX, HEX_KIND), (_CUT_KEY, "part of a key")):
+        for match in pattern.finditer(text):
+            group = match.lastgroup or 0
+            is_word = match[group].isdigit() or match[group].isalpha()
+            if not is_word and _stands_apart(text, match.start()) and not _is_digest(text, match):
+                yield Sighting(*match.span(group), kind)
 
 
 def _find_broken_keys(text: str) -> Iterator[Sighting]:
-    """Find the pieces of keys that are broken: over lines, strings that are joined, tags."""
+    """Yield the pieces of keys that are split over lines, joined strings or tags."""
     done = 0
     for joint in _JOINT.finditer(text):
         begin, first = _begin_of_key(text, joint.start())
@@ -119,16 +117,16 @@ def _find_broken_keys(text: str) -> Iterator[Sighting]:
 
 
 def _begin_of_key(text: str, end: int) -> tuple[int, int]:
-    """Return where a key begins that is broken off at a place, and where its digits begin."""
+    """Return where the key begins that is split at a place, and where its digits begin."""
     first = end
     while first and end - first < _DIGITS and text[first - 1] in _HEX_DIGITS:
         first -= 1
-    has_prefix = text.endswith(_SANDBOX, 0, first)
-    return first - len(_SANDBOX) * has_prefix, first
+    has_prefix = text.endswith(KEY_PREFIX, 0, first)
+    return first - len(KEY_PREFIX) * has_prefix, first
 
 
 def _is_key(letters: str, pieces: list[tuple[int, int]], *, has_prefix: bool) -> bool:
-    """Return whether pieces are those of a key: lines of 32 digits rather are a list of digests."""
+    """Return True if pieces are those of a key; lines of 32 digits are a list of digests."""
     if letters.isdigit() or letters.isalpha():
         return False
     if has_prefix:
@@ -137,7 +135,7 @@ def _is_key(letters: str, pieces: list[tuple[int, int]], *, has_prefix: bool) ->
 
 
 def _may_be_secret(name: str, text: str) -> bool:
-    """Whether a text in code is one: keys and tokens are drawn by machines, passwords are not."""
+    """Return True if a text in code may be a secret: machines draw keys, people write passwords."""
     if is_placeholder(text):
         return False
     if re.search(r"(?i)pass(?:phrase|word)|pin|cvc|cvv", name):
@@ -152,7 +150,7 @@ _PLACEHOLDER = re.compile(
 )
 HEX_KIND = "key or token (64 hex digits)"
 PRIVATE_KEY_KIND = "private key"
-# Written out, the end of a line before a secret looks like a letter of it.
+# The escape of a line end in front of a secret looks like a letter of the secret.
 _WRITTEN_OUT = r"(?<=\\[nrtbf])|(?<=%[0-9A-F]{2})|(?<=\\u[0-9a-f]{4})"
 _APART = re.compile(rf"(?<![0-9A-Za-z])|{_WRITTEN_OUT}")
 # Source: bunq docs, "Authentication", and recorded answers: keys and tokens are 64 hex digits,
@@ -163,16 +161,15 @@ _DIGITS = 64
 _LEAST_DIGITS = 24
 _LEAST_PIECE = 4
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
-_SANDBOX = "sandbox_"
-# What is left of a key that was cut: of more than the few letters by which the kit itself shows it,
-# the rest may be known from elsewhere.
+# The rest of a cut key, if it has more letters than bunqkit itself shows: the other letters may be
+# known from another place.
 _CUT_KEY = re.compile(
     r"(?P<letters>sandbox_[0-9a-f]{8,63}|[0-9A-Fa-f]{16,63})(?:…|\.\.\.)"
     r"|(?P<tail>(?<=…)[0-9a-f]{16,63}|(?<=\.\.\.)[0-9a-f]{16,63})(?![0-9A-Za-z])"
     r"|(?P<short>sandbox_(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{12,})(?![0-9A-Za-z])"
 )
-# What may stand between two pieces of a key: a line's end with what begins the next line, two
-# strings that are joined, tags, the colours of a terminal; written out or as it is.
+# The text that may be between two pieces of a key: a line end and the start of the next line, two
+# joined strings, tags, the colours of a terminal; escaped or not.
 _JOINT = re.compile(
     r"""(?<=[0-9A-Fa-f_])(?:
         \x1b\[[0-9;]*m | <[^<>\n]{1,80}> | =?\\?(?:\r?\n|\\r?\\?n)[ \t>|\#*]*
@@ -182,28 +179,28 @@ _JOINT = re.compile(
 )
 _PIECE = re.compile("[0-9A-Fa-f]+(?![0-9A-Za-z])")
 _SIGNATURE = re.compile(rf"(?:(?<![A-Za-z0-9+/=])|{_WRITTEN_OUT})(?:[A-Za-z0-9+/]|\\/){{342}}==\Z")
-_LONGEST_SIGNATURE = 420  # with every slash of it written as \/
+_LONGEST_SIGNATURE = 420  # with every slash written as \/
 _HARMLESS = r"(?i:sha-?_?256|digest|checksum|hash|fingerprint|etag|integrity|client_?id)"
 _BEFORE_DIGEST = re.compile(
     rf"{_HARMLESS}(?:sum)?[\"']?\W{{0,4}}(?:hex|value|of the body)?\W{{0,6}}(?:<[^<>]*>){{0,3}}\Z"
 )
-_AFTER_DIGEST = re.compile(r" [ *][\w./-]+\.\w")  # what sha256sum prints
+_AFTER_DIGEST = re.compile(r" [ *][\w./-]+\.\w")  # as sha256sum prints it
 
 
 def _stands_apart(text: str, start: int) -> bool:
     return _APART.match(text, start) is not None
 
 
-def _is_digest(text: str, found: re.Match[str]) -> bool:
-    before = text[max(found.start() - 40, 0) : found.start()]
-    return bool(_BEFORE_DIGEST.search(before) or _AFTER_DIGEST.match(text, found.end()))
+def _is_digest(text: str, match: re.Match[str]) -> bool:
+    before = text[max(match.start() - 40, 0) : match.start()]
+    return bool(_BEFORE_DIGEST.search(before) or _AFTER_DIGEST.match(text, match.end()))
 
 
 _BLANK = r"(?: |%20|\+|_)"
 _PRIVATE_KEY = re.compile(
     rf"BEGIN{_BLANK}(?:[A-Z]+{_BLANK}){{0,2}}PRIVATE{_BLANK}KEY(?s:.{{0,6000}}?)"
     rf"END{_BLANK}(?:[A-Z]+{_BLANK}){{0,2}}PRIVATE{_BLANK}KEY"
-    # Without its last line, or without both: what is left of it goes as far as base64 does.
+    # Without its last line, or without both: the rest of it goes on as long as there is base64.
     r"|(?:PRIVATE KEY-----|MII[A-Za-z0-9+/]{3}IBA(?:DANBgkqhkiG9w0BAQEFAASC|AKCA)"
     r"|LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFUR|FTkNSWVBURUQgUFJJVkFUR))"
     r"""(?:[A-Za-z0-9+/=\s"',]|\\[nrt/"'])*"""
@@ -218,7 +215,7 @@ _NEARLY_ALL = 0.8
 
 
 def _find_key_lines(text: str, start: int, end: int) -> Iterator[Sighting]:
-    """Find the lines of base64 in a block that has some; short ones only at its end."""
+    """Yield the lines of base64 in a block that has some; short ones only at its end."""
     lines = [
         line
         for line in _KEY_LINE.finditer(text, start, end)
@@ -227,7 +224,7 @@ def _find_key_lines(text: str, start: int, end: int) -> Iterator[Sighting]:
     longest = max((len(line["line"]) for line in lines), default=0)
     if longest < 2 * _LEAST_LINE:
         return
-    # Between the lines may stand code, but not where nearly all is base64.
+    # Code may be between the lines, but not if nearly everything is base64.
     is_pure = sum(len(line["line"]) for line in lines) > _NEARLY_ALL * (end - start)
     least = _LEAST_LINE // 4 if is_pure else _LEAST_LINE
     for line in lines:
@@ -237,11 +234,11 @@ def _find_key_lines(text: str, start: int, end: int) -> Iterator[Sighting]:
 
 _IN_ADDRESS = "password in an address"
 _QUOTE = r"""(?:\\*["']|&quot;|&\#39;|&\#x27;)"""
-_BETWEEN = r"(?:<[^<>]*>|&\w+;|[^\w\n<>]){1,8}"  # signs, or the tags of a table
+_BETWEEN = r"(?:<[^<>]*>|&\w+;|[^\w\n<>]){1,8}"  # punctuation, or the tags of a table
 _NAMED = tuple(
     (words, re.compile(pattern))
     for words, pattern in (
-        # A header's value, bare: a variable's name has no digit, or an attribute after it.
+        # The value of a header without quotes; a name of a variable has no digit, or an attribute.
         (
             ("x-bunq-",),
             (

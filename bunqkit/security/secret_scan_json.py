@@ -1,7 +1,7 @@
-"""Where the secrets of a JSON text stand, in the text as it is written.
+"""Finds the secrets of a JSON text, and their places in the text as it is written.
 
-A secret is looked for in what a string means, and found again in how it is written: behind escapes,
-over the lines of a notebook's cell, in JSON inside a string, in base64.
+The search looks at the values of strings, and then finds the same letters in their written form:
+behind escapes, over the lines of a notebook's cell, in JSON inside a string, in base64.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import accumulate
 
-from bunqkit.security.redaction import MASK, find_known, is_number_of_card, is_secret_name, shorten
+from bunqkit.security.known_secrets import find_known
+from bunqkit.security.redaction import MASK, is_number_of_card, is_secret_name, shorten
 from bunqkit.security.secret_scan import (
     HEX_KIND,
     PRIVATE_KEY_KIND,
@@ -30,20 +31,20 @@ from bunqkit.security.secret_scan import (
 
 @dataclass(frozen=True)
 class Edit:
-    """One stretch of a text that has to go.
+    """One part of a text that must be removed.
 
     Attributes
     ----------
     start, end
-        From where to where.
+        The place of the part.
     new
-        What comes in its place: letters that mean themselves in JSON, Python and HTML.
+        Its replacement: letters without a special meaning in JSON, Python and HTML.
     kind
-        What stood there.
+        The kind of secret.
     place
         The path to the string: ``cells[2].source``.
     shown
-        Its first letters and a mask.
+        The first letters of the secret and a mask.
     """
 
     start: int
@@ -55,24 +56,24 @@ class Edit:
 
 
 def find_edits(text: str, known: Sequence[str] = ()) -> list[Edit]:
-    """Find every secret in a JSON text, or in several one after the other.
+    """Return an edit for every secret in a JSON text, or in several texts in a row.
 
     Parameters
     ----------
     text
         JSON that a parser has accepted.
     known
-        Texts that are secret wherever they stand.
+        Texts that are secret in any place.
 
     Returns
     -------
     list of Edit
-        In order, none overlapping. None crosses a line's end or the end of a string.
+        In order and without overlaps. None crosses the end of a line or of a string.
 
     Raises
     ------
     RecursionError
-        If it is nested too deeply.
+        If the JSON is nested too deeply.
     """
     search = _Search(text, known)
     for _, node in _parse(text).members:
@@ -82,7 +83,7 @@ def find_edits(text: str, known: Sequence[str] = ()) -> list[Edit]:
 
 @dataclass
 class _Node:
-    """A value of JSON and where it stands; an object's members have a key."""
+    """A value of JSON and its place; the members of an object have a key."""
 
     kind: str
     start: int
@@ -95,7 +96,7 @@ _KINDS = {"{": "object", "[": "list", '"': "string"}
 
 
 def _parse(text: str) -> _Node:
-    """Read a text that is known to be JSON; its values are the members of what is given."""
+    """Parse a text that is known to be JSON; the members of the result are its values."""
     stack = [_Node("list", 0)]
     key: _Node | None = None
     for token in _TOKEN.finditer(text):
@@ -118,16 +119,16 @@ _UNIT = re.compile(
 )
 
 
-def _meaning(token: str) -> str:
-    """Give what a string means."""
+def _value_of(token: str) -> str:
+    """Return the value of a string, without quotes and escapes."""
     if "\\" not in token:
         return token[1:-1]
-    meaning: str = json.loads(token)
-    return meaning
+    value: str = json.loads(token)
+    return value
 
 
 def _offsets(token: str) -> Sequence[int]:
-    """Give where in its token each letter of what it means stands, and the end."""
+    """Return the place in a token of each letter of its value, and of its end."""
     if "\\" not in token:
         return range(1, len(token))
     offsets: list[int] = []
@@ -137,17 +138,17 @@ def _offsets(token: str) -> Sequence[int]:
 
 
 class _Search:
-    """Walks a tree and keeps what it finds, in places of the text."""
+    """Walks through a tree and collects the edits of the text."""
 
     def __init__(self, text: str, known: Sequence[str]) -> None:
         self.edits: list[Edit] = []
         self._text = text
         self._known = known
-        # Names and many values come again and again.
-        self._seen: dict[tuple[str, str], list[Edit]] = {}
+        # Names and many values occur again and again.
+        self._known_edits: dict[tuple[str, str], list[Edit]] = {}
 
     def walk(self, node: _Node, place: str, name: str) -> None:
-        """Look at a value; ``name`` is what it stands under."""
+        """Search a value; ``name`` is the name in front of it."""
         if node.kind == "object":
             self._walk_object(node, place, name)
         elif node.kind == "list":
@@ -155,55 +156,56 @@ class _Search:
         elif node.kind == "string":
             self._add([node], place, name)
         elif is_secret_name(name) and re.match(r"-?[0-9.]*[1-9]", self._token(node)):
-            # A zero, since a name would not be a number.
+            # The replacement is a zero, since it must be a number too.
             self.edits.append(Edit(node.start, node.end, "0", name, place, shorten("")))
 
     def _walk_object(self, node: _Node, place: str, name: str) -> None:
-        told = {
-            self._meaning(key): self._meaning(value) if value.kind == "string" else ""
+        siblings = {
+            self._value(key): self._value(value) if value.kind == "string" else ""
             for key, value in node.members
             if key
         }
         for key, value in node.members:
             assert key is not None
-            word = self._meaning(key)
-            for edit in self._found([key], f"{place} (a name)", ""):
+            word = self._value(key)
+            for edit in self._search([key], f"{place} (a name)", ""):
                 # Two names in one object must not become the same.
                 self.edits.append(replace(edit, new=f"{edit.new}_{len(self.edits)}"))
-            self.walk(value, _below(place, word), _name_under(word, told, name))
+            self.walk(value, _below(place, word), _name_under(word, siblings, name))
 
     def _walk_list(self, node: _Node, place: str, name: str) -> None:
         inner = [value for _, value in node.members]
         is_text = len(inner) > 1 and all(value.kind == "string" for value in inner)
         if is_text:
             self._add(inner, place, "")
-        pair = self._meaning(inner[0]) if is_text and len(inner) == 2 else ""  # noqa: PLR2004
+        is_pair = is_text and len(inner) == _PAIR
+        header = self._value(inner[0]) if is_pair else ""
         for number, value in enumerate(inner):
-            is_header = number == 1 and pair.lower().startswith(("x-bunq-", "auth", "cookie"))
-            under = pair if is_header else name
-            if not is_text or is_secret_name(under) or self._meaning(value)[:1] in ("{", "["):
+            is_header = number == 1 and header.lower().startswith(("x-bunq-", "auth", "cookie"))
+            under = header if is_header else name
+            if not is_text or is_secret_name(under) or self._value(value)[:1] in ("{", "["):
                 self.walk(value, f"{place}[{number}]", under)
 
     def _token(self, node: _Node) -> str:
         return self._text[node.start : node.end]
 
-    def _meaning(self, node: _Node | None) -> str:
-        return _meaning(self._token(node)) if node else ""
+    def _value(self, node: _Node | None) -> str:
+        return _value_of(self._token(node)) if node else ""
 
     def _add(self, strings: list[_Node], place: str, name: str) -> None:
-        self.edits += self._found(strings, place, name)
+        self.edits += self._search(strings, place, name)
 
-    def _found(self, strings: list[_Node], place: str, name: str) -> Iterator[Edit]:
-        """Find the secrets of strings that are one text, each piece within one of them."""
-        parts = [self._meaning(node) for node in strings]
-        # A notebook splits texts after their line's ends; other lists are lines without them.
+    def _search(self, strings: list[_Node], place: str, name: str) -> Iterator[Edit]:
+        """Yield the secrets of strings that are one text; each piece is inside one of them."""
+        parts = [self._value(node) for node in strings]
+        # A notebook splits texts after the end of each line; other lists have lines without ends.
         is_split = _IS_SPLIT.search(place) or any(part.endswith("\n") for part in parts)
         whole = ("" if is_split else "\n").join(parts)
-        edits = self._seen.get((whole, name))
+        edits = self._known_edits.get((whole, name))
         if edits is None:
-            edits = list(_look(whole, name, self._known))
+            edits = list(_find_in_text(whole, name, self._known))
             if len(whole) <= _OFTEN:
-                self._seen[whole, name] = edits
+                self._known_edits[whole, name] = edits
         if not edits:
             return
         begins = [0, *accumulate(len(part) + (0 if is_split else 1) for part in parts)]
@@ -220,8 +222,9 @@ class _Search:
                 )
 
 
+_PAIR = 2
 _OFTEN = 100
-# Where a notebook keeps texts as lists: sources, streams, and what stands under a media type.
+# Where a notebook keeps texts as lists: sources, streams, and values under a media type.
 _IS_SPLIT = re.compile(r"\.(?:source|text)$|/[^'\]]+'\]$")
 
 
@@ -231,22 +234,25 @@ def _below(place: str, word: str) -> str:
     return f"{place}[{word!r}]"
 
 
-def _name_under(word: str, told: dict[str, str], name: str) -> str:
-    """Give the name that a member's value stands under, which may stand beside it or above."""
-    if told.get("model_name") == "PasswordModel" and word == "state":
+def _name_under(word: str, siblings: dict[str, str], name: str) -> str:
+    """Return the name of a member's value; it may be in a sibling, or the name of the object."""
+    if siblings.get("model_name") == "PasswordModel" and word == "state":
         return "password"
     if word not in ("value", "text"):
         return word
-    if told.get("_model_name") == "PasswordModel":
+    if siblings.get("_model_name") == "PasswordModel":
         return "password"
-    beside = (told.get("name", ""), told.get("description", "").rstrip(": ").replace(" ", "_"))
+    beside = (
+        siblings.get("name", ""),
+        siblings.get("description", "").rstrip(": ").replace(" ", "_"),
+    )
     above = "cookie" if name == "cookies" else name
-    return next((each for each in (*beside, above) if is_secret_name(each)), word)
+    return next(filter(is_secret_name, (*beside, above)), word)
 
 
 def _pieces(text: str, edit: Edit, begins: list[int]) -> Iterator[tuple[int, int]]:
-    """Split a stretch where a line or a string ends."""
-    cuts = [each for each in begins if edit.start < each < edit.end]
+    """Yield the parts of an edit, split where a line or a string ends."""
+    cuts = [begin for begin in begins if edit.start < begin < edit.end]
     for start, end in zip([edit.start, *cuts], [*cuts, edit.end], strict=True):
         for line in re.finditer(r"[^\r\n]+", text[start:end]):
             yield start + line.start(), start + line.end()
@@ -254,42 +260,43 @@ def _pieces(text: str, edit: Edit, begins: list[int]) -> Iterator[tuple[int, int
 
 _SHORT = 12
 _KEY = re.compile("(?:sandbox_)?[0-9A-Fa-f]{24,}")
-# A terminal's colours, and letters that are written as codes though none has to be.
+# The colours of a terminal, and letters that are written as codes without need.
 _CODE = re.compile(r"\x1b\[[0-9;]*m|(?:\\u00|%)(?P<hex>3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff])")
 
 
-def _look(text: str, name: str, known: Sequence[str]) -> Iterator[Edit]:
-    """Find the secrets of one text by its name, by what it holds, and inside what it holds."""
+def _find_in_text(text: str, name: str, known: Sequence[str]) -> Iterator[Edit]:
+    """Yield the secrets of one text: by its name, by its letters, and in JSON or base64 inside."""
     if is_secret_name(name) and not is_placeholder(text):
         is_key = "PRIVATE KEY-----" in text
         yield _edit(0, len(text), text, PRIVATE_KEY_KIND if is_key else name)
         return
-    for each in known:
-        # A short one may be a part of a word that is none.
-        edge = r"\b" if len(each) < _SHORT else ""
-        spans = [found.span() for found in re.finditer(f"{edge}{re.escape(each)}{edge}", text)]
-        if _KEY.fullmatch(each):
-            spans += find_known(text, [each])
+    for secret in known:
+        # A short secret may be a part of a harmless word.
+        edge = r"\b" if len(secret) < _SHORT else ""
+        pattern = f"{edge}{re.escape(secret)}{edge}"
+        spans = [match.span() for match in re.finditer(pattern, text)]
+        if _KEY.fullmatch(secret):
+            spans += find_known(text, [secret])
         for start, end in spans:
             yield _edit(start, end, text[start:end], "one of your own secrets")
-    yield from _look_into_json(text, known)
-    coded = dict(_look_into_base64(text, known))
+    yield from _find_in_json(text, known)
+    coded = dict(_find_in_base64(text, known))
     yield from filter(None, coded.values())
     plain, at = _decode(text)
-    for seen in find_secrets(plain):
-        start, end = seen.start, seen.end
-        # A digest; or a key's PEM in base64, which has been read and dealt with.
+    for sighting in find_secrets(plain):
+        start, end = sighting.start, sighting.end
+        # The PEM of a key in base64 has been found already; a digest is no secret.
         is_done = any(first <= start and end <= last for first, last in coded)
-        if is_done or (seen.kind == HEX_KIND and is_harmless_name(name)):
+        if is_done or (sighting.kind == HEX_KIND and is_harmless_name(name)):
             continue
         secret = plain[start:end]
         if at is not None:
             start, end = at[start][0], at[end - 1][1]
-        yield _edit(start, end, secret, seen.kind)
+        yield _edit(start, end, secret, sighting.kind)
 
 
 def _decode(text: str) -> tuple[str, list[tuple[int, int]] | None]:
-    """Return a text without colours and codes, and if it had any, where each letter stands."""
+    """Return a text without colours and codes, and if it had any, the place of each letter."""
     if _CODE.search(text) is None:
         return text, None
     letters: list[str] = []
@@ -310,7 +317,7 @@ def _edit(start: int, end: int, secret: str, kind: str) -> Edit:
     prefix = "sandbox_" if secret.startswith("sandbox_") else ""
     is_number = secret.isdigit() and (is_secret_name(kind) or is_number_of_card(kind))
     new = "0" * len(secret) if is_number else prefix + REMOVED
-    # Of a key's many lines, each with its first letters would be a good part of the key.
+    # The first letters of every line would be a large part of a private key.
     is_whole = kind != PRIVATE_KEY_KIND and "BEGIN" not in secret
     return Edit(start, end, new, kind, "", shorten(secret) if is_whole else MASK)
 
@@ -321,8 +328,8 @@ _WRAPPED = re.compile(
 )
 
 
-def _look_into_json(text: str, known: Sequence[str]) -> Iterator[Edit]:
-    """Find the secrets of a text that is JSON itself."""
+def _find_in_json(text: str, known: Sequence[str]) -> Iterator[Edit]:
+    """Yield the secrets of a text that is JSON itself."""
     if text.lstrip()[:1] in ("{", "["):
         try:
             json.loads(text)
@@ -332,32 +339,32 @@ def _look_into_json(text: str, known: Sequence[str]) -> Iterator[Edit]:
             yield replace(edit, place=f" > {edit.place}")
 
 
-def _look_into_base64(
+def _find_in_base64(
     text: str, known: Sequence[str]
 ) -> Iterator[tuple[tuple[int, int], Edit | None]]:
-    """Give where a text holds secrets as base64, and how that is written without, if it is not."""
-    for found in _BASE64.finditer(text):
-        inner = _plain_text(found[0])
-        if edits := _settle(list(_look(inner, "", known))):
+    """Yield the place of each secret in base64, and the edit; ``None`` if it was removed before."""
+    for match in _BASE64.finditer(text):
+        inner = _plain_text(match[0])
+        if edits := _settle(list(_find_in_text(inner, "", known))):
             new = base64.b64encode(apply(inner, edits).encode()).decode()
             kind = f"{edits[0].kind} in base64"
-            yield found.span(), Edit(*found.span(), new, kind, "", edits[0].shown)
+            yield match.span(), Edit(*match.span(), new, kind, "", edits[0].shown)
         elif REMOVED in inner:
-            yield found.span(), None
-    for found in _WRAPPED.finditer(text):
-        lines = list(re.finditer(r"[A-Za-z0-9+/=]{2,}", found[0].replace("\\n", "\n\n")))
+            yield match.span(), None
+    for match in _WRAPPED.finditer(text):
+        lines = list(re.finditer(r"[A-Za-z0-9+/=]{2,}", match[0].replace("\\n", "\n\n")))
         inner = _plain_text("".join(line[0] for line in lines))
-        if edits := _settle(list(_look(inner, "", known))):
+        if edits := _settle(list(_find_in_text(inner, "", known))):
             kind = f"{edits[0].kind} in base64"
             for line in lines:
-                start, end = (found.start() + place for place in line.span())
+                start, end = (match.start() + place for place in line.span())
                 yield (start, end), Edit(start, end, REMOVED, kind, "", edits[0].shown)
 
 
 def _plain_text(coded: str) -> str:
-    """Give the text that base64 stands for; nothing if it is none, as with a picture."""
+    """Return the text that is coded as base64; empty if it is not a text, such as a picture."""
     try:
-        # The first bytes tell; a picture may be large. The last of them may be cut.
+        # The first bytes show it, and a picture may be large. A letter may be cut at their end.
         first = base64.b64decode(coded[:20], _other_letters(coded))
         codecs.getincrementaldecoder("utf-8")().decode(first)
         padded = coded + "=" * (-len(coded) % 4)
@@ -367,14 +374,14 @@ def _plain_text(coded: str) -> str:
 
 
 def _other_letters(coded: str) -> bytes:
-    """Return what stands for the last two letters of base64: in addresses they are others."""
+    """Return the last two letters of the base64 alphabet; addresses use two others."""
     return b"-_" if "-" in coded or "_" in coded else b"+/"
 
 
 def _settle(edits: list[Edit]) -> list[Edit]:
-    """Order edits, and make one of those that overlap."""
+    """Return edits in order, with those that overlap as one."""
     settled: list[Edit] = []
-    for edit in sorted(edits, key=lambda each: (each.start, -each.end)):
+    for edit in sorted(edits, key=lambda edit: (edit.start, -edit.end)):
         if settled and edit.start < settled[-1].end:
             end = max(settled[-1].end, edit.end)
             settled[-1] = replace(settled[-1], end=end)
@@ -384,9 +391,9 @@ def _settle(edits: list[Edit]) -> list[Edit]:
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:
-    """Give the text after its edits."""
-    kept, at = [], 0
+    """Return a text with its edits applied."""
+    parts, at = [], 0
     for edit in edits:
-        kept += [text[at : edit.start], edit.new]
+        parts += [text[at : edit.start], edit.new]
         at = edit.end
-    return "".join([*kept, text[at:]])
+    return "".join([*parts, text[at:]])

@@ -1,7 +1,8 @@
 """Signs and verifies as bunq does, and reads and writes the keys for it.
 
-RSA with 2048 bits, PKCS#1 v1.5 padding, SHA-256, base64 on one line, over the bytes of a body and
-nothing else. Public keys travel as SubjectPublicKeyInfo PEM, private keys are kept as PKCS#8 PEM.
+A signature is RSA with 2048 bits, PKCS#1 v1.5 padding and SHA-256, in base64 on one line, over the
+bytes of a body and nothing else. Public keys are sent as SubjectPublicKeyInfo PEM, private keys are
+stored as PKCS#8 PEM.
 
 Source: bunq docs, "Signing" (body-only since 2020-04-28).
 """
@@ -29,7 +30,7 @@ _BITS = 2048
 
 
 class PublicKey:
-    """A key that verifies; made by ``from_pem`` or taken from a ``KeyPair``.
+    """A key that verifies signatures; ``from_pem`` reads one, and a ``KeyPair`` has one.
 
     Attributes
     ----------
@@ -52,7 +53,7 @@ class PublicKey:
         KeyFormatError
             If it is another form (PKCS#1, OpenSSH), no RSA key, or has fewer than 2048 bits.
         """
-        _insist_on(pem, "-----BEGIN PUBLIC KEY-----", "SubjectPublicKeyInfo")
+        _check_first_line(pem, "-----BEGIN PUBLIC KEY-----", "SubjectPublicKeyInfo")
         try:
             key = serialization.load_pem_public_key(pem.encode())
         except (ValueError, UnsupportedAlgorithm) as error:
@@ -63,11 +64,11 @@ class PublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """First 16 hex digits of the SHA-256 of the PEM: a name for the key."""
+        """The first 16 hex digits of the SHA-256 of the PEM: a name for the key."""
         return hashlib.sha256(self.pem.encode()).hexdigest()[:16]
 
     def verify(self, signed: bytes, signature: str) -> None:
-        """Return if ``signature`` was made over exactly these bytes with this key's other half.
+        """Check that a signature was made over exactly these bytes with this key's private half.
 
         Parameters
         ----------
@@ -79,22 +80,22 @@ class PublicKey:
         Raises
         ------
         SignatureError
-            If it was not, or is no base64.
+            If it was not, or is not base64.
         """
         try:
             raw = base64.b64decode(signature, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise SignatureError("The signature is no base64 on one line.") from error
+            raise SignatureError("The signature is not base64 on one line.") from error
         try:
             self._key.verify(raw, signed, padding.PKCS1v15(), hashes.SHA256())
         except InvalidSignature as error:
             raise SignatureError(
-                f"The signature does not belong to these {len(signed)} bytes and the key "
+                f"The signature does not match these {len(signed)} bytes and the key "
                 f"{self.fingerprint}: one of the three was changed."
             ) from error
 
     def open_signature(self, signature: str) -> bytes | None:
-        """Give the SHA-256 that a signature holds; ``None`` if this key's other half made none.
+        """Return the SHA-256 in a signature; ``None`` if this key's private half did not make it.
 
         Parameters
         ----------
@@ -112,12 +113,12 @@ class PublicKey:
 
 
 class KeyPair(Private):
-    """A key that signs, loaded once and kept: loading costs more than a hundred signatures.
+    """A key that signs; keep it, since loading it costs more than a hundred signatures.
 
     Attributes
     ----------
     public
-        The half that the other side verifies with.
+        The half with which the other side verifies.
     """
 
     def __init__(self, key: rsa.RSAPrivateKey) -> None:
@@ -126,12 +127,12 @@ class KeyPair(Private):
 
     @classmethod
     def generate(cls) -> KeyPair:
-        """Make a new pair of 2048 bits; takes about 50 ms."""
+        """Make a new pair of 2048 bits, in about 50 ms."""
         return cls(rsa.generate_private_key(public_exponent=65537, key_size=_BITS))
 
     @classmethod
     def from_pem(cls, pem: str | Secret, password: Secret | None = None) -> KeyPair:
-        """Read a PKCS#8 PEM: an unencrypted one, or with a password an encrypted one.
+        """Read a PKCS#8 PEM: an encrypted one if there is a password, else an unencrypted one.
 
         Raises
         ------
@@ -140,19 +141,16 @@ class KeyPair(Private):
         """
         pem = Secret(pem) if isinstance(pem, str) else pem
         with Forgetting():
-            if password is None:
-                _insist_on(pem.reveal(), "-----BEGIN PRIVATE KEY-----", "unencrypted PKCS#8")
-            else:
-                _insist_on(
-                    pem.reveal(), "-----BEGIN ENCRYPTED PRIVATE KEY-----", "encrypted PKCS#8"
-                )
+            form = "unencrypted PKCS#8" if password is None else "encrypted PKCS#8"
+            label = "PRIVATE KEY" if password is None else "ENCRYPTED PRIVATE KEY"
+            _check_first_line(pem.reveal(), f"-----BEGIN {label}-----", form)
             key = _load_private_key(pem, password)
         if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < _BITS:
             raise KeyFormatError(f"bunq signs with RSA keys of at least {_BITS} bits; make one.")
         return cls(key)
 
     def to_pem(self, password: Secret | None = None) -> Secret:
-        """Give the private key as PKCS#8 PEM, encrypted if there is a password."""
+        """Return the private key as PKCS#8 PEM, encrypted if there is a password."""
         encryption = (
             serialization.NoEncryption()
             if password is None
@@ -164,7 +162,7 @@ class KeyPair(Private):
         return Secret(pem.decode())
 
     def sign(self, unsigned: bytes) -> str:
-        """Give the signature over these bytes: 344 letters of base64 on one line."""
+        """Sign these bytes; return 344 letters of base64 on one line."""
         signature = self._key.sign(unsigned, padding.PKCS1v15(), hashes.SHA256())
         return base64.b64encode(signature).decode()
 
@@ -173,18 +171,18 @@ class KeyPair(Private):
 
 
 def generate_soon() -> Callable[[], KeyPair]:
-    """Start to make a new key pair in a thread, and return the function that waits for it.
+    """Start a thread that makes a new key pair, and return a function that waits for the pair.
 
     Each call of that function returns another pair. OpenSSL needs about 40 ms for one, and lets
     Python's other threads run meanwhile.
     """
-    made: list[KeyPair] = []
-    thread = threading.Thread(target=lambda: made.append(KeyPair.generate()), daemon=True)
+    pairs: list[KeyPair] = []
+    thread = threading.Thread(target=lambda: pairs.append(KeyPair.generate()), daemon=True)
     thread.start()
 
     def wait() -> KeyPair:
         thread.join()
-        return made.pop() if made else KeyPair.generate()
+        return pairs.pop() if pairs else KeyPair.generate()
 
     return wait
 
@@ -196,35 +194,34 @@ def _load_private_key(pem: Secret, password: Secret | None) -> object:
             password=None if password is None else password.reveal().encode(),
         )
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        # The cause is left out: a parser's words may quote what it read.
+        # The cause is left out, since the message of a parser may quote the key.
         raise KeyFormatError("The private key's PEM can't be read.") from None
 
 
 def sign_for_provider(key: KeyPair, client_key: PublicKey, token: Secret) -> str:
-    """Give the signature by which a payment service provider shows that a certificate is its own.
+    """Sign as a payment service provider that proves that it owns a certificate.
 
     Parameters
     ----------
     key
-        The certificate's own key, not the client's.
+        The key of the certificate, not that of the client.
     client_key, token
-        What the installation exchanged: our public key, and the installation's token.
+        The public key and the token of the installation.
 
-    Source: bunq docs, "PSD2": over the public key's PEM, a line's end, and the token.
+    Source: bunq docs, "PSD2": over the public key's PEM, a line end, and the token.
     """
     return key.sign(f"{client_key.pem.strip()}\n{token.reveal()}".encode())
 
 
 def certificate_key(pem: str) -> tuple[PublicKey, str]:
-    """Give the key of a certificate, and the common name that it stands under.
+    """Return the key of a certificate and its common name.
 
-    Nobody vouches for either: the offline bank takes self-signed certificates, as bunq's sandbox
-    does.
+    Neither is verified: the offline bank takes self-signed certificates, as bunq's sandbox does.
 
     Raises
     ------
     KeyFormatError
-        If it is no certificate, or one of another kind of key.
+        If it is not a certificate, or its key is of another kind.
     """
     from cryptography.x509.oid import NameOID  # noqa: PLC0415 (only providers have certificates)
 
@@ -240,12 +237,12 @@ def certificate_key(pem: str) -> tuple[PublicKey, str]:
 
 
 def read_certificate(pem: str) -> x509.Certificate:
-    """Give the certificate that a PEM text holds, of whatever key.
+    """Return the certificate in a PEM text, with any kind of key.
 
     Raises
     ------
     KeyFormatError
-        If it holds none.
+        If there is none.
     """
     from cryptography import x509  # noqa: PLC0415 (only providers have certificates)
 
@@ -258,6 +255,6 @@ def read_certificate(pem: str) -> x509.Certificate:
 _NO_CERTIFICATE = "The certificate's PEM can't be read; is it complete?"
 
 
-def _insist_on(pem: str, first_line: str, form: str) -> None:
+def _check_first_line(pem: str, first_line: str, form: str) -> None:
     if not pem.lstrip().startswith(first_line):
         raise KeyFormatError(f"A {form} PEM starts with {first_line!r}; this text does not.")

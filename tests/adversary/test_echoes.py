@@ -15,7 +15,8 @@ from bunqkit.auth.handshake import register_device
 from bunqkit.client.client import Client
 from bunqkit.errors import ApiError
 from bunqkit.sandbox import Bank, doors
-from bunqkit.security.redaction import Secret, find_known, mask_known
+from bunqkit.security.known_secrets import find_known, mask_known
+from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair
 
 KEY = "sandbox_" + "0f1e2d3c4b5a6978" * 4

@@ -13,7 +13,8 @@ from bunqkit.catalogue.operations import operation
 from bunqkit.context.context import Context
 from bunqkit.errors import ApiError, FieldError
 from bunqkit.sandbox import Bank
-from bunqkit.security.redaction import MASK, Secret, conceal, find_known, redact, secret_spans
+from bunqkit.security.known_secrets import find_known, secret_spans
+from bunqkit.security.redaction import MASK, Secret, conceal, redact
 from bunqkit.widgets.calls import Call
 
 NUMBERS: dict[str, Any] = {

@@ -23,7 +23,8 @@ from bunqkit.context.context import Context
 from bunqkit.errors import BunqkitError
 from bunqkit.sandbox import Bank, doors
 from bunqkit.security.env_files import write_api_key
-from bunqkit.security.redaction import Forgetting, Secret, find_known
+from bunqkit.security.known_secrets import find_known
+from bunqkit.security.redaction import Forgetting, Secret
 from bunqkit.security.signing import KeyPair
 from bunqkit.settings import load_settings
 
