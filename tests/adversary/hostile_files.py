@@ -151,9 +151,16 @@ def _quote_left_open(path: Path) -> None:
 
 
 for _name in (
-    "ENVIRONMENT", "BASE_URL", "PERMITTED_IPS", "TOTAL_CAP", "LANGUAGE", "LIMITS", "STATE_DIR",
-    "DEVICE_DESCRIPTION", "PROFILE",
-):  # fmt: skip
+    "ENVIRONMENT",
+    "BASE_URL",
+    "PERMITTED_IPS",
+    "TOTAL_CAP",
+    "LANGUAGE",
+    "LIMITS",
+    "STATE_DIR",
+    "DEVICE_DESCRIPTION",
+    "PROFILE",
+):
     for _key in (PLAY_KEY, LIVE_KEY):
         REFUSED[f"{_key[:7]} in BUNQ_{_name}"] = (
             lambda path, name=_name, key=_key: write(path, f"BUNQ_{name}={key}\n")  # type: ignore[misc]

@@ -324,9 +324,17 @@ def make_tls(certificate: Path, key_file: Path) -> ssl.SSLContext:
     now = datetime.now(UTC)
     public = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     usages = dict.fromkeys(
-        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-         "crl_sign", "encipher_only", "decipher_only"), False,
-    )  # fmt: skip
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
     builder = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))

@@ -72,8 +72,10 @@ def client(wire: Wire, key: KeyPair) -> Client:
 
 def refuse(wire: Wire, words: str, header: str = "") -> None:
     """Have every call refused with these words, and quoted in a header."""
-    body = {"Error": [{"error_description": words, "error_description_translated": words}],
-            "Quoted": [{words: words}]}  # fmt: skip
+    body = {
+        "Error": [{"error_description": words, "error_description_translated": words}],
+        "Quoted": [{words: words}],
+    }
     content = json.dumps(body, ensure_ascii=False).encode()
     wire.force(content, status=400, is_signed=False)
     bend = wire.bend
@@ -141,8 +143,13 @@ def test_an_answer_that_quotes_the_token(door: Door, visitor: Visitor) -> None:
     body = json.dumps({"Response": [{token: {"seen": token, token: [token]}}]}).encode()
     door.wire.force(body)
     answer = visitor.call("GET", "/user")
-    for text in (repr(answer), answer._repr_html_(), str(answer.exchange.xray()),
-                 answer.exchange.describe(), answer.exchange.xray()._repr_html_()):  # fmt: skip
+    for text in (
+        repr(answer),
+        answer._repr_html_(),
+        str(answer.exchange.xray()),
+        answer.exchange.describe(),
+        answer.exchange.xray()._repr_html_(),
+    ):
         assert not find_known(text, [token])
     assert answer.items[0]["seen"] == token
     assert not find_known(str(answer.exchange.unusable(f"it holds {token}")), [token])

@@ -144,9 +144,15 @@ def test_plots_of_payments_called_so(name: str) -> None:
     figures = [plots.plot_balances(payments), plots.plot_spending(payments, "description")]
     figures += [plots.plot_spending(payments), plots.plot_cash_flow(payments)]
     figures.append(plots.plot_prices(payments))
-    days = pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-02"]), "balance": [2.0, 1.0],
-                         "balance_cents": [200, 100], "currency": "EUR",
-                         "expected": payments["counterparty"].head(2)})  # fmt: skip
+    days = pd.DataFrame(
+        {
+            "day": pd.to_datetime(["2026-01-01", "2026-01-02"]),
+            "balance": [2.0, 1.0],
+            "balance_cents": [200, 100],
+            "currency": "EUR",
+            "expected": payments["counterparty"].head(2),
+        }
+    )
     figures.append(plots.plot_forecast(days))
     for figure in figures:
         figure.savefig(io.BytesIO(), format="svg")
@@ -195,11 +201,17 @@ def test_the_tour_and_the_command_line(
 def test_statements_of_the_bank(bunq: Context, form: str) -> None:
     """Each payment is one row or one entry of it, whatever it is called."""
     account = bunq.find_account()["id"]
-    made = bunq.call("customer-statement.create", account=account, statement_format=form,
-                     date_start="2026-03-01", date_end="2026-04-30",
-                     regional_format="EUROPEAN").first("Id")  # fmt: skip
-    file = bunq.download("customer-statement.content", account=account,
-                         customer_statement_id=made["id"])  # fmt: skip
+    made = bunq.call(
+        "customer-statement.create",
+        account=account,
+        statement_format=form,
+        date_start="2026-03-01",
+        date_end="2026-04-30",
+        regional_format="EUROPEAN",
+    ).first("Id")
+    file = bunq.download(
+        "customer-statement.content", account=account, customer_statement_id=made["id"]
+    )
     check_text(repr(file))
     check_text(str(file._repr_mimebundle_()["text/plain"]))
     payments = bunq.payments(account=account)

@@ -135,8 +135,10 @@ def test_a_wire_that_breaks_at_any_byte_pays_at_most_once(
     # A reset differs from a close by what is lost with it, which is some bytes, not one.
     for at in range(0, length + 1, step if how == "close" else 7 * step):
         assert here.suffer(Fault(leg, at, how), is_fresh=True) in (
-            "unknown", "paid", "nothing happened",
-        )  # fmt: skip
+            "unknown",
+            "paid",
+            "nothing happened",
+        )
 
 
 @pytest.mark.parametrize("leg", LEGS)

@@ -45,10 +45,17 @@ def test_a_number_is_sent_and_not_shown(bunq: Context, name: str) -> None:
     exchange = caught.value.exchange
     assert json.loads(exchange.request_body) == body
     for shown in (
-        str(caught.value), caught.value._repr_html_(), str(exchange.xray()), repr(exchange),
-        exchange.xray()._repr_html_(), exchange.describe(), exchange.as_curl(),
-        exchange.as_python(), exchange.as_openssl(), exchange._repr_html_(),
-    ):  # fmt: skip
+        str(caught.value),
+        caught.value._repr_html_(),
+        str(exchange.xray()),
+        repr(exchange),
+        exchange.xray()._repr_html_(),
+        exchange.describe(),
+        exchange.as_curl(),
+        exchange.as_python(),
+        exchange.as_openssl(),
+        exchange._repr_html_(),
+    ):
         assert not find_known(shown, [str(number)])
     assert f"BUNQ_{name.upper()}" in exchange.as_curl() or name == "secret"
 

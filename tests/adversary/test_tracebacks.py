@@ -91,10 +91,15 @@ def shown(error: BaseException) -> Iterator[tuple[str, str]]:
     file = io.StringIO()
     console.Console(file=file, width=300).print(
         Traceback.from_exception(
-            type(error), error, at, show_locals=True, locals_max_length=None,
-            locals_max_string=None, max_frames=1000,
+            type(error),
+            error,
+            at,
+            show_locals=True,
+            locals_max_length=None,
+            locals_max_string=None,
+            max_frames=1000,
         )
-    )  # fmt: skip
+    )
     yield "rich", file.getvalue()
     ultratb = pytest.importorskip("IPython.core.ultratb", reason="IPython shows tracebacks")
     verbose = ultratb.FormattedTB(mode="Verbose", tb_offset=0)
@@ -207,11 +212,21 @@ def test_a_state_that_cannot_be_written(bunq: Context, tmp_path: Path) -> None:
     with pytest.raises(BunqkitError) as caught:
         file.load()
     check(caught.value, *tokens)
-    sealed = StateFile(tmp_path / "sealed", environment="OFFLINE", base_url="x",
-                       api_key=Secret(KEY), passphrase=Secret(PASSPHRASE))  # fmt: skip
+    sealed = StateFile(
+        tmp_path / "sealed",
+        environment="OFFLINE",
+        base_url="x",
+        api_key=Secret(KEY),
+        passphrase=Secret(PASSPHRASE),
+    )
     sealed.save(state)
-    other = StateFile(tmp_path / "sealed", environment="OFFLINE", base_url="x",
-                      api_key=Secret(KEY), passphrase=Secret(f"{PASSPHRASE}s"))  # fmt: skip
+    other = StateFile(
+        tmp_path / "sealed",
+        environment="OFFLINE",
+        base_url="x",
+        api_key=Secret(KEY),
+        passphrase=Secret(f"{PASSPHRASE}s"),
+    )
     with pytest.raises(BunqkitError) as caught:
         other.load()
     check(caught.value, *tokens, PASSPHRASE)
@@ -286,21 +301,22 @@ def test_answers_that_hold_a_token(bank: Bank, bunq: Context, items: list[Any]) 
     check(caught.value, KEY, CODE, state.installation.token.reveal())
 
 
-def test_pins(bunq: Context) -> None:
+@pytest.mark.parametrize("pin", [PIN, str(PIN)], ids=["number", "text"])
+def test_pins(bunq: Context, pin: object) -> None:
     """A PIN, as a text or as a number: refused here, refused there, or not to be written."""
-    for pin in (PIN, str(PIN)):
-        assignment = [{"type": "PRIMARY", "pin_code": pin}]
-        for call in (
-            lambda: bunq.call("card.update", 1, pin_code=pin),  # noqa: B023 (called at once)
-            lambda: bunq.api.card.update(1, pin_code=pin, status="LOST"),  # noqa: B023 (as above)
-            lambda: bunq.call("card.update", 1, body={"pin_code_assignment": assignment}),  # noqa: B023
-            lambda: bunq.call("card.update", 1, body={"pin_code": pin, "x": {1}}, check=False),  # noqa: B023
-            lambda: bunq.call("PUT /user/{userID}/card/1", body={"pin_code": pin, "x": "\ud800"},  # noqa: B023
-                              check=False),
-        ):  # fmt: skip
-            with pytest.raises(BunqkitError) as caught:
-                call()
-            check(caught.value, str(PIN))
+    assignment = [{"type": "PRIMARY", "pin_code": pin}]
+    for call in (
+        lambda: bunq.call("card.update", 1, pin_code=pin),
+        lambda: bunq.api.card.update(1, pin_code=pin, status="LOST"),
+        lambda: bunq.call("card.update", 1, body={"pin_code_assignment": assignment}),
+        lambda: bunq.call("card.update", 1, body={"pin_code": pin, "x": {1}}, check=False),
+        lambda: bunq.call(
+            "PUT /user/{userID}/card/1", body={"pin_code": pin, "x": "\ud800"}, check=False
+        ),
+    ):
+        with pytest.raises(BunqkitError) as caught:
+            call()
+        check(caught.value, str(PIN))
 
 
 def test_a_file_that_cannot_be_scrubbed() -> None:
@@ -367,17 +383,21 @@ def test_a_notebook_that_is_saved(key: KeyPair) -> None:
     Path("open.env").write_text(f"BUNQ_API_KEY={KEY}\nBUNQ_LANGUAGE='en\n")
     new_cell = nbformat.v4.new_code_cell
     cells = [new_cell(line) for line in CELLS.strip().split("\n")]
-    rich = new_cell("import rich.traceback; _ = rich.traceback.install(show_locals=True, "
-                    "locals_max_string=None, locals_max_length=None)")  # fmt: skip
+    rich = new_cell(
+        "import rich.traceback; _ = rich.traceback.install(show_locals=True, "
+        "locals_max_string=None, locals_max_length=None)"
+    )
     notebook = nbformat.v4.new_notebook(
         cells=[new_cell("%xmode Verbose"), *cells, rich, *map(new_cell, CELLS.strip().split("\n"))]
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("A_KEY", KEY)
         nbclient.NotebookClient(
-            notebook, timeout=120, allow_errors=True,
+            notebook,
+            timeout=120,
+            allow_errors=True,
             resources={"metadata": {"path": str(Path.cwd())}},
-        ).execute()  # fmt: skip
+        ).execute()
     saved = nbformat.writes(notebook)
     assert saved.count('"output_type": "error"') >= 5
     inside = pem.split("\n")[1:-2]

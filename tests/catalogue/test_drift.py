@@ -92,8 +92,14 @@ def test_differences_are_counted_with_an_example() -> None:
 def test_no_drift_is_an_empty_table_with_columns() -> None:
     """The columns are there for the next cell."""
     assert list(drift([]).columns) == [
-        "type", "field", "difference", "expected", "found", "count", "example",
-    ]  # fmt: skip
+        "type",
+        "field",
+        "difference",
+        "expected",
+        "found",
+        "count",
+        "example",
+    ]
 
 
 @pytest.mark.parametrize("what", [5, "text", {"Payment": {}}, [{"id": 1, "b": 2}], [{"A": 1}]])

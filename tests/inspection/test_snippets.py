@@ -93,16 +93,15 @@ def refuse(bunq: Context) -> None:
 CALLS: dict[str, Callable[[Context], object]] = {
     "GET list": lambda bunq: bunq.call("payment.list", count=3),
     "GET one": lambda bunq: bunq.call("user.get", bunq.user_id),
-    "POST": lambda bunq: bunq.call("payment.create", amount="1.00", to="bravo@bunq.com",
-                                   description="it's \"tea\""),
+    "POST": lambda bunq: bunq.call(
+        "payment.create", amount="1.00", to="bravo@bunq.com", description='it\'s "tea"'
+    ),
     "PUT": update,
     "DELETE": lambda bunq: bunq.call("session.delete", 0),
     "upload": upload,
-    "download": lambda bunq: bunq.download(
-        "attachment-public.content", upload(bunq)["uuid"]
-    ),
+    "download": lambda bunq: bunq.download("attachment-public.content", upload(bunq)["uuid"]),
     "refused": refuse,
-}  # fmt: skip
+}
 
 
 def essence(content: bytes) -> Any:
@@ -186,8 +185,9 @@ def signed(bunq: Context) -> list[Exchange]:
     CALLS["POST"](bunq)
     CALLS["PUT"](bunq)
     CALLS["upload"](bunq)
-    bunq.upload("attachment-public.create", PNG + bytes(40_000), media_type="image/png",
-                description="x")  # fmt: skip
+    bunq.upload(
+        "attachment-public.create", PNG + bytes(40_000), media_type="image/png", description="x"
+    )
     return [each for each in bunq.exchanges if each.signed is not None]
 
 

@@ -163,8 +163,12 @@ def test_a_body_that_was_changed_after_signing_is_seen(visitor: Visitor) -> None
         transport=Tamper(visitor.door.wire),
     )
     with pytest.raises(ApiError):
-        bent.request("POST", f"{visitor.account}/payment", payment("bravo@bunq.com"),
-                     token=visitor.session.token)  # fmt: skip
+        bent.request(
+            "POST",
+            f"{visitor.account}/payment",
+            payment("bravo@bunq.com"),
+            token=visitor.session.token,
+        )
     text = flat(bent.exchanges[-1].xray())
     assert "Byte 24 differs: 2e was signed, 30 was sent" in text
 
@@ -192,8 +196,12 @@ def test_a_missing_signature_is_named(visitor: Visitor) -> None:
     """466: nothing was signed, although the call has a body."""
     keyless = visitor.door.client(bank_key=visitor.client.bank_key)
     with pytest.raises(ApiError) as caught:
-        keyless.request("POST", f"{visitor.account}/payment", payment("bravo@bunq.com"),
-                        token=visitor.session.token)  # fmt: skip
+        keyless.request(
+            "POST",
+            f"{visitor.account}/payment",
+            payment("bravo@bunq.com"),
+            token=visitor.session.token,
+        )
     assert caught.value.status == 466
     text = flat(keyless.exchanges[-1].xray())
     assert "came without the header X-Bunq-Client-Signature" in text
@@ -279,8 +287,9 @@ def test_text_fits_a_terminal(door: Door, key: KeyPair) -> None:
 
 def test_nothing_steers_a_terminal(visitor: Visitor) -> None:
     """Control characters of an answer, in a header or a body, are shown as dots."""
-    visitor.door.wire.force(json.dumps({"Response": [{"X": {"y": "\x9b31m"}}]}, ensure_ascii=False)
-                            .encode())  # fmt: skip
+    visitor.door.wire.force(
+        json.dumps({"Response": [{"X": {"y": "\x9b31m"}}]}, ensure_ascii=False).encode()
+    )
     visitor.call("GET", "/user")
     assert "·31m" in str(visitor.client.exchanges[-1].xray())
     assert "\x9b" not in str(visitor.client.exchanges[-1].xray())
