@@ -1,6 +1,7 @@
-"""The facts of the API: its operations and types, what they take, how to search them.
+"""The facts of the API: its operations and types, their arguments, and a search.
 
-``catalogue.json`` holds the facts; ``build`` makes it from bunq's description and ``corrections``.
+``catalogue.json`` holds the facts. ``build`` makes it from bunq's description and
+``corrections.toml``.
 """
 
 import lazy_loader

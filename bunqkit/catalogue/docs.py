@@ -1,6 +1,6 @@
 """Composes the documentation of the API from the facts of the catalogue.
 
-An operation or a type is handed over by who knows it, so this module imports neither.
+Operations and types pass themselves to the functions here, so this module imports neither.
 """
 
 from __future__ import annotations

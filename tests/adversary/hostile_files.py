@@ -41,7 +41,7 @@ def write(
 
 
 def give_away(path: Path) -> None:
-    """Give a file or a link to a stranger; the test is skipped for who may not."""
+    """Return a file or a link to a stranger; the test is skipped for who may not."""
     if os.name != "posix" or os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     os.chown(path, STRANGER, STRANGER, follow_symlinks=False)

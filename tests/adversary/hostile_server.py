@@ -143,7 +143,7 @@ class HostileServer:
                 line.shutdown(socket.SHUT_RDWR)
 
     def allowed(self, leg: Leg, wanted: int) -> tuple[int, How | None]:
-        """Give how many bytes may pass on a leg, and what happens after them."""
+        """Return how many bytes may pass on a leg, and what happens after them."""
         fault = self._fault
         if fault is None or fault.leg != leg:
             return wanted, None
@@ -299,7 +299,7 @@ class _Tls:
 
 
 def visit(server: HostileServer, **how: Any) -> Context:
-    """Give a context of the bank behind a server, whose pauses take no time.
+    """Return a context of the bank behind a server, whose pauses take no time.
 
     Whoever speaks TLS has set ``REQUESTS_CA_BUNDLE`` to ``server.certificate``.
     """
@@ -365,7 +365,7 @@ def make_tls(certificate: Path, key_file: Path) -> ssl.SSLContext:
 
 
 def _ask(bank: Bank, method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
-    """Give the bank's answer as bytes of HTTP."""
+    """Return the bank's answer as bytes of HTTP."""
     path, _, query = target.partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,

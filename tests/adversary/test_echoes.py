@@ -37,7 +37,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def shown(client: Client, error: Exception) -> Iterator[tuple[str, str]]:
-    """Give everything that shows a refusal."""
+    """Return everything that shows a refusal."""
     exchange = client.exchanges[-1]
     yield "str", str(error)
     yield "repr", repr(error)
@@ -60,13 +60,13 @@ def check(client: Client, error: Exception, *secrets: str) -> None:
 
 @pytest.fixture
 def wire(bank: Bank) -> Wire:
-    """Give what stands between the client and the bank."""
+    """Return what stands between the client and the bank."""
     return Wire(bank)
 
 
 @pytest.fixture
 def client(wire: Wire, key: KeyPair) -> Client:
-    """Give a client that signs, at a bank whose key it does not know yet."""
+    """Return a client that signs, at a bank whose key it does not know yet."""
     return Client(doors.BASE_URL, key=key, transport=doors.InProcess(wire))
 
 

@@ -52,7 +52,7 @@ def test_hostile_files_are_refused(name: str, tmp_path: Path) -> None:
 
 
 def state_of(path: Path) -> tuple[int, ...]:
-    """Give what a change of a file shows in; when it was read last is none."""
+    """Return what a change of a file shows in; when it was read last is none."""
     told = path.lstat()
     return told.st_ino, told.st_mode, told.st_nlink, told.st_size, told.st_mtime_ns
 

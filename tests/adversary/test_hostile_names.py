@@ -30,7 +30,7 @@ FEW = ("broken mathtext", "an underscore first")
 
 @pytest.fixture(scope="module")
 def bunq() -> Iterator[Context]:
-    """Give somebody who was paid by strangers, and called their own accounts as strangers would."""
+    """Return the context of a user whose payers and accounts have hostile names."""
     bank = Bank()
     bunq = bunqkit.connect(bank=bank)
     bunq.top_up()
@@ -44,7 +44,7 @@ def bunq() -> Iterator[Context]:
 
 
 def payments_of(text: str, *, recurs: bool = False) -> pd.DataFrame:
-    """Give payments of an account, to somebody, in a currency and of a kind that are all called so.
+    """Return payments in which account, counterparty, currency and kind all have this name.
 
     The bank would shorten or refuse some; another bank might not.
     """

@@ -41,7 +41,7 @@ class Town:
         return number
 
     def made(self) -> list[int]:
-        """Give the ids of what the bank made of the last payment."""
+        """Return the ids of what the bank made of the last payment."""
         listed = self.witness.call("payment.list", account=self.account, count=5).items
         return [each["id"] for each in listed if each["description"] == f"number {self.paid}"]
 
@@ -65,7 +65,7 @@ class Town:
         return outcome if fired else "nothing happened"
 
     def measure(self, *, is_fresh: bool) -> dict[Leg, int]:
-        """Give how many bytes go each way for an honest payment."""
+        """Return how many bytes go each way for an honest payment."""
         if is_fresh:
             self.server.drop()
         self.server.arm()
@@ -75,7 +75,7 @@ class Town:
 
 @pytest.fixture
 def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Town]]:
-    """Give a way to build a town, by the name of its wire."""
+    """Return a way to build a town, by the name of its wire."""
     with contextlib.ExitStack() as stack:
 
         def build(wire: str) -> Town:
@@ -88,7 +88,7 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 def places(length: int, how_many: int) -> list[int]:
-    """Give some places on a leg: its ends, and what lies between in equal steps."""
+    """Return some places on a leg: its ends, and what lies between in equal steps."""
     step = max(length // how_many, 1)
     return sorted({0, 1, *range(0, length, step), length - 1, length})
 

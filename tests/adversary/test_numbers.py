@@ -27,7 +27,7 @@ NUMBERS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def bunq() -> Iterator[Context]:
-    """Give somebody at a bank."""
+    """Return somebody at a bank."""
     bank = Bank()
     bunq = bunqkit.connect(bank=bank)
     yield bunq

@@ -41,7 +41,7 @@ HOLDERS: dict[str, Callable[[Context], Any]] = {
 
 @pytest.fixture(scope="module")
 def bunq() -> Iterator[Context]:
-    """Give somebody at a bank."""
+    """Return somebody at a bank."""
     bank = Bank()
     bunq = bunqkit.connect(bank=bank)
     bunq.call("user.list")

@@ -36,7 +36,7 @@ BACK = "http://127.0.0.1:9/back"
 
 
 def frames_of(error: BaseException) -> Iterator[dict[str, Any]]:
-    """Give the variables of every frame of an error and its causes but those of this file."""
+    """Return the variables of every frame of an error and its causes but those of this file."""
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
     while left:
@@ -52,7 +52,7 @@ def frames_of(error: BaseException) -> Iterator[dict[str, Any]]:
 
 
 def texts_in(value: object, depth: int = 4) -> Iterator[str]:
-    """Give every text that a variable holds, and what each thing says of itself."""
+    """Return every text that a variable holds, and what each thing says of itself."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, bytes):
@@ -73,7 +73,7 @@ def texts_in(value: object, depth: int = 4) -> Iterator[str]:
 
 
 def from_kit(error: BaseException) -> TracebackType | None:
-    """Give the traceback from the kit's first frame on: the frames before it are a user's."""
+    """Return the traceback from the kit's first frame on: the frames before it are a user's."""
     at = error.__traceback__
     while at is not None and at.tb_frame.f_code.co_filename == __file__:
         at = at.tb_next
@@ -81,7 +81,7 @@ def from_kit(error: BaseException) -> TracebackType | None:
 
 
 def shown(error: BaseException) -> Iterator[tuple[str, str]]:
-    """Give what each way to show a traceback with variables shows."""
+    """Return what each way to show a traceback with variables shows."""
     at = from_kit(error)
     told = traceback.TracebackException(type(error), error, at, capture_locals=True)
     yield "Python", "".join(told.format())
@@ -118,7 +118,7 @@ def check(error: BaseException, *secrets: str) -> None:
 
 @pytest.fixture(scope="module")
 def bank() -> Iterator[Bank]:
-    """Give a bank."""
+    """Return a bank."""
     bank = Bank()
     yield bank
     bank.close()
@@ -126,14 +126,14 @@ def bank() -> Iterator[Bank]:
 
 @pytest.fixture(scope="module")
 def bunq(bank: Bank) -> Iterator[Context]:
-    """Give somebody at it."""
+    """Return somebody at it."""
     bunq = bunqkit.connect(bank=bank)
     yield bunq
     bunq.close()
 
 
 def env_file(text: str | bytes) -> Path:
-    """Give a file of settings."""
+    """Return a file of settings."""
     path = Path("settings.env")
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return path
@@ -184,7 +184,7 @@ OF_CONNECT: dict[str, Callable[[Bank], object]] = {
 
 
 def doors_client(bank: Bank) -> Client:
-    """Give a client of a bank, without keys."""
+    """Return a client of a bank, without keys."""
     return Client(doors.BASE_URL, transport=doors.InProcess(bank))
 
 

@@ -23,7 +23,7 @@ SHIPPED: Json = json.loads(CATALOGUE_FILE.read_text(encoding="utf-8"))
 
 @pytest.fixture
 def document() -> Json:
-    """Give a small description that may be spoilt."""
+    """Return a small description that may be spoilt."""
     return small_bank()
 
 
@@ -255,7 +255,7 @@ def test_every_row_has_a_source() -> None:
 
 @pytest.fixture
 def files(tmp_path: Path, document: Json, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Give a description on disk, and where its catalogue goes."""
+    """Return a description on disk, and where its catalogue goes."""
     monkeypatch.setattr("bunqkit.catalogue.build.build", lambda parsed: build(parsed, ROWS))
     (tmp_path / "swagger.json").write_text(json.dumps(document), encoding="utf-8")
     return str(tmp_path / "swagger.json"), str(tmp_path / "catalogue.json")

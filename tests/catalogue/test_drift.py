@@ -12,7 +12,7 @@ from bunqkit.errors import FrameError
 
 
 def rows(items: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
-    """Give type, field and difference of each row."""
+    """Return type, field and difference of each row."""
     found = drift(items)
     return set(zip(found["type"], found["field"], found["difference"], strict=True))
 

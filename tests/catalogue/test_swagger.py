@@ -11,7 +11,7 @@ from bunqkit.errors import CatalogueError
 
 @pytest.fixture
 def document() -> Json:
-    """Give a small description that may be spoilt."""
+    """Return a small description that may be spoilt."""
     return small_bank()
 
 

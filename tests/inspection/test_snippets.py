@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[Bank, str]]:
-    """Give a bank at an address."""
+    """Return a bank at an address."""
     bank = Bank()
     server = doors.Server(bank, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -45,7 +45,7 @@ def served() -> Iterator[tuple[Bank, str]]:
 
 @pytest.fixture
 def bunq(served: tuple[Bank, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
-    """Give a context at the served bank, as a class has it."""
+    """Return a context at the served bank, as a class has it."""
     bank, url = served
     monkeypatch.setenv("BUNQ_BASE_URL", url)
     bunq = bunqkit.connect(environment="OFFLINE", api_key=bank.demo_key)
@@ -105,7 +105,7 @@ CALLS: dict[str, Callable[[Context], object]] = {
 
 
 def essence(content: bytes) -> Any:
-    """Give what is the same whenever a call is made: all but numbers and times of what is new."""
+    """Return what is the same whenever a call is made: all but numbers and times of what is new."""
     try:
         told = json.loads(content)
     except ValueError:
@@ -181,7 +181,7 @@ def test_an_address_can_be_given(
 
 
 def signed(bunq: Context) -> list[Exchange]:
-    """Give one call of each kind that is signed."""
+    """Return one call of each kind that is signed."""
     CALLS["POST"](bunq)
     CALLS["PUT"](bunq)
     CALLS["upload"](bunq)

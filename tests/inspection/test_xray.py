@@ -25,12 +25,12 @@ BODY = json.dumps(payment("bravo@bunq.com")).encode()
 
 
 def flat(shown: object) -> str:
-    """Give a text with its line breaks as spaces."""
+    """Return a text with its line breaks as spaces."""
     return re.sub(r"\s+", " ", str(shown))
 
 
 def last(visitor: Visitor, **how: Any) -> str:
-    """Give the X-ray of the last call as flat text."""
+    """Return the X-ray of the last call as flat text."""
     return flat(visitor.client.exchanges[-1].xray(**how))
 
 
