@@ -377,7 +377,7 @@ def _explain_token(exchange: Exchange) -> list[str]:
     below = exchange.path.partition("?")[0].removeprefix("/v1")
     sentences = [_TOKENS[exchange.token]]
     if below == _OAUTH_PATH:
-        return [*sentences, "The code and the client's secret, both in the query, open this call."]
+        return [*sentences, "The code and the client's secret, all in the query, open this call."]
     needed = "session"
     if exchange.method == "POST" and below in _NEEDS_INSTALLATION:
         needed = "installation"
