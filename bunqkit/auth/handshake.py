@@ -266,7 +266,7 @@ def session_ended(error: ApiError) -> bool:
 
 
 def use_installation(client: Client, installation: Installation) -> None:
-    """Let a client sign with the key of an installation, and verify with the bank's."""
+    """Make a client sign with the key of an installation, and verify with the bank's."""
     client.key, client.bank_key = installation.key, installation.bank_key
 
 

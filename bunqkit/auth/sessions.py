@@ -69,7 +69,7 @@ class Sessions(Private):
         self._lock = threading.RLock()
         self._state = state
         self._new_key = new_key
-        self._has_left = False
+        self._is_logged_out = False
 
     @property
     def state(self) -> State | None:
@@ -105,13 +105,13 @@ class Sessions(Private):
         StateError
             If the machine has logged out.
         """
-        if self._has_left:
+        if self._is_logged_out:
             raise StateError("This context has logged out. Open another: bunqkit.connect().")
-        session = self._living(self._state, but_not)
+        session = self._if_alive(self._state, but_not)
         if session is not None:
             return session
-        with self._lock, self._alone():
-            session = self._living(self._state, but_not)
+        with self._lock, self._file_lock():
+            session = self._if_alive(self._state, but_not)
             return session if session is not None else self._renew(but_not)
 
     def ask_if_wiped(self, error: SignatureError, session: Session) -> None:
@@ -128,7 +128,7 @@ class Sessions(Private):
 
     def take_up(self) -> State | None:
         """Return the state that is kept, and use it from now on; nothing is sent."""
-        with self._lock, self._alone():
+        with self._lock, self._file_lock():
             return self._load()
 
     def close(self) -> bool:
@@ -148,7 +148,7 @@ class Sessions(Private):
             if state is None or state.session is None:
                 return True
             session, self._state = state.session, replace(state, session=None)
-            with self._alone():
+            with self._file_lock():
                 kept = self._file.load() if self._file else None
                 if self._file and kept and kept.session and kept.session.token == session.token:
                     self._file.save(replace(kept, session=None))
@@ -165,12 +165,12 @@ class Sessions(Private):
         """End the session as ``close()`` does, and delete the state; no call is possible then."""
         has_ended = self.close()
         with self._lock:
-            self._has_left, self._state = True, None
+            self._is_logged_out, self._state = True, None
             if self._file is not None:
                 self._file.delete()
         return has_ended
 
-    def _living(self, state: State | None, but_not: Session | None) -> Session | None:
+    def _if_alive(self, state: State | None, but_not: Session | None) -> Session | None:
         session = state.session if state else None
         if session is None or (but_not is not None and session.token == but_not.token):
             return None
@@ -180,7 +180,7 @@ class Sessions(Private):
 
     def _renew(self, but_not: Session | None) -> Session:
         kept = self._load()
-        session = self._living(kept, but_not)
+        session = self._if_alive(kept, but_not)
         if session is not None:
             return session
         return Handshake(
@@ -205,5 +205,5 @@ class Sessions(Private):
             self._file.save(state)
         self._state = state
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _file_lock(self) -> AbstractContextManager[None]:
         return self._file.lock() if self._file else contextlib.nullcontext()

@@ -42,7 +42,7 @@ def make_cause(name: str, /, **facts: object) -> Cause:
     facts
         ``environment`` decides how to make a new key; the others stand in the texts.
     """
-    texts = _load_texts()
+    texts = load_texts()
     new_key = texts["new_key"][facts.get("environment") or "OFFLINE"]
     phrases = {**texts["phrases"], "new_key": new_key}
 
@@ -57,9 +57,10 @@ def make_cause(name: str, /, **facts: object) -> Cause:
 
 def cause_names() -> tuple[str, ...]:
     """List the names of all causes."""
-    return tuple(_load_texts()["causes"])
+    return tuple(load_texts()["causes"])
 
 
 @cache
-def _load_texts() -> dict[str, Any]:
+def load_texts() -> dict[str, Any]:
+    """Return the tables of ``causes.toml``: causes, phrases, and wrong names of settings."""
     return tomllib.loads(resources.files(__package__).joinpath("causes.toml").read_text("utf-8"))

@@ -21,7 +21,7 @@ from html import escape
 from importlib import metadata
 from pathlib import Path
 
-from bunqkit.diagnosis.causes import Cause, make_cause
+from bunqkit.diagnosis.causes import Cause, load_texts, make_cause
 from bunqkit.diagnosis.probe import CauseFoundError, Check, Probe
 from bunqkit.display.html import badge, card, key_values, table
 from bunqkit.display.terminal import printable
@@ -39,21 +39,6 @@ from bunqkit.security.secret_scan import mask_secrets
 from bunqkit.settings import NAMES, Settings, load_settings, read_values
 
 _WIDTH = 79
-# What people write for a setting when it is no mere typing error.
-_ALSO_MEANT = {
-    **dict.fromkeys(
-        ("API_KEY", "APIKEY", "BUNQ_KEY", "BUNQ_API", "BUNQ_TOKEN", "BUNQ_API_TOKEN", "BUNQ_SECRET",
-         "BUNQ_SANDBOX_API_KEY", "BUNQ_SANDBOX_KEY", "BUNQ_PRODUCTION_API_KEY"),
-        "BUNQ_API_KEY",
-    ),
-    "BUNQ_ENV": "BUNQ_ENVIRONMENT",
-    "BUNQ_URL": "BUNQ_BASE_URL",
-    "BUNQ_HOST": "BUNQ_BASE_URL",
-    "BUNQ_LANG": "BUNQ_LANGUAGE",
-    "BUNQ_IPS": "BUNQ_PERMITTED_IPS",
-    "BUNQ_STATE_FOLDER": "BUNQ_STATE_DIR",
-    "BUNQ_CAP": "BUNQ_TOTAL_CAP",
-}  # fmt: skip
 _NEARLY_ENV = (".env.txt", ".env.example", ".env.local", "env", "env.txt", "dotenv")
 
 
@@ -94,7 +79,7 @@ class Checkup:
             parts += ["", "What to do"]
             for number, step in enumerate(self.cause.steps, 1):
                 parts += _fill(step, f"  {number}. ")
-        parts += ["", "What was looked at"]
+        parts += ["", "Checks"]
         for check in self.checks:
             parts += _fill(printable(check.told), f"  {check.name:<13}{check.state:<7}")
         return "\n".join(parts)
@@ -148,7 +133,7 @@ def doctor(
                     "bank", "well", "connect() opens a bank in this process, and needs no key"
                 )
             else:
-                place = examination.place_of("BUNQ_API_KEY", api_key)
+                place = examination.place_of_key(api_key)
                 age_h = examination.age_of_key_h(place)
                 cause = Probe(settings, examination.checks, place, age_h).run()
         except CauseFoundError as stop:
@@ -198,11 +183,11 @@ class _Examination:
         self._check_key(settings, api_key)
         return settings
 
-    def place_of(self, name: str, argument: object) -> str:
-        """Return the place where a setting stands, or should stand, in words."""
+    def place_of_key(self, argument: object) -> str:
+        """Return the place where the key stands, or should stand, in words."""
         if argument is not None:
             return "the argument of the call"
-        if name in os.environ:
+        if "BUNQ_API_KEY" in os.environ:
             return "the environment"
         return str(self._path) if self._path else ".env"
 
@@ -278,7 +263,7 @@ class _Examination:
 
     def _check_key(self, settings: Settings, argument: Secret | None) -> None:
         key = settings.api_key.reveal() if settings.api_key else ""
-        place = self.place_of("BUNQ_API_KEY", argument)
+        place = self.place_of_key(argument)
         if not key:
             if settings.environment == "PRODUCTION":
                 self.note("key", "wrong", "none, and production can't make one")
@@ -321,8 +306,9 @@ def _closest_setting(name: str) -> str | None:
     if name in NAMES:
         return None
     words = name.upper().replace("-", "_")
-    if words in NAMES or words in _ALSO_MEANT:
-        return _ALSO_MEANT.get(words, words)
+    wrong_names = load_texts()["wrong_names"]
+    if words in NAMES or words in wrong_names:
+        return str(wrong_names.get(words, words))
     matches = difflib.get_close_matches(words, NAMES, n=1, cutoff=0.8)
     return matches[0] if matches else None
 

@@ -16,14 +16,14 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def flat(shown: object) -> str:
-    """Give a text with its line breaks as spaces."""
+    """Return a text with its line breaks as spaces."""
     return re.sub(r"\s+", " ", str(shown))
 
 
 def test_the_three_steps_are_told() -> None:
     """What was sent, by which token, what came back, what it opens, where it is, when it ends."""
     bunq = bunqkit.connect()
-    told = flat(bunq.handshake)
+    text = flat(bunq.handshake)
     state, session = bunq.handshake, bunq.session
     parts = [
         "POST /installation: your public key " + state.installation.key.public.fingerprint[:8],
@@ -38,7 +38,7 @@ def test_the_three_steps_are_told() -> None:
         f"U. Hoekstra (UserPerson {bunq.user_id})",
         f"{session.expires_at:%Y-%m-%d %H:%M} UTC",
     ]
-    places = [told.index(part) for part in parts]
+    places = [text.index(part) for part in parts]
     assert places == sorted(places)
 
 
@@ -50,8 +50,8 @@ def test_the_place_of_the_state_is_told(monkeypatch: pytest.MonkeyPatch, door: D
     monkeypatch.setenv("BUNQ_STATE_PASSPHRASE", "a long enough phrase")
     bunq = bunqkit.connect(environment="OFFLINE", api_key=door.bank.demo_key)
     # A long path is broken over lines.
-    told = re.sub(r"\s+", "", str(bunq.handshake))
-    assert re.search(r"thebank'skeyin.*/offline-[0-9a-f]+\.json,encrypted", told)
+    text = re.sub(r"\s+", "", str(bunq.handshake))
+    assert re.search(r"thebank'skeyin.*/offline-[0-9a-f]+\.json,encrypted", text)
     assert door.base_url in str(bunq.handshake)
     bunq.close()
 
@@ -76,7 +76,7 @@ def test_the_drawing_is_whole() -> None:
         assert left >= 0
         assert left + length <= width
         assert 0 < float(text.attrib["y"]) < height
-    heads = [each.attrib["points"] for each in drawing.iter(f"{SVG}polygon")]
+    heads = [arrow.attrib["points"] for arrow in drawing.iter(f"{SVG}polygon")]
     assert [points.split(",")[0] for points in heads] == ["576", "24"] * 3
 
 

@@ -42,7 +42,7 @@ def handshake_of(door: Door, **how: Any) -> Handshake:
 
 
 def forget(door: Door, *tables: str) -> None:
-    """Let the bank forget all rows of tables."""
+    """Make the bank forget all rows of tables."""
     with door.bank.ledger.transaction():
         for table in tables:
             door.bank.ledger.execute(f"DELETE FROM {table}")

@@ -19,18 +19,18 @@ BACK = "http://127.0.0.1:9/back"
 
 @pytest.fixture(scope="module")
 def bank() -> Bank:
-    """Give one bank for all: each test has people of its own."""
+    """Return one bank for all: each test has people of its own."""
     return Bank(clock=Clock(tick=Frozen()))
 
 
 @pytest.fixture
 def owner(bank: Bank) -> bunqkit.Context:
-    """Give the app's owner."""
+    """Return the app's owner."""
     return bunqkit.connect(bank=bank)
 
 
 def demo_accounts(bank: Bank) -> list[int]:
-    """Give the accounts of the demo person, oldest first."""
+    """Return the accounts of the demo person, oldest first."""
     demo = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     return sorted(demo.accounts()["id"].tolist())
 
@@ -79,12 +79,15 @@ def test_the_client_and_its_address_are_made_once(owner: bunqkit.Context) -> Non
     apps = [bunqkit.OAuthApp(owner, url) for url in (BACK, BACK, "https://example.org/back")]
     assert len({app.client_id for app in apps}) == 1
     (item,) = owner.call("oauth-client.list").items
-    assert [each["url"] for each in item["callback_url"]] == [BACK, "https://example.org/back"]
+    assert [callback["url"] for callback in item["callback_url"]] == [
+        BACK,
+        "https://example.org/back",
+    ]
 
 
 @pytest.fixture
 def app(owner: bunqkit.Context) -> Iterator[bunqkit.OAuthApp]:
-    """Give an app whose owner is a person without a past."""
+    """Return an app whose owner is a person without a past."""
     return bunqkit.OAuthApp(owner, BACK)
 
 
@@ -117,10 +120,10 @@ def test_no_secret_shows(bank: Bank, app: bunqkit.OAuthApp, owner: bunqkit.Conte
     seen = owner.exchanges[-1]
     shown = f"{app!r} {token!r} {seen!r} {seen.url} {seen.path} {seen.describe()} {seen.as_curl()}"
     assert seen.path.startswith("/v1/token?grant_type=authorization_code&code=")
-    told = f"{shown} {seen.xray()}"
-    assert secret not in told
-    assert token.reveal() not in told
-    assert "all in the query, open this call" in told
+    texts = f"{shown} {seen.xray()}"
+    assert secret not in texts
+    assert token.reveal() not in texts
+    assert "both in the query, open this call" in texts
     state = parse_qs(urlsplit(app.ask()).query)["state"][0]
     code = "c0de" * 16
     with pytest.raises(ApiError) as caught:

@@ -32,7 +32,7 @@ HANDSHAKE = ("POST /v1/installation", "POST /v1/device-server", "POST /v1/sessio
 
 
 def sessions_of(door: Door, folder: Path | None, api_key: Secret) -> tuple[Sessions, Client]:
-    """Give what a fresh process has: settings, a client, a state file."""
+    """Return what a fresh process has: settings, a client, a state file."""
     settings = load_settings(environment="SANDBOX", api_key=api_key)
     client = door.client()
     file = folder and StateFile(
@@ -42,7 +42,7 @@ def sessions_of(door: Door, folder: Path | None, api_key: Secret) -> tuple[Sessi
 
 
 def context_of(door: Door, folder: Path | None, api_key: Secret) -> Context:
-    """Give what a fresh process has after ``connect()``."""
+    """Return what a fresh process has after ``connect()``."""
     sessions, client = sessions_of(door, folder, api_key)
     sessions.current()
     return Context(load_settings(), client, sessions)
@@ -55,7 +55,7 @@ def steps(wire: Wire) -> tuple[int, ...]:
 
 @pytest.fixture
 def api_key(door: Door) -> Secret:
-    """Give the key of a new person."""
+    """Return the key of a new person."""
     return handshake.create_sandbox_user(door.client())
 
 
@@ -95,19 +95,19 @@ def test_threads_share_one_renewal(door: Door, tmp_path: Path, api_key: Secret) 
     first = sessions.current()
     client.request("DELETE", "/session/0", token=first.token)
     start = threading.Barrier(16)
-    found = []
+    renewed = []
 
     def call() -> None:
         start.wait()
-        found.append(sessions.current(but_not=first))
+        renewed.append(sessions.current(but_not=first))
 
     threads = [threading.Thread(target=call) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert len({session.token for session in found}) == 1
-    assert len(found) == 16
+    assert len({session.token for session in renewed}) == 1
+    assert len(renewed) == 16
     assert steps(door.wire) == (1, 1, 2)
 
 
@@ -145,9 +145,9 @@ def test_a_bank_that_refuses_for_ever_is_not_asked_for_ever(
     bank_key = door.bank.key
     body = b'{"Error":[{"error_description":"Insufficient authentication."}]}'
 
-    def bend(status: int, headers: dict[str, str], told: bytes) -> Any:
+    def bend(status: int, headers: dict[str, str], body_of_bank: bytes) -> Any:
         if door.wire.calls[-1] != "GET /v1/user":
-            return status, headers, told
+            return status, headers, body_of_bank
         return 403, headers | {"X-Bunq-Server-Signature": bank_key.sign(body)}, body
 
     door.wire.bend = bend
@@ -283,7 +283,7 @@ def test_a_second_process_makes_no_handshake_call(tmp_path: Path) -> None:
         "bunq = bunqkit.connect(env_file=sys.argv[1])\n"
         "print(bunq.user_id, len(bunq.payments(max_rows=5)))\n"
     )
-    told = []
+    outputs = []
     for _ in range(2):
         done = subprocess.run(
             [sys.executable, "-c", program, str(env_file)],
@@ -291,10 +291,10 @@ def test_a_second_process_makes_no_handshake_call(tmp_path: Path) -> None:
             text=True,
             check=True,
         )
-        told.append(done.stdout)
+        outputs.append(done.stdout)
     server.close()
     thread.join(10)
-    assert told[0] == told[1]
+    assert outputs[0] == outputs[1]
     assert steps(wire) == (1, 1, 1)
 
 
@@ -309,15 +309,15 @@ def test_a_key_is_made_and_kept_where_there_is_none(
     thread.start()
     Path(".env").write_text(f"BUNQ_BASE_URL={server.url}\n")
     first = bunqkit.connect()
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     second = bunqkit.connect()
     server.close()
     thread.join(10)
     assert first.user_id == second.user_id
     assert wire.count("POST /v1/sandbox-user-person") == 1
-    assert str(Path.cwd() / ".env") in told
+    assert str(Path.cwd() / ".env") in output
     assert first.settings.api_key is not None
-    assert first.settings.api_key.reveal() not in told
+    assert first.settings.api_key.reveal() not in output
     assert f"BUNQ_API_KEY={first.settings.api_key.reveal()}" in Path(".env").read_text()
     assert capsys.readouterr().out == ""
 
@@ -470,16 +470,16 @@ TOGETHER = """
 import sys, threading
 import bunqkit
 bunq = bunqkit.connect(env_file=sys.argv[1])
-start, found = threading.Barrier(64), []
+start, users = threading.Barrier(64), []
 print("ready", flush=True)
 sys.stdin.readline()
 def call():
     start.wait()
-    found.append(bunq.call("GET /user").item["id"])
+    users.append(bunq.call("GET /user").item["id"])
 threads = [threading.Thread(target=call) for _ in range(64)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
-assert found == [bunq.user_id] * 64, found
+assert users == [bunq.user_id] * 64, users
 """
 
 

@@ -36,7 +36,7 @@ def file_of(
     base_url: str = "https://bank.invalid/v1",
     passphrase: Secret | None = None,
 ) -> StateFile:
-    """Give the file of a key at a bank."""
+    """Return the file of a key at a bank."""
     return StateFile(
         folder,
         environment=environment,
@@ -48,7 +48,7 @@ def file_of(
 
 @pytest.fixture
 def state(key: KeyPair) -> State:
-    """Give a state with all three steps done."""
+    """Return a state with all three steps done."""
     user = {"id": 7, "display_name": "Ada"}
     return State(
         Installation(1, Secret("i" * 64), key, key.public),

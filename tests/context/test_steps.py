@@ -17,7 +17,7 @@ def test_each_step_gives_its_own() -> None:
     for step in (steps.install, steps.register, steps.open_session):
         step()
         pictures.append(str(steps.picture()))
-    assert [each.count("you will get") for each in pictures] == [3, 2, 1, 0]
+    assert [picture.count("you will get") for picture in pictures] == [3, 2, 1, 0]
     bunq = steps.make_context()
     assert steps.session is not None
     assert bunq.session.token == steps.session.token
@@ -25,7 +25,7 @@ def test_each_step_gives_its_own() -> None:
 
 
 def test_a_step_needs_the_one_before() -> None:
-    """Which is said, and nothing is sent."""
+    """Each is refused with a message, and nothing is sent."""
     steps = Steps("OFFLINE")
     for act in (steps.register, steps.open_session, steps.make_context):
         with pytest.raises(FieldError, match="A step before this one is missing"):

@@ -81,8 +81,8 @@ class Town:
 
     def write(self, **changed: str | None) -> None:
         """Write ``.env`` with some settings changed or taken out."""
-        told = self.settings | {f"BUNQ_{name}": value for name, value in changed.items()}
-        lines = [f"{name}={value}" for name, value in told.items() if value is not None]
+        settings = self.settings | {f"BUNQ_{name}": value for name, value in changed.items()}
+        lines = [f"{name}={value}" for name, value in settings.items() if value is not None]
         Path(".env").write_text("\n".join([*lines, ""]))
         Path(".env").chmod(0o600)
 
@@ -92,7 +92,7 @@ class Town:
         bunqkit.connect()
 
     def kept(self) -> Path:
-        """Give the one state file."""
+        """Return the one state file."""
         (path,) = self.folder.glob("offline-*.json")
         return path
 
@@ -103,15 +103,15 @@ class Town:
         self.kept().write_text(json.dumps(kept))
 
     def forget(self, *tables: str) -> None:
-        """Have the bank forget all rows of tables."""
+        """Make the bank forget all rows of tables."""
         with self.bank.ledger.transaction():
             for table in tables:
                 self.bank.ledger._db.execute(f"DELETE FROM {table}")
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
-        """Have every call answered so, unsigned."""
-        told = {name.replace("_", "-"): text for name, text in headers.items()}
-        self.wire.bend = lambda _status, _headers, _body: (status, dict(told), body)
+        """Answer every call so, unsigned."""
+        answered = {name.replace("_", "-"): text for name, text in headers.items()}
+        self.wire.bend = lambda _status, _headers, _body: (status, dict(answered), body)
 
 
 class Quiet(WSGIRequestHandler):
@@ -123,7 +123,7 @@ class Quiet(WSGIRequestHandler):
 
 @pytest.fixture
 def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    """Give a town in which all is well."""
+    """Return a town in which all is well."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -407,7 +407,7 @@ def _clock_ahead(town: Town) -> None:
 
 
 def at_hours(hours: float) -> Any:
-    """Have the bank's answers tell a time that is so many hours from ours."""
+    """Return a bend that sets the time of the answers so many hours from ours."""
     moment = datetime.now(UTC) + timedelta(hours=hours)
     date = f"{moment:%a, %d %b %Y %H:%M:%S} GMT"
     return lambda status, headers, body: (status, headers | {"Date": date}, body)
@@ -575,9 +575,9 @@ def _address_that_the_bank_sees_is_another(town: Town) -> None:
 def _device_that_the_bank_does_not_like(town: Town) -> None:
     body = b'{"Error":[{"error_description":"Too many devices."}]}'
 
-    def bend(status: int, headers: dict[str, str], told: bytes) -> Any:
+    def bend(status: int, headers: dict[str, str], body_of_bank: bytes) -> Any:
         if town.wire.calls[-1] != "POST /v1/device-server":
-            return status, headers, told
+            return status, headers, body_of_bank
         return 400, {"X-Bunq-Server-Signature": town.bank.key.sign(body)}, body
 
     town.wire.bend = bend
@@ -684,20 +684,20 @@ def test_the_first_line_names_the_cause(
     """Each planted fault is found, said in the first line, and has a remedy."""
     plant, cause, first_line = FAULTS[name]
     plant(town)
-    told = doctor()
-    assert told.cause is not None, repr(told)
+    checkup = doctor()
+    assert checkup.cause is not None, repr(checkup)
     expected = first_line.format(
         origin=town.url.removesuffix("/v1"),
         state=town.kept() if "{state}" in first_line else "",
         folder=town.folder,
     ).replace(" .env,", f" {Path.cwd()}/.env,")
-    assert (told.headline, told.cause.name) == (expected, cause), repr(told)
-    first, *rest = repr(told).splitlines()
+    assert (checkup.headline, checkup.cause.name) == (expected, cause), repr(checkup)
+    first, *rest = repr(checkup).splitlines()
     assert first == expected
     assert max(map(len, rest)) <= 80
-    assert told.cause.steps
-    assert "{" not in repr(told)
-    for shown in (repr(told), told._repr_html_()):
+    assert checkup.cause.steps
+    assert "{" not in repr(checkup)
+    for shown in (repr(checkup), checkup._repr_html_()):
         for secret in (town.key, WRONG, "ab12" * 16, "me:hidden", "PRIVATE KEY"):
             assert secret not in shown
 
@@ -719,9 +719,9 @@ def steps(town: Town) -> tuple[int, ...]:
 
 def test_without_anything_all_is_well() -> None:
     """No key, no file, no network: the bank in this process needs nothing."""
-    told = bunqkit.doctor()
-    assert told.is_well
-    assert told.headline.startswith("All is well: connect() opens a bank in this process")
+    checkup = bunqkit.doctor()
+    assert checkup.is_well
+    assert checkup.headline.startswith("All is well: connect() opens a bank in this process")
 
 
 def test_what_it_opens_is_what_connect_uses(town: Town) -> None:
@@ -787,10 +787,10 @@ def test_without_a_key_none_is_made(town: Town) -> None:
 def test_arguments_win(town: Town) -> None:
     """Key and environment of the call are looked at, as connect() would."""
     town.write()
-    told = doctor(api_key=Secret(WRONG))
-    assert told.cause is not None
-    assert told.cause.name == "wrong key"
-    assert "the argument of the call" in repr(told)
+    checkup = doctor(api_key=Secret(WRONG))
+    assert checkup.cause is not None
+    assert checkup.cause.name == "wrong key"
+    assert "the argument of the call" in repr(checkup)
 
 
 def test_the_home_folder_is_not_told(town: Town) -> None:
@@ -814,7 +814,7 @@ def test_where_each_setting_stands_is_told(town: Town) -> None:
     """Every name with its place, and no value."""
     town.write()
     town.monkeypatch.setenv("BUNQ_LANGUAGE", "nl_NL")
-    (check,) = [each for each in doctor().checks if each.name == "places"]
+    (check,) = [check for check in doctor().checks if check.name == "places"]
     assert f"BUNQ_BASE_URL, BUNQ_API_KEY, BUNQ_STATE_DIR from {Path.cwd()}/.env" in check.told
     assert "BUNQ_LANGUAGE from the environment" in check.told
 
@@ -825,9 +825,9 @@ def test_a_system_without_owners_is_said_to_have_none(town: Town) -> None:
     Path(".env").chmod(0o666)
     town.monkeypatch.setattr(private_files, "has_owners", lambda: False)
     town.monkeypatch.setattr("bunqkit.diagnosis.checkup.has_owners", lambda: False)
-    told = doctor()
-    assert told.is_well
-    (check,) = [each for each in told.checks if each.name == "permissions"]
+    checkup = doctor()
+    assert checkup.is_well
+    (check,) = [check for check in checkup.checks if check.name == "permissions"]
     assert (check.state, check.told) == (
         "note",
         "not checked: files have no owners and modes here",
@@ -839,6 +839,6 @@ def test_profiles_are_listed(town: Town) -> None:
     town.write()
     for name in (".env.work", ".env.home", ".env.example", ".env.a b"):
         Path(name).write_text("")
-    (check,) = [each for each in doctor().checks if each.name == "profiles"]
+    (check,) = [check for check in doctor().checks if check.name == "profiles"]
     assert check.told == "to choose by BUNQ_PROFILE: home, work"
     assert doctor(profile="work").environment == "OFFLINE"

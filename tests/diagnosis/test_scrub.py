@@ -34,7 +34,7 @@ REMOVED_PEM = "\n".join(
 
 
 def drawn(luck: random.Random, digits: int = 64) -> str:
-    """Give hex digits."""
+    """Return hex digits."""
     return f"{luck.getrandbits(digits * 4):0{digits}x}"
 
 
@@ -63,33 +63,33 @@ PHRASES: dict[str, Callable[[str], str]] = {
 
 
 def comment(text: str) -> str:
-    """Give code that runs whatever the text is."""
+    """Return code that runs whatever the text is."""
     return f"text = '''{text}'''\n".replace("\\", "\\\\")
 
 
 def coded(text: str) -> str:
-    """Give a text as base64."""
+    """Return a text as base64."""
     return base64.b64encode(text.encode()).decode()
 
 
 def shown(**data: Any) -> dict[str, Any]:
-    """Give a cell with an output."""
+    """Return a cell with an output."""
     return {"outputs": [{"output_type": "display_data", "data": {}, "metadata": {}} | data]}
 
 
 def printed(text: str | list[str]) -> dict[str, Any]:
-    """Give a cell that printed a text."""
+    """Return a cell that printed a text."""
     return {"outputs": [{"output_type": "stream", "name": "stdout", "text": text}]}
 
 
 def failed(value: str, *traceback: str) -> dict[str, Any]:
-    """Give a cell that raised."""
+    """Return a cell that raised."""
     error = {"ename": "ApiError", "evalue": value, "traceback": list(traceback)}
     return {"outputs": [{"output_type": "error", **error}]}
 
 
 def widget(text: str) -> dict[str, Any]:
-    """Give the saved state of a widget that shows a text."""
+    """Return the saved state of a widget that shows a text."""
     model = {
         "model_name": "HTMLModel",
         "model_module": "@jupyter-widgets/controls",
@@ -153,10 +153,10 @@ ORDINARY = (
 
 def plant(notebook: dict[str, Any], place: str, text: str) -> None:
     """Put a text into a place of a notebook."""
-    told = PLACES[place](text)
-    notebook["metadata"] |= told.pop("notebook", {})
+    part = PLACES[place](text)
+    notebook["metadata"] |= part.pop("notebook", {})
     cell = {"cell_type": "code", "id": f"cell-{len(notebook['cells'])}", "metadata": {}}
-    cell |= {"source": "x = 1"} | told
+    cell |= {"source": "x = 1"} | part
     if cell["cell_type"] == "code":
         cell = {"execution_count": None, "outputs": []} | cell
     notebook["cells"].append(cell)
@@ -172,7 +172,7 @@ def write(notebook: dict[str, Any], style: int) -> str:
 
 
 def make(seed: int) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Give a notebook with secrets in many places, as it shall be without, and the secrets."""
+    """Return a notebook with secrets in many places, as it shall be without, and the secrets."""
     luck = random.Random(seed)
     places = list(PLACES)
     chosen = [places[seed % len(places)], *luck.choices(places, k=6)]
@@ -207,8 +207,8 @@ def test_a_hundred_notebooks(seed: int, tmp_path: Path) -> None:
     scrubbing = scrub_file(path)
     assert path.read_bytes() == write(full, seed % 4).encode()
     assert same(scrubbing.text) == same(write(bare, seed % 4))
-    for told in (scrubbing.diff(), repr(scrubbing), scrubbing._repr_html_()):
-        assert not [secret for secret in secrets if secret in told]
+    for text in (scrubbing.diff(), repr(scrubbing), scrubbing._repr_html_()):
+        assert not [secret for secret in secrets if secret in text]
     scrubbing.write()
     assert scrub_file(path).findings == ()
     notebook = nbformat.read(path, as_version=4)
@@ -219,7 +219,7 @@ def test_a_hundred_notebooks(seed: int, tmp_path: Path) -> None:
 
 
 def scrubbed(tmp_path: Path, held: object, name: str = "recording.json") -> str:
-    """Give the text of a file without its secrets."""
+    """Return the text of a file without its secrets."""
     path = tmp_path / name
     path.write_text(held if isinstance(held, str) else json.dumps(held))
     return scrub_file(path).text
@@ -250,14 +250,14 @@ def scrubbed(tmp_path: Path, held: object, name: str = "recording.json") -> str:
 )
 def test_what_stands_under_a_secret_name_in_a_text(source: str, tmp_path: Path) -> None:
     """Assignments, settings, headers, addresses: the value goes, the name and the rest stay."""
-    told = scrubbed(tmp_path, {"source": source})
+    text = scrubbed(tmp_path, {"source": source})
     secret = r"session=\w+|4711correct|correct horse battery|correct(123horse45)?(\+/==)?"
     kept = re.sub(secret, "REMOVED", source)
-    assert json.loads(told) == {"source": kept}
+    assert json.loads(text) == {"source": kept}
 
 
 @pytest.mark.parametrize(
-    ("told", "kept"),
+    ("before", "after"),
     [
         ("PIN code: 4711", "PIN code: 0000"),
         ("{'pin_code': '4711', 'cvc2': 123}", "{'pin_code': '0000', 'cvc2': 000}"),
@@ -265,9 +265,9 @@ def test_what_stands_under_a_secret_name_in_a_text(source: str, tmp_path: Path) 
         ("generated_cvc2&nbsp;123", "generated_cvc2&nbsp;000"),
     ],
 )
-def test_numbers_of_a_card_become_zeros(told: str, kept: str, tmp_path: Path) -> None:
+def test_numbers_of_a_card_become_zeros(before: str, after: str, tmp_path: Path) -> None:
     """What was a number in code stays one."""
-    assert json.loads(scrubbed(tmp_path, [told])) == [kept]
+    assert json.loads(scrubbed(tmp_path, [before])) == [after]
 
 
 @pytest.mark.parametrize("kind", ["PRIVATE KEY", "RSA PRIVATE KEY"])
@@ -439,7 +439,7 @@ def test_writing_keeps_mode_and_link(tmp_path: Path) -> None:
     assert path.read_text() == '{"secret": "REMOVED"}'
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert link.is_symlink()
-    assert sorted(each.name for each in tmp_path.glob("*n*.json")) == ["link.json", "n.json"]
+    assert sorted(path.name for path in tmp_path.glob("*n*.json")) == ["link.json", "n.json"]
 
 
 def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
@@ -482,9 +482,9 @@ def test_the_diff_fits_a_terminal(tmp_path: Path) -> None:
     """A file on one line is shown around its secrets, in 80 columns."""
     path = tmp_path / "n.json"
     path.write_text(json.dumps({"x" * 500: "y" * 500, "secret": "abcd" * 40, "z": ["z"] * 400}))
-    told = scrub_file(path).diff().removeprefix(f"--- {path}\n+++ {path}\n")
-    assert max(map(len, told.splitlines())) <= 80
-    assert '-yy", "secret": "abcd…", "z": ["z", "z' in told
+    diff = scrub_file(path).diff().removeprefix(f"--- {path}\n+++ {path}\n")
+    assert max(map(len, diff.splitlines())) <= 80
+    assert '-yy", "secret": "abcd…", "z": ["z", "z' in diff
 
 
 @pytest.mark.slow
@@ -535,15 +535,15 @@ def test_a_recording_of_a_browser_loses_every_secret(tmp_path: Path, bank: Bank)
         }
         for exchange in client.exchanges
     ]
-    told = json.loads(scrubbed(tmp_path, {"log": {"entries": entries}}, "bunq.har"))
-    last = told["log"]["entries"][-1]
+    har = json.loads(scrubbed(tmp_path, {"log": {"entries": entries}}, "bunq.har"))
+    last = har["log"]["entries"][-1]
     answer = json.loads(base64.b64decode(last["response"]["content"]["text"]))
     user = answer["Response"][2]["UserPerson"]
     assert answer["Response"][1]["Token"]["token"] == "REMOVED"
     assert user == session.user
     assert json.loads(last["request"]["postData"]["text"]) == {"secret": "sandbox_REMOVED"}
     assert last["request"]["url"].endswith("?access_token=REMOVED&count=10")
-    whole = json.dumps(told) + json.dumps(answer)
+    whole = json.dumps(har) + json.dumps(answer)
     signature = next(
         text
         for name, text in client.exchanges[-1].request_headers.items()
@@ -559,7 +559,7 @@ BARE = BROKEN_KEY.removeprefix("sandbox_")
 
 
 def lines_of(text: str, width: int) -> list[str]:
-    """Give a text in lines."""
+    """Return a text in lines."""
     return [text[at : at + width] for at in range(0, len(text), width)]
 
 

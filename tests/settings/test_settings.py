@@ -30,7 +30,7 @@ def write(text: str | bytes, name: str = ".env") -> Path:
 
 
 def key_of(settings: Settings) -> str:
-    """Give the key's text."""
+    """Return the key's text."""
     assert settings.api_key is not None
     return settings.api_key.reveal()
 
@@ -339,22 +339,22 @@ def test_a_weaker_place_decides_nothing(
 ) -> None:
     """Whoever may write there could send the key elsewhere; the error names both places."""
     name, text = setting
-    given = put("BUNQ_API_KEY", LIVE, key_place, monkeypatch)
-    given |= put(name, text, place, monkeypatch)
+    arguments = put("BUNQ_API_KEY", LIVE, key_place, monkeypatch)
+    arguments |= put(name, text, place, monkeypatch)
     if name != "BUNQ_ENVIRONMENT":
-        given["environment"] = "PRODUCTION"
+        arguments["environment"] = "PRODUCTION"
     if PLACES.index(place) <= PLACES.index(key_place):
-        load_settings(**given)  # type: ignore[arg-type]
+        load_settings(**arguments)  # type: ignore[arg-type]
         return
     with pytest.raises(
         SettingsError, match=f"{name} in .* does not count for BUNQ_API_KEY"
     ) as caught:
-        load_settings(**given)  # type: ignore[arg-type]
-    told = str(caught.value)
+        load_settings(**arguments)  # type: ignore[arg-type]
+    message = str(caught.value)
     words = {"argument": "the argument of the call", "environment": "the environment"}
-    for each in (place, key_place):
-        assert words.get(each, str(Path.cwd() / ".env")) in told
-    assert LIVE not in told
+    for name_of_place in (place, key_place):
+        assert words.get(name_of_place, str(Path.cwd() / ".env")) in message
+    assert LIVE not in message
 
 
 @pytest.mark.parametrize("key_place", PLACES)
@@ -365,7 +365,7 @@ def test_a_key_goes_only_to_an_address_that_its_owner_named(
     key: str, key_place: str, url_place: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Play money given by hand to any, other keys to one that stands where they do."""
-    given = put("BUNQ_API_KEY", key, key_place, monkeypatch)
+    arguments = put("BUNQ_API_KEY", key, key_place, monkeypatch)
     put("BUNQ_BASE_URL", f"{scheme}://127.0.0.1:1/v1", url_place, monkeypatch)
     may_go = {
         KEY: {
@@ -378,11 +378,11 @@ def test_a_key_goes_only_to_an_address_that_its_owner_named(
         LIVE: {("argument", "environment"), ("environment", "environment"), ("file", "file")},
     }[key]
     if (key_place, url_place) in may_go:
-        settings = load_settings(environment="OFFLINE", **given)  # type: ignore[arg-type]
+        settings = load_settings(environment="OFFLINE", **arguments)  # type: ignore[arg-type]
         assert settings.base_url == f"{scheme}://127.0.0.1:1/v1"
         return
     with pytest.raises(SettingsError, match=r"BUNQ_BASE_URL in .* does not count for BUNQ_API_KEY"):
-        load_settings(environment="OFFLINE", **given)  # type: ignore[arg-type]
+        load_settings(environment="OFFLINE", **arguments)  # type: ignore[arg-type]
 
 
 def test_two_files_are_two_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
