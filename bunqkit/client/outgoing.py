@@ -21,7 +21,7 @@ _ALWAYS_ALLOWED = re.compile(r"/(installation|device-server|session-server|sessi
 # What stands in a URL as it is (RFC 3986); "%" because a path may be encoded already.
 _URL_LETTERS = "/?%:@!$&'()*+,;=-._~[]"
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
-_HEADER_TEXT = re.compile(r"[^\0\r\n\u0100-\U0010ffff]*")
+_HEADER_TEXT = re.compile(r"[\t -~\x80-\xff]*")
 
 
 @dataclass(frozen=True, repr=False)
