@@ -1,6 +1,6 @@
-"""Sends calls to one bank: serialises once, signs, sends, verifies, judges.
+"""Sends calls to one bank: serialise once, sign, send, verify, judge.
 
-Knows nothing of sessions: each call is given its token.
+The client knows no sessions: the caller gives a token with each call.
 """
 
 from __future__ import annotations
