@@ -457,7 +457,8 @@ class Client(Private):
         except UnusableBodyError as error:
             raise replace(exchange, status=error.status).unusable(str(error)) from None
         except TransportError as error:
-            failure = error
+            # Without its frames, which would keep this one and the connection alive.
+            failure = error.with_traceback(None)
             # It may quote the URL, and so the secrets that are masked in ours.
             cause = error.__cause__ if exchange.url == request.url else None
         else:
