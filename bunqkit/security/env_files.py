@@ -44,8 +44,10 @@ def find_env_file(
     name = f".env.{profile}" if profile else ".env"
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / name).is_file():
-            return folder / name
+        path = folder / name
+        # A pipe is found too, and refused when it is read.
+        if path.is_file() or path.is_fifo():
+            return path
     if profile is None:
         return None
     others = ", ".join(list_profiles()) or "none"
