@@ -1,4 +1,4 @@
-"""What a call gives: items and their types, and the pages beside this one."""
+"""The answer to a call: its items and their types, and the pages beside it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from bunqkit.client.bodies import read_media_type
 from bunqkit.client.exchange import Exchange
 from bunqkit.display.terminal import printable, printable_lines
 from bunqkit.errors import BadAnswerError
@@ -20,7 +21,7 @@ from bunqkit.security.redaction import Forgetting, Private, map_texts, redact
 if TYPE_CHECKING:
     import pandas as pd
 
-# Media types that front ends show without running anything in them.
+# Front ends show these media types without running anything in them.
 _SHOWN_AS_BASE64 = ("image/png", "image/jpeg", "image/gif", "application/pdf")
 _LARGEST_SHOWN = 5_000_000
 _MOST_SHOWN = 20
@@ -28,7 +29,7 @@ _MOST_SHOWN = 20
 
 @dataclass(frozen=True, repr=False)
 class Answer(Private):
-    """An answer that was verified and is no refusal.
+    """A verified answer that is no refusal.
 
     Attributes
     ----------
@@ -38,18 +39,17 @@ class Answer(Private):
 
     exchange: Exchange
     _follow: Callable[[str], Answer] = field(repr=False, compare=False)
-    _given: list[dict[str, Any]] | None = field(default=None, repr=False)
+    _replaced: list[dict[str, Any]] | None = field(default=None, repr=False)
 
     @property
     def is_json(self) -> bool:
-        """Whether the answer is an envelope, and no file."""
+        """True if the answer is an envelope; False if it is a file."""
         return self.media_type == "application/json"
 
     @property
     def media_type(self) -> str:
-        """What the body is, as the bank says: ``application/json``, ``image/png``."""
-        told = self.exchange.answer_headers.get("Content-Type", "")
-        return told.partition(";")[0].strip().lower()
+        """The type of the body, as the bank says: ``application/json``, ``image/png``."""
+        return read_media_type(self.exchange.answer_headers)
 
     @cached_property
     def envelope(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Answer(Private):
         Raises
         ------
         BadAnswerError
-            If the bytes are not one envelope.
+            If the bytes are not exactly one envelope.
         """
         with Forgetting():
             return _read_envelope(self.exchange)
@@ -67,10 +67,10 @@ class Answer(Private):
     def wrapped(self) -> list[dict[str, Any]]:
         """The ``Response`` list, each item under its type, as ``to_frame`` takes it."""
         wrapped: list[dict[str, Any]] = self.envelope["Response"]
-        return wrapped if self._given is None else self._given
+        return wrapped if self._replaced is None else self._replaced
 
     def answering(self, wrapped: list[dict[str, Any]]) -> Answer:
-        """Give an answer with other items: those of a write whose own answer was lost."""
+        """Return an answer with other items: those of a write whose own answer was lost."""
         return Answer(self.exchange, self._follow, wrapped)
 
     @property
@@ -97,7 +97,7 @@ class Answer(Private):
         return self.items[0]
 
     def first(self, *types: str) -> dict[str, Any]:
-        """First item of one of these types; of any type if none is named.
+        """Return the first item of one of these types; of any type if none is named.
 
         Raises
         ------
@@ -111,14 +111,14 @@ class Answer(Private):
 
     @property
     def has_older(self) -> bool:
-        """Whether the bank has older items than those of this page."""
+        """True if the bank has older items than those of this page."""
         return (self.envelope.get("Pagination") or {}).get("older_url") is not None
 
     def __repr__(self) -> str:
-        return f"<{self.exchange.method} {self.exchange.path} -> {self._told()}>"
+        return f"<{self.exchange.method} {self.exchange.path} -> {self._summarise()}>"
 
-    def _told(self) -> str:
-        """Say in a few words what it is."""
+    def _summarise(self) -> str:
+        """Return status and content in a few words."""
         if not self.is_json:
             return f"{self.exchange.outcome}, {self.content!r}"
         try:
@@ -133,7 +133,7 @@ class Answer(Private):
         from bunqkit.display import html as look  # noqa: PLC0415 (front ends only)
 
         shown = f"{look.method_label(self.exchange.method)}{escape(self.exchange.path)}"
-        facts = look.key_values({"answer": self._told()})
+        facts = look.key_values({"answer": self._summarise()})
         if not self.is_json:
             return look.card(shown, facts)
         try:
@@ -152,58 +152,60 @@ class Answer(Private):
     def newer(self) -> Answer | None:
         """Fetch the page of newer items; ``None`` if the bank names none.
 
-        At the newest page the bank names the place where newer ones will stand: the page is then
-        empty until there are some.
+        At the newest page the bank names the page where newer items will come. It is empty until
+        there are some.
         """
         return self._page("newer_url") or self._page("future_url")
 
     def frame(self) -> pd.DataFrame:
-        """Give this page as a table, one row an item."""
+        """Return this page as a table, one row an item."""
         from bunqkit.frames.frames import to_frame  # noqa: PLC0415 (pandas comes when first used)
 
         return to_frame(self.wrapped)
 
     @property
     def content(self) -> Content:
-        """The body's bytes, which show themselves: an image, a PDF, a text."""
+        """The body's bytes. A notebook shows them as an image, a PDF or a text."""
         return Content(self.exchange.answer_body, self.media_type)
 
     @property
     def older_url(self) -> str | None:
-        """Where the page of older items is; found in the bytes, without reading the items."""
-        told = _find_pagination(self.exchange.answer_body)
-        return told.get("older_url") if told is not None else self._url("older_url")
+        """The address of the page of older items, found without reading the items."""
+        pagination = _find_pagination(self.exchange.answer_body)
+        if pagination is None:
+            return self._url("older_url")
+        return pagination.get("older_url")
 
-    def _page(self, which: str) -> Answer | None:
-        url = self._url(which)
+    def _page(self, member: str) -> Answer | None:
+        url = self._url(member)
         return self._follow(url) if url else None
 
-    def _url(self, which: str) -> str | None:
-        url: str | None = (self.envelope.get("Pagination") or {}).get(which)
+    def _url(self, member: str) -> str | None:
+        url: str | None = (self.envelope.get("Pagination") or {}).get(member)
         return url
 
 
 class Content(bytes):
-    """A file's bytes, which a notebook shows.
+    """The bytes of a file, which a notebook shows.
 
     Parameters
     ----------
     content
         The bytes.
     media_type
-        What they are, as the bank says: ``image/png``, ``application/pdf``, ``text/csv``.
+        Their type, as the bank says: ``image/png``, ``application/pdf``, ``text/csv``.
     """
 
     media_type: str
 
     def __new__(cls, content: bytes, media_type: str) -> Self:
         """Keep the media type beside the bytes."""
-        made = super().__new__(cls, content)
-        made.media_type = media_type
-        return made
+        self = super().__new__(cls, content)
+        self.media_type = media_type
+        return self
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the bytes to a file, which must not be there yet; give its path."""
+        """Write the bytes to a new file, and return its path; the file must not exist yet."""
         with Path(path).open("xb") as file:
             file.write(self)
         return Path(path)
@@ -211,7 +213,7 @@ class Content(bytes):
     def __repr__(self) -> str:
         return f"<{len(self):,} bytes of {printable(self.media_type) or 'no media type'}>"
 
-    def _repr_mimebundle_(self, **_how: object) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, str]:
         shown = {"text/plain": repr(self)}
         if len(self) > _LARGEST_SHOWN:
             return shown
@@ -245,17 +247,18 @@ def _read_envelope(exchange: Exchange) -> dict[str, Any]:
 def _find_pagination(body: bytes) -> dict[str, Any] | None:
     """Read ``Pagination`` alone, if it is the last member of the envelope; else ``None``.
 
-    What follows its name, closed by the last brace of the body, is JSON only if that brace closes
-    the object that the name is in: the envelope. Inside a text no quote stands by itself.
+    The text from the last ``"Pagination"`` to the end of the body, with a brace before it, is JSON
+    only if the last brace closes the object that holds this name: the envelope. The name can't
+    stand inside a text, because a quote in a text is escaped.
     """
     at = body.rfind(b'"Pagination"')
     if at < 0:
         return None
     try:
-        told = json.loads(b"{" + body[at:])["Pagination"]
+        pagination = json.loads(b"{" + body[at:])["Pagination"]
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return pagination if isinstance(pagination, dict) else None
 
 
 def _only(entry: dict[str, Any]) -> object:

@@ -37,10 +37,14 @@ class Bounds:
 
     def choose(self, status: int, headers: Mapping[str, str]) -> tuple[int, str]:
         """Return the bound for an answer, and the name of its setting."""
-        media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if status != _OK or media_type == "application/json":
+        if status != _OK or read_media_type(headers) == "application/json":
             return self.json_mb, "BUNQ_MAX_JSON_MB"
         return self.download_mb, "BUNQ_MAX_DOWNLOAD_MB"
+
+
+def read_media_type(headers: Mapping[str, str]) -> str:
+    """Return what the body is, as the headers say: ``application/json``; empty if they don't."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 class UnusableBodyError(Exception):

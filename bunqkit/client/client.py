@@ -1,6 +1,6 @@
-"""Sends calls to one bank: serialises once, signs, sends, verifies, judges.
+"""Sends calls to one bank: serialise once, sign, send, verify, judge.
 
-Knows nothing of sessions: each call is given its token.
+The client knows no sessions: the caller gives a token with each call.
 """
 
 from __future__ import annotations
@@ -457,7 +457,8 @@ class Client(Private):
         except UnusableBodyError as error:
             raise replace(exchange, status=error.status).unusable(str(error)) from None
         except TransportError as error:
-            failure = error
+            # Without its frames, which would keep this one and the connection alive.
+            failure = error.with_traceback(None)
             # It may quote the URL, and so the secrets that are masked in ours.
             cause = error.__cause__ if exchange.url == request.url else None
         else:

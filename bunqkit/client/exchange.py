@@ -1,7 +1,7 @@
-"""One request with its answer, as a record that can be shown, and the last ones of a client.
+"""Records of calls: one request with its answer, and the last ones of a client.
 
-Everything that was on the wire is in it, so nothing in it prints whole: a repr masks, ``xray()``
-explains, and the snippets read the key from the environment.
+A record holds every byte that was sent and received, secrets included. So its repr masks them,
+``xray()`` explains the call, and the snippets read the key from the environment.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, overload
 
+from bunqkit.client.bodies import read_media_type
 from bunqkit.display.terminal import printable, printable_lines
 from bunqkit.errors import BadAnswerError
 from bunqkit.security.known_secrets import forms_of, mask_known, secret_spans
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from bunqkit.inspection.snippets import Snippet
     from bunqkit.inspection.xray import Xray
 
-# Headers that a reader of the flow learns from; the others are the transport's own.
-_TOLD = ("x-bunq-", "content-type", "user-agent", "cache-control")
-_KEPT = 200
-_KEPT_BYTES = 32 * 1024 * 1024
+# The headers that ``describe()`` shows; the others are the transport's own.
+_SHOWN_HEADERS = ("x-bunq-", "content-type", "user-agent", "cache-control")
+_MOST_EXCHANGES = 200
+_MOST_BYTES = 32 * 1024 * 1024
 _OK = 200
 _PATH_WIDTH = 46
 
@@ -41,38 +42,39 @@ class Exchange(Private):
     Attributes
     ----------
     method, url
-        What was called, in full.
+        The method, and the whole URL with its secrets masked.
     path
         The path from ``/v1`` on, with its query.
     request_headers, request_body
-        As they were sent: the body's bytes are the bytes that were signed.
+        As they were sent. The bytes of the body are the bytes that were signed.
     status, answer_headers, answer_body
         As they came; status 0 if no answer came.
     elapsed_s
-        Seconds from sending to the last byte.
+        The seconds from sending to the last byte.
     is_verified
-        Whether the bank's signature over ``answer_body`` was checked and is right. Before the
-        bank's key is known it can't be: TLS vouches then.
+        True if the bank's signature over ``answer_body`` was checked and is right. Before the
+        bank's key is known only TLS proves who answered.
     base_url
         The API's address, ending in ``/v1``.
     token
-        Which of the tokens was sent: ``installation``, ``session``, ``other``, or none (empty).
+        The kind of token that was sent: ``installation``, ``session``, ``other``; empty if none.
     signed
         The bytes that the client signed; ``None`` if it signed none.
     key, bank_key
-        The public keys of both sides, as far as they were known.
+        The public keys of both sides, if they were known.
     sent_at
-        When it was sent (UTC); ``None`` if it was not, as in a preview.
+        The time when it was sent (UTC); ``None`` if it was not sent, as in a preview.
     waited_s, budget
-        How long the limiter kept it back, and by which limit: ``3 GET calls in 3 s``.
+        The seconds that it waited for a limit, and that limit: ``3 GET calls in 3 s``.
     paused_s, earlier
-        The pause before it and the attempts before it, if it was sent again.
+        The pause before this attempt in seconds, and the earlier attempts.
     failure
-        Why there is no answer, or none that can be believed.
+        The reason why there is no answer, or none that can be trusted.
     secrets
-        What the client knew to be secret: tokens and the API key, masked wherever they stand.
+        The secrets that the client knew: tokens and the API key. They are masked wherever they
+        stand.
     may_reveal
-        Whether its secrets open nothing, so that they may be shown: only at an offline bank.
+        True if its secrets open nothing, so that they may be shown: only at an offline bank.
     """
 
     method: str
@@ -101,12 +103,12 @@ class Exchange(Private):
 
     @property
     def is_sent(self) -> bool:
-        """Whether it was sent, and is no preview of what would be."""
+        """True if it was sent; False if it is a preview."""
         return self.sent_at is not None or self.status != 0
 
     @property
     def outcome(self) -> str:
-        """What became of it, in a few words: ``200, verified``."""
+        """The result in a few words: ``200, verified``."""
         if not self.status:
             return "no answer" if self.is_sent else "not sent"
         if self.failure:
@@ -117,68 +119,67 @@ class Exchange(Private):
 
     @property
     def refusal(self) -> tuple[str, ...]:
-        """The bank's words for what it refuses; of a page that is not the bank's, what it is."""
+        """The texts of the bank's refusal; of another host's page, a short description."""
         from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
 
         try:
-            told = json.loads(self.answer_body)
+            content = json.loads(self.answer_body)
             # At the token's address, errors look as RFC 6749 says. Source: bunq docs, "OAuth".
-            told = [told] if "error_description" in told else told["Error"]
+            entries = [content] if "error_description" in content else content["Error"]
             return tuple(
-                # Whatever the bank quotes: what was sent, or what merely looks like a secret.
+                # The bank may quote what was sent, and other things that look like secrets.
                 mask_secrets(self.mask(_clean(str(entry["error_description"]))))
-                for entry in told
+                for entry in entries
             )
         except (ValueError, KeyError, TypeError, RecursionError):
-            told = self.answer_headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            kind = self.mask(_clean(told)) or "no media type"
+            kind = self.mask(_clean(read_media_type(self.answer_headers))) or "no media type"
             return (f"(none: {len(self.answer_body)} bytes of {kind}, not in the bank's form.)",)
 
     def xray(self, *, reveal: bool = False, signed: bytes | None = None) -> Xray:
-        """Show what was sent and why, what was signed, how the answer was checked, what it took.
+        """Show what was sent and why, what was signed, how the answer was checked, and the times.
 
         Parameters
         ----------
         reveal
-            Show tokens, keys and signatures whole: only at an offline bank, where they open
-            nothing.
+            True shows tokens, keys and signatures whole. That works only at an offline bank, where
+            they open nothing.
         signed
-            The bytes that you signed, if you signed yourself: after a refusal of the signature
-            they are laid beside the bytes that were sent.
+            The bytes that you signed, if you signed yourself. After a refusal of the signature they
+            are compared with the bytes that were sent.
 
         Raises
         ------
         SettingsError
-            If secrets shall be revealed that open something.
+            If ``reveal`` is true and the secrets open something.
         """
         from bunqkit.inspection.xray import Xray  # noqa: PLC0415 (who only calls needs no X-ray)
 
         return Xray(self, reveal=reveal, signed=signed)
 
     def as_curl(self) -> Snippet:
-        """Give the call as a shell script, which reads ``BUNQ_API_KEY`` and needs curl, openssl."""
+        """Return a shell script of the call, which reads ``BUNQ_API_KEY``; needs curl, openssl."""
         from bunqkit.inspection.snippets import write_curl  # noqa: PLC0415 (who only calls needs no snippet)
 
         return write_curl(self)
 
     def as_python(self) -> Snippet:
-        """Give the call as Python, which reads ``BUNQ_API_KEY``; requests and cryptography."""
+        """Return a Python program of the call, which reads ``BUNQ_API_KEY``."""
         from bunqkit.inspection.snippets import write_python  # noqa: PLC0415 (as above)
 
         return write_python(self)
 
     def as_openssl(self) -> Snippet:
-        """Give a shell command that makes the same signature once more, with openssl alone."""
+        """Return a shell command that makes the same signature again, with openssl alone."""
         from bunqkit.inspection.snippets import write_openssl  # noqa: PLC0415 (as above)
 
         return write_openssl(self)
 
     def secret_spans(self, body: bytes) -> list[tuple[int, int]]:
-        """Give where secrets stand in one of its bodies, as first byte and end."""
+        """Return where secrets stand in one of its bodies, as first byte and end."""
         return secret_spans(body, *self._known())
 
     def redacted(self, body: bytes, *, indent: int | None = None) -> str | None:
-        """Give one of its bodies as JSON text without secrets; ``None`` if it is no JSON."""
+        """Return one of its bodies as JSON text without secrets; ``None`` if it is no JSON."""
         try:
             text = json.dumps(redact(json.loads(body)), ensure_ascii=False, indent=indent)
         except (ValueError, RecursionError):
@@ -192,14 +193,14 @@ class Exchange(Private):
         return mask_secrets(text)
 
     def mask(self, text: str) -> str:
-        """Return a text in which the secrets of this call, and good parts of them, are masked."""
+        """Return a text in which the secrets of this call, and long parts of them, are masked."""
         return mask_known(text, self._known())
 
     def _known(self) -> list[str]:
         return [form for secret in self.secrets for form in forms_of(secret)]
 
     def unanswered(self, headers: Mapping[str, str], body: bytes) -> Exchange:
-        """Give the same call with other headers and another body, before it is sent."""
+        """Return the same call with other headers and another body, before it is sent."""
         return replace(
             self,
             request_headers=headers,
@@ -216,19 +217,19 @@ class Exchange(Private):
         )
 
     def describe(self) -> str:
-        """Tell the exchange as text, a header a line, tokens and signatures shortened."""
+        """Return the exchange as text, one header a line, with tokens and signatures shortened."""
         lines = [
             f"{self.method} {self.path}",
-            *_told(self.request_headers),
-            *self._shown(self.request_body),
+            *_list_headers(self.request_headers),
+            *self._show_body(self.request_body),
             f"-> {self.status or self.outcome}",
-            *map(self.mask, _told(self.answer_headers)),
-            *self._shown(self.answer_body),
+            *map(self.mask, _list_headers(self.answer_headers)),
+            *self._show_body(self.answer_body),
         ]
         return printable_lines("\n".join(lines))
 
     def unusable(self, why: str) -> BadAnswerError:
-        """Make the error that says why the answer can't be used."""
+        """Return the error that says why the answer can't be used."""
         return BadAnswerError(
             f"The answer to {self.method} {self.path} (status {self.status}) can't be used: "
             f"{self.mask(why)}. "
@@ -238,7 +239,7 @@ class Exchange(Private):
             status=self.status,
         )
 
-    def _shown(self, body: bytes) -> list[str]:
+    def _show_body(self, body: bytes) -> list[str]:
         if not body:
             return []
         text = self.redacted(body)
@@ -253,46 +254,46 @@ class Exchange(Private):
     def _repr_html_(self) -> str:
         from bunqkit.display.html import card, key_values, method_label  # noqa: PLC0415 (front ends only)
 
-        told = {
+        facts = {
             "answer": f"{self.outcome}, in {1000 * self.elapsed_s:.0f} ms",
             "sent": f"{len(self.request_body):,} bytes",
             "came": f"{len(self.answer_body):,} bytes",
             "look inside": ".xray(), .as_curl(), .as_python(), .as_openssl()",
         }
-        return card(f"{method_label(self.method)}{escape(self.path)}", key_values(told))
+        return card(f"{method_label(self.method)}{escape(self.path)}", key_values(facts))
 
 
 class Exchanges(Private, Sequence[Exchange]):
-    """The last calls of a client, oldest first: also those that failed or were refused.
+    """The last calls of a client, oldest first, with those that failed or were refused.
 
     Parameters
     ----------
     most, most_bytes
-        How many are kept at most, and how many bytes of bodies; the last is kept in any case.
+        The most calls that are kept, and the most bytes of bodies. The last call is always kept.
     """
 
-    def __init__(self, most: int = _KEPT, most_bytes: int = _KEPT_BYTES) -> None:
+    def __init__(self, most: int = _MOST_EXCHANGES, most_bytes: int = _MOST_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
-        self._kept: deque[Exchange] = deque()
+        self._exchanges: deque[Exchange] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
         self._watchers: set[Callable[[Exchange], object]] = set()
 
     def watch(self, watcher: Callable[[Exchange], object]) -> Callable[[], None]:
-        """Have something told of every call from now on; give what ends that, harmless twice."""
+        """Call a function with every call from now on; return a function that ends that."""
         self._watchers.add(watcher)
         return lambda: self._watchers.discard(watcher)
 
     def add(self, exchange: Exchange) -> None:
-        """Keep one more, let go of the oldest, and tell who watches."""
+        """Keep one more call, drop the oldest ones, and notify the watchers."""
         with self._lock:
-            self._kept.append(exchange)
+            self._exchanges.append(exchange)
             self._bytes += _size(exchange)
-            while len(self._kept) > 1 and (
-                len(self._kept) > self._most or self._bytes > self._most_bytes
+            while len(self._exchanges) > 1 and (
+                len(self._exchanges) > self._most or self._bytes > self._most_bytes
             ):
-                self._bytes -= _size(self._kept.popleft())
+                self._bytes -= _size(self._exchanges.popleft())
         for watcher in list(self._watchers):
             watcher(exchange)
 
@@ -302,15 +303,15 @@ class Exchanges(Private, Sequence[Exchange]):
     def __getitem__(self, at: slice) -> list[Exchange]: ...
     def __getitem__(self, at: int | slice) -> Exchange | list[Exchange]:
         with self._lock:
-            return list(self._kept)[at]
+            return list(self._exchanges)[at]
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._exchanges)
 
     def __repr__(self) -> str:
         lines = [
-            f"{at:>3}  {each.method:<7}{_shorten_path(each.path):<{_PATH_WIDTH}}{each.outcome}"
-            for at, each in enumerate(self[:])
+            f"{at:>3}  {call.method:<7}{_shorten_path(call.path):<{_PATH_WIDTH}}{call.outcome}"
+            for at, call in enumerate(self[:])
         ]
         return "\n".join(lines) or "No calls yet."
 
@@ -318,14 +319,14 @@ class Exchanges(Private, Sequence[Exchange]):
         from bunqkit.display.html import card, method_label, table  # noqa: PLC0415 (front ends only)
 
         rows = [
-            [str(at), method_label(each.method), escape(each.path), escape(each.outcome)]
-            for at, each in enumerate(self[:])
+            [str(at), method_label(call.method), escape(call.path), escape(call.outcome)]
+            for at, call in enumerate(self[:])
         ]
         return card("Calls, oldest first", table(["", "method", "path", "answer"], rows))
 
 
 def _clean(text: str) -> str:
-    """Return a text of the bank's, short, and without what could rewrite a terminal."""
+    """Return a text of the bank's, shortened, and without codes that a terminal obeys."""
     limit = 500
     return printable(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:limit])
 
@@ -341,9 +342,9 @@ def _shorten_path(path: str) -> str:
     return f"{path[:half]}…{path[-half:]}"
 
 
-def _told(headers: Mapping[str, str]) -> list[str]:
+def _list_headers(headers: Mapping[str, str]) -> list[str]:
     return [
         f"  {name}: {text}"
         for name, text in redact_headers(headers).items()
-        if name.lower().startswith(_TOLD)
+        if name.lower().startswith(_SHOWN_HEADERS)
     ]

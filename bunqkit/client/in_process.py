@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from bunqkit.client.bodies import Bounds, UnusableBodyError, read_body
@@ -14,8 +15,8 @@ from bunqkit.client.transport import (
     TransportError,
     explain_loss,
     forget_frames,
-    join_headers,
 )
+from bunqkit.security.redaction import Headers
 
 Answering = Callable[[str, str, Mapping[str, str], bytes], tuple[int, list[tuple[str, str]], bytes]]
 """Takes method, URL, headers and body, and returns status, headers and body."""
@@ -43,7 +44,7 @@ class InProcessTransport(Transport):
             status, pairs, content = self._answer(
                 request.method, request.url, request.headers, request.body
             )
-            headers = join_headers(pairs)
+            headers = _join_headers(pairs)
             announced = headers.get("Content-Length", "")
             length = int(announced) if announced.isdecimal() else None
             body = read_body(
@@ -66,3 +67,11 @@ class InProcessTransport(Transport):
 
     def close(self) -> None:
         """Do nothing: the application outlives its clients."""
+
+
+def _join_headers(pairs: list[tuple[str, str]]) -> Headers:
+    """Return headers in which those of the same name are one, joined by commas (RFC 9110)."""
+    texts = defaultdict[str, list[str]](list)
+    for name, text in pairs:
+        texts[name.title()].append(text)
+    return Headers({name: ", ".join(parts) for name, parts in texts.items()})

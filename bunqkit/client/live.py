@@ -33,7 +33,6 @@ from bunqkit.client.transport import (
     TransportError,
     explain_loss,
     forget_frames,
-    join_headers,
 )
 from bunqkit.errors import StoppedBeforeSending
 from bunqkit.security.redaction import Body, Headers, redact_query
@@ -102,7 +101,7 @@ class LiveTransport(Transport):
                 Headers(dict(prepared.headers)),
                 Body(prepared.body or b""),
             )
-            return RawAnswer(response.status_code, join_headers(response.headers), body, sent)
+            return RawAnswer(response.status_code, Headers(response.headers), body, sent)
         finally:
             # An error may keep this request, and with it the token as plain text.
             prepared.url, prepared.body = "", None

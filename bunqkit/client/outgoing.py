@@ -19,9 +19,9 @@ from bunqkit.security.redaction import Body, Headers, Private, Secret, redact_qu
 # The three steps and the log-out: they are allowed in production without a guard.
 _ALWAYS_ALLOWED = re.compile(r"/(installation|device-server|session-server|session/[0-9]+)")
 # What stands in a URL as it is (RFC 3986); "%" because a path may be encoded already.
-_URL_LETTERS = "/?%:@!$&'()*+,;=-._~[]"
+_URL_LETTERS = "/?%:@!$&'()*+,;=-._~"
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
-_HEADER_TEXT = re.compile(r"[^\0\r\n\u0100-\U0010ffff]*")
+_HEADER_TEXT = re.compile(r"[\t -~\x80-\xff]*")
 
 
 @dataclass(frozen=True, repr=False)

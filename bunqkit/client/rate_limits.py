@@ -1,7 +1,7 @@
-"""How often the bank may be called: waits instead of being refused.
+"""Limits how often the bank is called: a call waits instead of being refused.
 
-Budgets are data, by method and endpoint, and a bank's own words correct them: the text of a 429
-names the limit that it holds to. Threads share a limiter; kernels share one through a file.
+Budgets are data, by method and endpoint. The text of a 429 names the bank's real limit, which then
+replaces the budget. Threads share a limiter; kernels share one through a file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from bunqkit.errors import StateError
 from bunqkit.security.private_files import make_private_folder, write_private
 
-# A little more than the bank's window: calls don't arrive at the pace at which they leave.
+# A little more than the bank's window, since calls don't arrive at the pace at which they leave.
 _MARGIN_S = 0.05
 _ANNOUNCED_FROM_S = 2.0
 _ANNOUNCED_EVERY_S = 60.0
@@ -29,14 +29,14 @@ _ANNOUNCED_EVERY_S = 60.0
 
 @dataclass(frozen=True)
 class Budget:
-    """So many calls in so many seconds, in any window of that length."""
+    """A limit: at most so many calls in any window of so many seconds."""
 
     calls: int
     seconds: float
 
 
 class Wait(NamedTuple):
-    """How long a call was kept back, and by which limit: ``3 GET calls in 3 s``."""
+    """How many seconds a call waited, and for which limit: ``3 GET calls in 3 s``."""
 
     seconds: float
     limit: str
@@ -44,7 +44,7 @@ class Wait(NamedTuple):
 
 # (method, pattern of the endpoint, budget); the first row that fits counts. Source: bunq docs,
 # "Rate limits" of 2020 and bunq's toolkit of 2026-04 for the classic ones; the page of 2026 for
-# the windows, of which the more careful end is taken.
+# the windows, of which the lower end is taken.
 _PROFILES: dict[str, tuple[tuple[str, str, Budget], ...]] = {
     "off": (),
     "classic": (
@@ -62,23 +62,24 @@ _PROFILES: dict[str, tuple[tuple[str, str, Budget], ...]] = {
     ),
 }
 PROFILES = tuple(_PROFILES)
-# An id, or where one is to stand.
+# An id, or a placeholder for one.
 _ID = re.compile(r"/([0-9]+|[0-9a-f-]{36}|\{[^/]+\})(?=/|$)")
 # Source: bunq2ynab#62 and other threads: "3 calls per 3 second", "9 GET call per 9 second".
-_TOLD = re.compile(r"maximum of (\d+) (?:[A-Z]+ )?calls? per (\d+) second")
+_LIMIT = re.compile(r"maximum of (\d+) (?:[A-Z]+ )?calls? per (\d+) second")
 
 
 class Limiter:
-    """Lets calls through when the bank will take them.
+    """Delays calls until the bank will accept them.
 
     Parameters
     ----------
     profile
-        ``off``, ``classic`` or ``windows``: what is assumed before the bank says otherwise.
+        ``off``, ``classic`` or ``windows``: the budgets that count until the bank names its own.
     file
-        Where kernels tell each other when they called; ``None`` keeps that to this process.
+        A file in which kernels share the times of their calls; ``None`` shares nothing.
     clock, sleep, say
-        Seconds that never go back, a way to pass them, and a way to tell a person.
+        A clock that never goes back (seconds), a function that waits, and one that shows a message
+        to the user.
     """
 
     def __init__(
@@ -101,12 +102,14 @@ class Limiter:
         self._announced = float("-inf")
 
     def wait(self, method: str, path: str) -> Wait:
-        """Return when the call may be sent, and say what that took; long waits are announced.
+        """Wait until the call may be sent, and return how long that took.
+
+        A long wait is announced.
 
         Parameters
         ----------
         method, path
-            What will be called. Paths that differ by ids alone share a budget.
+            The call that follows. Paths that differ only by ids share a budget.
         """
         key = _key(method, path)
         with self._lock, self._shared():
@@ -121,55 +124,57 @@ class Limiter:
                     now = max(now, earliest)
             times.append(now)
         pause = max(now - self._clock(), 0.0)
-        limit = _told(method, budget)
+        limit = _describe(method, budget)
         if pause:
             self._announce(pause, limit)
             self._sleep(pause)
         return Wait(pause, limit)
 
     def learn(self, method: str, path: str, words: str) -> bool:
-        """Take the limit that a 429 names, and start counting anew; say whether it named one."""
-        told = _TOLD.search(words)
-        if told is None:
+        """Use the limit that a 429 names from now on; return False if it names none."""
+        match = _LIMIT.search(words)
+        if match is None:
             return False
         key = _key(method, path)
         with self._lock, self._shared():
-            budget = Budget(max(int(told[1]), 1), float(told[2]))
+            budget = Budget(max(int(match[1]), 1), float(match[2]))
             self._learned[key] = budget
-            # The bank has counted calls that are not known here: its window is taken as full.
+            # The bank has counted calls that are not known here, so its window is assumed full.
             self._times[key] = deque([self._clock()] * budget.calls)
         return True
 
     def estimate_s(self, method: str, path: str, calls: int) -> float:
-        """Give the seconds that so many calls will take at least, by the budget alone."""
+        """Return the least time that so many calls take under the budget, in seconds."""
         budget = self._budget(_key(method, path))
         if budget is None or calls <= budget.calls:
             return 0.0
         return (calls - 1) // budget.calls * (budget.seconds + _MARGIN_S)
 
     def announce(self, method: str, path: str, calls: int, *, what: str) -> None:
-        """Tell how long work of so many calls will take, if it is longer than two seconds.
+        """Show how long many calls will take, if it is more than two seconds.
 
         Parameters
         ----------
         method, path
-            What will be called; ids make no difference.
+            The calls that follow; their ids make no difference.
         calls
-            How often.
+            Their number.
         what
-            What the calls bring: ``at most 73 pages``.
+            What they fetch: ``at most 73 pages``.
         """
         seconds = self.estimate_s(method, path, calls)
         budget = self._budget(_key(method, path))
         if budget is not None and seconds > _ANNOUNCED_FROM_S:
-            self._say(f"{what}, about {seconds:.0f} s: the bank allows {_told(method, budget)}.")
+            self._say(
+                f"{what}, about {seconds:.0f} s: the bank allows {_describe(method, budget)}."
+            )
 
     def _budget(self, key: str) -> Budget | None:
         if key in self._learned:
             return self._learned[key]
         method, _, endpoint = key.partition(" ")
-        for its_method, pattern, budget in self._rows:
-            if re.fullmatch(its_method, method) and re.fullmatch(pattern, endpoint):
+        for row_method, pattern, budget in self._rows:
+            if re.fullmatch(row_method, method) and re.fullmatch(pattern, endpoint):
                 return budget
         return None
 
@@ -182,52 +187,54 @@ class Limiter:
 
     @contextlib.contextmanager
     def _shared(self) -> Iterator[None]:
-        """Take in what other kernels have done, and tell them what is done here."""
+        """Read the calls of other kernels from the shared file, and add those made here."""
         if self._file is None:
             yield
             return
         from filelock import FileLock  # noqa: PLC0415 (a bank in this process shares no limits)
 
-        with contextlib.ExitStack() as held:
-            # A folder that can't be written is no reason not to call: the kernel counts alone then.
+        with contextlib.ExitStack() as locks:
+            # If the folder can't be written, the kernel counts alone.
             with contextlib.suppress(OSError, StateError):
                 make_private_folder(self._file.parent)
-                held.enter_context(FileLock(f"{self._file}.lock", mode=0o600))
-                self._take_in()
+                locks.enter_context(FileLock(f"{self._file}.lock", mode=0o600))
+                self._read_file()
             yield
             with contextlib.suppress(OSError):
-                # It is worth nothing after a loss of power, so the disk is not waited for.
-                write_private(self._file, json.dumps(self._told()), is_lasting=False)
+                # It is worth nothing after a power cut, so nobody waits for the disk.
+                write_private(self._file, json.dumps(self._to_json()), is_lasting=False)
 
-    def _take_in(self) -> None:
+    def _read_file(self) -> None:
         assert self._file is not None
         try:
-            told = json.loads(self._file.read_bytes())
-            learned = {key: Budget(int(c), float(s)) for key, (c, s) in told["learned"].items()}
-            times = {key: deque(map(float, each)) for key, each in told["times"].items()}
+            content = json.loads(self._file.read_bytes())
+            learned = {key: Budget(int(c), float(s)) for key, (c, s) in content["learned"].items()}
+            times = {key: deque(map(float, row)) for key, row in content["times"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return
         now = self._clock()
-        # After a restart of the machine its clock begins anew: times to come are not of this run.
+        # The clock begins anew when the machine restarts: later times are from before that.
         horizon = now + max((budget.seconds for budget in learned.values()), default=0) + 86_400
         self._learned = learned
         self._times = {
-            key: each for key, each in times.items() if all(at <= horizon for at in each)
+            key: row for key, row in times.items() if all(moment <= horizon for moment in row)
         }
 
-    def _told(self) -> dict[str, Any]:
+    def _to_json(self) -> dict[str, Any]:
         return {
-            "learned": {key: [each.calls, each.seconds] for key, each in self._learned.items()},
-            "times": {key: list(each) for key, each in self._times.items()},
+            "learned": {
+                key: [budget.calls, budget.seconds] for key, budget in self._learned.items()
+            },
+            "times": {key: list(row) for key, row in self._times.items()},
         }
 
 
-def _told(method: str, budget: Budget) -> str:
+def _describe(method: str, budget: Budget) -> str:
     return f"{budget.calls} {method} calls in {budget.seconds:g} s"
 
 
 def _key(method: str, path: str) -> str:
-    """Name an endpoint: method and path below /v1, without query and ids."""
+    """Return the name of an endpoint: method and path below /v1, without query and ids."""
     bare = path.partition("?")[0].removeprefix("/v1")
     return f"{method} {_ID.sub('/{}', bare)}"
 

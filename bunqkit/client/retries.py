@@ -1,7 +1,7 @@
-"""When a call is sent again: a read after what networks do, a write only if it was not done.
+"""Decides when a call is sent again: a read after a failure, a write only if it was not done.
 
-A write was not done if nothing of it left, or if the bank refused it and signed the refusal. What
-nobody signed may come from a gateway that stands behind a bank that has done its work.
+A write was not done if none of its bytes was sent, or if the bank refused it and signed the
+refusal. An unsigned refusal may come from a gateway, after the bank has done the work.
 
 Source: bunq has no idempotency key: a payment that is sent twice is made twice.
 """
@@ -19,23 +19,25 @@ from bunqkit.errors import ApiError, NoAnswerError
 # Too many calls, maintenance. Source: bunq docs, "Errors"; clients that verify signatures skip
 # these two and server errors, so bunq sends them unsigned (the Ruby client, bunqJSClient#61).
 BUSY = (429, 491)
-"""Statuses of refusals that hold for the moment only."""
-# A gateway's words: nobody knows what stands behind it, so only reads are sent again.
+"""The statuses of refusals that are only temporary."""
+# A gateway answered. Nobody knows what the bank behind it did, so only reads are sent again.
 _GATEWAY = (502, 503, 504)
 _TOO_MANY = 429
 
 
 @dataclass(frozen=True)
 class Retries:
-    """How often, and with what pauses between.
+    """How often a call is sent, and the pauses between.
 
     Attributes
     ----------
     attempts
-        How often a call is sent at most.
+        The most times that a call is sent.
     first_pause_s
-        Before the second time; doubled before each further one, and varied by half, so that many
-        clients don't come back at once.
+        The pause before the second attempt, in seconds. It is doubled before each further attempt,
+        and varied by half, so that many clients don't call again at the same moment.
+    sleep, chance
+        A function that waits, and the source of the variation.
     """
 
     attempts: int = 4
@@ -44,7 +46,7 @@ class Retries:
     chance: random.Random = field(default_factory=random.Random, repr=False)
 
     def pauses(self) -> Iterator[float]:
-        """Return the pauses between the attempts at one call, in seconds, as they are due."""
+        """Return the pauses between the attempts at one call, in seconds."""
         pause_s = self.first_pause_s
         for _ in range(self.attempts - 1):
             yield pause_s * self.chance.uniform(0.5, 1.5)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bunqkit.client.bodies import Bounds
@@ -126,12 +125,3 @@ def forget_frames(error: BaseException) -> None:
     while cause is not None:
         cause.__traceback__ = None
         cause = cause.__cause__ or cause.__context__
-
-
-def join_headers(pairs: Mapping[str, str] | list[tuple[str, str]]) -> Headers:
-    """Return headers in which those of the same name are one, joined by commas (RFC 9110)."""
-    joined: dict[str, tuple[str, str]] = {}
-    for name, text in pairs.items() if isinstance(pairs, Mapping) else pairs:
-        first_name, texts = joined.get(name.lower(), (name, ""))
-        joined[name.lower()] = (first_name, f"{texts}, {text}" if texts else text)
-    return Headers(dict(joined.values()))

@@ -1,6 +1,6 @@
-"""``connect()``: from settings to a context with an open session.
+"""Opens an account: ``connect()``, from the settings to a context with an open session.
 
-It loads the client while the offline bank is opened in threads, so its imports stand in functions.
+The offline bank is opened in a thread while the client is loaded, so imports stand in functions.
 """
 
 from __future__ import annotations
@@ -31,26 +31,28 @@ def connect(
     profile: str | None = None,
     bank: Bank | Context | None = None,
 ) -> Context:
-    """Open an account: saved state, or the three steps. Tells where its settings came from.
+    """Open an account: from saved state, or by the three steps.
+
+    It writes to the error stream where its settings came from.
 
     Parameters
     ----------
     environment, api_key, env_file, profile
-        Win over the environment and ``.env``; see ``load_settings``.
+        These win over the environment and ``.env``; see ``load_settings``.
     bank
-        An offline bank of yours, on which this is one more person, or the one of ``api_key``; or a
-        context, for one more person at the very bank that it is connected to.
-        Without it ``OFFLINE`` opens a bank of its own, with a person who has a history.
+        An offline bank, or a context whose bank is used. The account is the one of ``api_key``, or
+        without it that of a new person. Without ``bank``, ``OFFLINE`` opens a new bank, with a
+        person who has a history.
 
     Returns
     -------
     Context
-        In a notebook, show it to see environment, user, device and session.
+        A notebook shows it with environment, user, device and session.
 
     Raises
     ------
     SettingsError
-        If a setting is missing or wrong, or stands where it does not count.
+        If a setting is missing or wrong, or stands in a place where it has no effect.
     ApiError, NoAnswerError, SignatureError
         If one of the three steps fails.
     """
@@ -60,16 +62,18 @@ def connect(
     settings = load_settings(
         environment=environment, api_key=api_key, env_file=env_file, profile=profile
     )
-    return _connect_here(settings) if settings.base_url is None else _connect_far(settings)
+    if settings.base_url is None:
+        return _connect_in_process(settings)
+    return _connect_to_address(settings)
 
 
-def _connect_here(settings: Settings) -> Context:
+def _connect_in_process(settings: Settings) -> Context:
     """Open an account at a new bank in this process; no state is read or written."""
-    # The bank and the client's key are made while the client is loaded: half of the time is saved.
+    # The bank and the client's key are made while the client is loaded, which halves the time.
     new_key = generate_soon()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="bunqkit") as thread:
         opened = thread.submit(_open_bank)
-        from bunqkit.context import context  # noqa: PLC0415 (as above)
+        from bunqkit.context import context  # noqa: PLC0415 (loaded meanwhile)
 
         bank = opened.result()
     return context.make_own(settings, bank, bank.demo_key, new_key=new_key)
@@ -81,7 +85,7 @@ def _open_bank() -> Bank:
     return Bank()
 
 
-def _connect_far(settings: Settings) -> Context:
+def _connect_to_address(settings: Settings) -> Context:
     """Open an account at the address of the settings."""
     from bunqkit.auth import handshake  # noqa: PLC0415 (in process the bank is begun first)
     from bunqkit.context import context  # noqa: PLC0415 (in process the bank is begun first)
@@ -95,12 +99,12 @@ def _connect_far(settings: Settings) -> Context:
     if settings.api_key is None:
         key = handshake.create_sandbox_user(client)
         path = write_api_key(key, settings.env_file)
-        print(f"A sandbox user was made. Its key is in {path}.")  # noqa: T201 (README promises it)
+        sys.stdout.write(f"A sandbox user was made. Its key is in {path}.\n")
         places = {**settings.places, "BUNQ_API_KEY": str(path)}
         settings = replace(settings, api_key=key, env_file=path, places=places)
-    if told := settings.describe_places():
-        # Beside what a program prints for the next one to read.
-        sys.stderr.write(f"{settings.environment}: {told}.\n")
+    if places_in_words := settings.describe_places():
+        # Not to the standard output, which another program may read.
+        sys.stderr.write(f"{settings.environment}: {places_in_words}.\n")
     return context.make_context(settings, client)
 
 
@@ -112,7 +116,7 @@ def _connect_beside(
     env_file: str | os.PathLike[str] | None,
     profile: str | None,
 ) -> Context:
-    """Open another account at a bank that is there: the caller's own, or that of a context."""
+    """Open another account at an open bank: the caller's own, or that of a context."""
     from bunqkit.context import context  # noqa: PLC0415 (in process the bank is begun first)
 
     if isinstance(bank, context.Context):
@@ -137,9 +141,9 @@ def _connect_beside(
     return context.make_own(settings, bank, api_key, new_key=generate_soon())
 
 
-def _insist_on_one_bank(environment: str, given: str | None) -> None:
-    if given is not None and given.strip().upper() != environment:
-        # What is given is not quoted: it may be a key in the wrong place.
+def _insist_on_one_bank(environment: str, argument: str | None) -> None:
+    if argument is not None and argument.strip().upper() != environment:
+        # The argument is not quoted: it may be a key in the wrong place.
         raise SettingsError(
             f"environment is given beside bank, whose environment is {environment}. Leave out one."
         )

@@ -28,7 +28,6 @@ MOMENTS = ("before it leaves", "at the bank", "after the answer", "some moment")
 PAY = """
 import os, random, signal, sys, threading, time
 import bunqkit
-from bunqkit.client import transport
 moment, description, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
 bunq = bunqkit.connect()
 account = bunq.find_account()["id"]

@@ -16,7 +16,7 @@ TRAP = {"Pagination": {"older_url": "/wrong"}}
 
 
 def answer(body: bytes) -> Answer:
-    """Give the answer with a body."""
+    """Return the answer with a body."""
     exchange = Exchange(
         method="GET",
         url="https://bank.invalid/v1/user",

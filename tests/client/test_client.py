@@ -328,7 +328,7 @@ def test_pages_hold_ten_by_default_and_200_at_most(visitor: Visitor) -> None:
 
 @pytest.fixture
 def dead_end() -> Iterator[Callable[[bytes], str]]:
-    """Give a way to listen on loopback and answer every call with some bytes, then silence."""
+    """Return a way to listen on loopback and answer every call with some bytes, then silence."""
     sockets: list[socket.socket] = []
 
     def listen(answer: bytes) -> str:

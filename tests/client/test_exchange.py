@@ -135,7 +135,7 @@ def test_threads_share_them(times: int) -> None:
 
 
 def secrets_of(bunq: Context) -> list[str]:
-    """Give all that opens something: key, both tokens, the lines of the private key."""
+    """Return all that opens something: key, both tokens, the lines of the private key."""
     state, key = bunq.handshake, bunq.settings.api_key
     assert key is not None
     assert state.session is not None

@@ -76,7 +76,7 @@ class Liar:
 
 @pytest.fixture
 def bunq(bank: Bank) -> Context:
-    """Give a context whose session is real, and whose bank is then replaced by a liar."""
+    """Return a context whose session is real, and whose bank is then replaced by a liar."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     keys = bunq._client
     bunq._client = bunq._sessions._client = Client(
@@ -91,7 +91,7 @@ def bunq(bank: Bank) -> Context:
 
 
 def look(bunq: Context) -> list[Callable[[], object]]:
-    """Give every way to take an answer in."""
+    """Return every way to take an answer in."""
     return [
         lambda: bunq.call("GET /user"),
         lambda: bunq.call("payment.list", account=5).older(),
@@ -166,7 +166,7 @@ DEEP = b'{"a":' * 900 + b"1" + b"}" * 900
 
 
 def wide(keys: int) -> bytes:
-    """Give an item of so many keys."""
+    """Return an item of so many keys."""
     return json.dumps({f"key_{number}": number for number in range(keys)}).encode()
 
 
@@ -195,7 +195,7 @@ def test_what_is_deep_or_wide_is_read_or_refused(bunq: Context, way: str, inside
 
 @pytest.fixture(scope="module")
 def raw() -> Iterator[tuple[str, Callable[[bytes], None]]]:
-    """Give an address on loopback that answers with bytes, and a way to say which."""
+    """Return an address on loopback that answers with bytes, and a way to say which."""
     told = [b""]
     server = socket.create_server(("127.0.0.1", 0))
 

@@ -34,7 +34,7 @@ GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 def server(
     request: pytest.FixtureRequest, bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[HostileServer]:
-    """Give a server before the bank, by either wire, that the client trusts."""
+    """Return a server before the bank, by either wire, that the client trusts."""
     with HostileServer(bank, tmp_path, is_tls=request.param == "TLS") as server:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.certificate))
         yield server
@@ -184,7 +184,7 @@ def test_an_interrupt_tells_whether_anything_was_sent(
 
 
 def slowly(before: bytes, drop: bytes, pause_s: float = 0.02) -> Speak:
-    """Give an answer that begins, and then drips."""
+    """Return an answer that begins, and then drips."""
 
     def speak(_method: str, _path: str, _answer: bytes) -> Iterator[bytes | float]:
         yield before
@@ -284,7 +284,7 @@ def test_many_deadlines_at_once(server: HostileServer) -> None:
 
 
 def small(server: HostileServer, **bounds: int) -> Client:
-    """Give a client that takes a megabyte."""
+    """Return a client that takes a megabyte."""
     return Client(server.url, bounds=Bounds(**({"json_mb": 1, "download_mb": 1} | bounds)))
 
 

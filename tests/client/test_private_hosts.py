@@ -59,7 +59,7 @@ class Listener:
 
 @pytest.fixture
 def listen() -> Iterator[Callable[..., Listener]]:
-    """Give a way to listen."""
+    """Return a way to listen."""
     listeners: list[Listener] = []
 
     def start(wrap: Callable[[socket.socket], socket.socket] = lambda plain: plain) -> Listener:
@@ -73,7 +73,7 @@ def listen() -> Iterator[Callable[..., Listener]]:
 
 @pytest.fixture
 def nobodys_certificate(tmp_path: Path) -> ssl.SSLContext:
-    """Give the TLS of a server whose certificate nobody vouches for."""
+    """Return the TLS of a server whose certificate nobody vouches for."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -182,7 +182,7 @@ def test_no_cookie_is_sent_back(visitor: Visitor) -> None:
 
 @pytest.fixture
 def named(bank: Bank, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Named]:
-    """Give a bank that is served on this machine, under a name."""
+    """Return a bank that is served on this machine, under a name."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
     wire = Wire(bank)
     server = doors.Server(wire, host="127.0.0.1", port=0)

@@ -21,7 +21,7 @@ PAYMENTS = "/user/1/monetary-account/2/payment"
 
 
 def limiter(time: Frozen, profile: str = "classic", **how: Any) -> Limiter:
-    """Give a limiter on a clock of its own."""
+    """Return a limiter on a clock of its own."""
     return Limiter(profile, clock=time, sleep=time.sleep, say=lambda _words: None, **how)
 
 

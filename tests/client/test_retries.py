@@ -17,7 +17,7 @@ from bunqkit.security.signing import KeyPair
 def trouble(
     status: int = 0, *, was_sent: bool = True, signed: bool = False
 ) -> ApiError | NoAnswerError:
-    """Give an error as a client raises it; status 0 is no answer at all."""
+    """Return an error as a client raises it; status 0 is no answer at all."""
     if status:
         return ApiError(
             ("words",), status=status, method="GET", path="/", response_id=None, signed=signed
@@ -27,7 +27,7 @@ def trouble(
 
 @pytest.fixture
 def pauses() -> list[float]:
-    """Give where pauses are noted."""
+    """Return where pauses are noted."""
     return []
 
 
@@ -136,7 +136,7 @@ def test_a_bank_with_limits_is_learned(door: Door, key: KeyPair, pauses: list[fl
 
 
 def patient_client(visitor: Visitor, pauses: list[float], limiter: Limiter | None = None) -> Client:
-    """Give a client of the visitor's installation that sends again what may be."""
+    """Return a client of the visitor's installation that sends again what may be."""
     return visitor.door.client(
         key=visitor.client.key,
         bank_key=visitor.client.bank_key,
