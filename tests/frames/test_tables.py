@@ -31,7 +31,7 @@ ACCOUNTS = [
 
 
 def gather(items: list[dict[str, Any]], type_name: str = "Payment") -> Gathered:
-    """Give items as they come from the bank."""
+    """Return the rows of bare items."""
     gathered = Gathered()
     gathered.add(blocks_of([{type_name: item} for item in items]))
     return gathered
@@ -49,12 +49,12 @@ EMPTY = {
 
 
 def euro(value: str, currency: str = "EUR") -> dict[str, str]:
-    """Give an amount."""
+    """Return an amount."""
     return {"value": value, "currency": currency}
 
 
 def paid(number: int, value: str, **more: Any) -> dict[str, Any]:
-    """Give a payment of a day in January."""
+    """Return a payment of a day in January."""
     return {
         "id": number,
         "created": f"2026-01-{number:02d} 12:00:00.000000",
