@@ -48,8 +48,9 @@ def wanted_by(table: str) -> Callable[[Path], bool]:
     table
         The name of the table.
     """
-    sources = [_path(facts) for facts in TABLES[table].values()]
-    return lambda path: any(path[: len(source)] == source for source in sources)
+    sources = {_path(facts) for facts in TABLES[table].values()}
+    depths = {len(source) for source in sources}
+    return lambda path: any(path[:depth] in sources for depth in depths)
 
 
 def tabulate_accounts(accounts: Gathered) -> pd.DataFrame:
