@@ -8,12 +8,16 @@ from functools import cache
 from typing import Any
 
 import pandas as pd
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 
 from bunqkit.catalogue import operations as catalogue
-from bunqkit.frames.frames import Gathered
+from bunqkit.frames.frames import Gathered, to_items
 from bunqkit.frames.json_reader import EnvelopeReader
 
+FORMS = ("float", "decimal", "cents")
+lenient = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 _DEPTH = 4
 _TEXTS = st.sampled_from(
     ["", "nan", "NaN", "None", "null", "NA", "<NA>", "inf", "0", "007", "1e5", "true", " ", "é",
@@ -142,3 +146,19 @@ def quick_frame(
     for part in reader.read([page_of(part) for part in parts]):
         gathered.add(part)
     return gathered.frame(how.get("money", "float")), reader
+
+
+def payments(*amounts: str, currency: str = "EUR") -> list[dict[str, Any]]:
+    """Return payments of some amounts."""
+    return [
+        {"Payment": {"id": at, "amount": {"value": amount, "currency": currency}}}
+        for at, amount in enumerate(amounts)
+    ]
+
+
+def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Assert that two tables have the same columns, dtypes, attributes and values."""
+    assert list(one.columns) == list(other.columns)
+    assert one.dtypes.to_dict() == other.dtypes.to_dict()
+    assert one.attrs == other.attrs
+    assert to_items(one) == to_items(other)

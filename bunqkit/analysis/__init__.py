@@ -1,4 +1,8 @@
-"""From a table of payments to an answer or a picture: spending, plots, reconciliation."""
+"""Answers from tables of payments: spending, recurring payments, plots, reconciliation.
+
+The stub names what ``bunqkit.analysis`` offers; plots need matplotlib, so they are a module of
+their own, and so are recurring payments.
+"""
 
 import lazy_loader
 

@@ -5,8 +5,6 @@ from .spending import (
     clean_merchants as clean_merchants,
     daily_balances as daily_balances,
     days_of as days_of,
-    in_order as in_order,
-    in_units as in_units,
     preview_rules as preview_rules,
     settle as settle,
     split_evenly as split_evenly,

@@ -1,7 +1,7 @@
-"""Proves that payments and balances agree, to the cent, and finds the first place where not.
+"""Proves that payments and balances agree, to the cent, and finds the first place where they don't.
 
-On each account the opening balance plus all mutations is the closing balance, and every balance
-follows from the one before. Knows what each kind of fault looks like.
+On each account the opening balance plus all amounts is the closing balance, and each balance
+follows from the one before it. Knows what each kind of fault looks like.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from bunqkit.errors import FrameError
 from bunqkit.frames.frames import ATTRS
 from bunqkit.frames.money import minor_units, to_cents
 
-_NEEDED = {
-    "payments": ("id", "created", "account_id", "amount", "amount_cents", "currency",
-                 "balance_after"),
+_CENTS = ("opening_cents", "mutations_cents", "closing_cents")
+_SUMMARY = ("account_id", "account", "currency", "payments", *_CENTS, "holds")
+_AMOUNTS = ("amount", "amount_cents", "balance_after")
+_COLUMNS = {
+    "payments": ("id", "created", "account_id", "currency", *_AMOUNTS),
     "accounts": ("id", "description", "balance_cents", "currency"),
-}  # fmt: skip
-# So many times the usual distance between two payments: not one is missing, but a page of them.
-_PAGE_OF = 20
+}
+# If so many times the usual time lies between two payments, a whole page of them is missing.
+_WIDE_TIMES = 20
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,15 @@ class Gap:
     Attributes
     ----------
     account_id, account
-        Where.
+        The id and the description of the account.
     before, after
-        The ids of the payments on both sides of it; ``None`` at an end.
+        The ids of the payments on both sides of the gap; ``None`` at an end.
     difference_cents, currency
-        What is too much (or, if negative, too little) on the far side of it.
+        How much the balance after the gap is too high, or too low if this is negative.
     cause
-        ``doubled row``, ``wrong currency``, ``changed amount``, ``changed balance``,
-        ``swapped order``, ``missing row``, ``missing page``, ``missing older rows``,
-        ``missing newer rows`` or ``missing account``: what is likely.
+        The likely cause: ``doubled row``, ``wrong currency``, ``changed amount``,
+        ``changed balance``, ``swapped order``, ``missing row or changed amount``,
+        ``missing page``, ``missing older rows``, ``missing newer rows`` or ``missing account``.
     message
         The same as a sentence, with what to do.
     """
@@ -60,7 +62,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """Whether payments and balances agree.
+    """The answer of :func:`reconcile`: whether payments and balances agree.
 
     Attributes
     ----------
@@ -76,12 +78,12 @@ class Reconciliation:
 
     @property
     def holds(self) -> bool:
-        """Whether every account adds up."""
+        """True if every account adds up."""
         return not self.gaps
 
     @property
     def first_gap(self) -> Gap | None:
-        """The first place where they don't agree."""
+        """The first place where payments and balances don't agree."""
         return self.gaps[0] if self.gaps else None
 
     def __bool__(self) -> bool:
@@ -106,68 +108,66 @@ class Reconciliation:
 def reconcile(
     payments: pd.DataFrame, accounts: pd.DataFrame, *, allow_incomplete: bool = False
 ) -> Reconciliation:
-    """Prove for each account that opening balance plus mutations is the closing balance.
+    """Prove for each account that the opening balance plus all amounts is the closing balance.
 
     Parameters
     ----------
     payments
-        As ``bunq.payments()`` or ``ledger.payments()`` gives them. Of a table that begins with a
-        date the opening balance is that before its first row; of a whole one it is zero. Of one
-        that ends before a date, the closing balance is its own.
+        As ``bunq.payments()`` or ``ledger.payments()`` returns them. The opening balance of a
+        whole table is zero; of a table that begins at a date it is the balance before the first
+        row. The closing balance of a table that ends at a date is the balance after the last row.
     accounts
-        As ``bunq.accounts()`` or ``ledger.accounts()`` gives them, fetched before the payments.
+        As ``bunq.accounts()`` or ``ledger.accounts()`` returns them, fetched before the payments.
     allow_incomplete
-        Take a table that says it is incomplete: each account's rows are then a stretch without a
-        known beginning or end.
+        Whether to accept a table that was cut: the rows of each account then have no known
+        beginning or end.
 
     Returns
     -------
     Reconciliation
-        True if everything holds; else shows the first gap, its neighbours and a likely cause.
+        True if everything adds up; else it shows the first gap, its neighbours and a likely cause.
 
     Raises
     ------
     FrameError
-        If a table is no such table, or says that it is incomplete.
+        If a table lacks a column, or says that it was cut.
     """
     for name, frame in (("payments", payments), ("accounts", accounts)):
-        lacking = [column for column in _NEEDED[name] if column not in frame.columns]
-        if lacking:
+        missing = [column for column in _COLUMNS[name] if column not in frame.columns]
+        if missing:
             raise FrameError(
-                f"The table of {name} lacks {', '.join(lacking)}. Give that of bunq.{name}()."
+                f"The table of {name} lacks {', '.join(missing)}. Pass that of bunq.{name}()."
             )
-        told = frame.attrs.get(ATTRS, {})
-        if told.get("complete") is False and not allow_incomplete:
+        attrs = frame.attrs.get(ATTRS, {})
+        if attrs.get("complete") is False and not allow_incomplete:
             raise FrameError(
-                f"The table of {name} is cut by {told.get('cut_by')}, so it proves nothing. Fetch "
-                "all of it, or say allow_incomplete=True."
+                f"The table of {name} is cut by {attrs.get('cut_by')}, so it proves nothing. Fetch "
+                "all of it, or pass allow_incomplete=True."
             )
     unclear = payments.loc[payments["amount_cents"].isna() | payments["balance_after"].isna(), "id"]
     if len(unclear):
         raise FrameError(f"Payment {unclear.iloc[0]} has no amount or no balance in whole cents.")
-    told = payments.attrs.get(ATTRS, {})
-    is_whole = told.get("complete") is not False
-    has_start = is_whole and told.get("since") is None
-    has_end = is_whole and told.get("until") is None
-    asked = told.get("accounts") or accounts["id"].tolist()
+    attrs = payments.attrs.get(ATTRS, {})
+    is_whole = attrs.get("complete") is not False
+    has_start = is_whole and attrs.get("since") is None
+    has_end = is_whole and attrs.get("until") is None
     rows, gaps = [], []
     groups = dict(iter(payments.groupby("account_id", sort=False)))
     known = accounts.drop_duplicates("id").set_index("id")
-    for account_id in dict.fromkeys([*asked, *groups]):
+    for account_id in dict.fromkeys([*(attrs.get("accounts") or accounts["id"]), *groups]):
         part = groups.get(account_id, payments.iloc[:0])
-        stretch = _Stretch(int(account_id), part, known)
-        found = stretch.first_gap(has_start=has_start, has_end=has_end)
-        rows.append({**stretch.told(has_end=has_end), "holds": found is None})
-        if found is not None:
-            gaps.append((stretch.time_of(found), found))
-    gaps.sort(key=lambda each: each[0])
-    names = ["account_id", "account", "currency", "payments", "opening_cents", "mutations_cents",
-             "closing_cents", "holds"]  # fmt: skip
-    return Reconciliation(pd.DataFrame(rows, columns=names), tuple(gap for _, gap in gaps))
+        history = _AccountHistory(int(account_id), part, known)
+        gap = history.first_gap(has_start=has_start, has_end=has_end)
+        rows.append({**history.summary(has_end=has_end), "holds": gap is None})
+        if gap is not None:
+            gaps.append((history.time_of(gap), gap))
+    gaps.sort(key=lambda entry: entry[0])
+    summary = pd.DataFrame(rows, columns=_SUMMARY)
+    return Reconciliation(summary, tuple(gap for _, gap in gaps))
 
 
-class _Stretch:
-    """The payments of one account, oldest first, with what they should add up to."""
+class _AccountHistory:
+    """The payments of one account, oldest first, and the balance that they should add up to."""
 
     def __init__(self, account_id: int, part: pd.DataFrame, accounts: pd.DataFrame) -> None:
         self._id = account_id
@@ -176,23 +176,21 @@ class _Stretch:
         self._account = str(account_id if account is None else account["description"])
         self._closing = None if account is None else int(account["balance_cents"])
         currencies = part["currency"].mode()
-        first = currencies.iloc[0] if len(currencies) else ""
-        self._currency = str(first if account is None else account["currency"])
+        commonest = currencies.iloc[0] if len(currencies) else ""
+        self._currency = str(commonest if account is None else account["currency"])
         times = part["created"]
-        # Newest first is how tables come; they may have been turned round.
-        is_turned = len(part) > 1 and times.iloc[0] < times.iloc[-1]
-        self._given = part if is_turned else part.iloc[::-1]
-        self._rows = self._given.sort_values("id", kind="stable")
+        # Tables come newest first; the user may have reversed this one.
+        is_reversed = len(part) > 1 and times.iloc[0] < times.iloc[-1]
+        self._unsorted = part if is_reversed else part.iloc[::-1]
+        self._rows = self._unsorted.sort_values("id", kind="stable")
         self._ids = self._rows["id"].to_numpy(dtype="int64")
         self._mutations = self._rows["amount_cents"].to_numpy(dtype="int64")
-        unit = 10 ** minor_units(self._currency)
-        self._unit = unit
-        self._after = np.rint(self._rows["balance_after"].to_numpy("float64") * unit).astype(
-            "int64"
-        )
+        self._unit = 10 ** minor_units(self._currency)
+        balances = self._rows["balance_after"].to_numpy("float64")
+        self._after = np.rint(balances * self._unit).astype("int64")
 
-    def told(self, *, has_end: bool) -> dict[str, Any]:
-        """Give the row of the account."""
+    def summary(self, *, has_end: bool) -> dict[str, Any]:
+        """Return the row of the account."""
         opening = int(self._after[0] - self._mutations[0]) if len(self._ids) else 0
         own = int(self._after[-1]) if len(self._ids) else 0
         return {
@@ -206,27 +204,20 @@ class _Stretch:
         }
 
     def time_of(self, gap: Gap) -> pd.Timestamp:
-        """Tell when it is, by the payment after it; at the end it is the last."""
+        """Return the time of the payment after a gap, or of the last payment."""
         times = self._rows.loc[self._rows["id"] == (gap.after or gap.before), "created"]
         return times.iloc[0] if len(times) else pd.Timestamp.max.tz_localize("UTC")
 
     def first_gap(self, *, has_start: bool, has_end: bool) -> Gap | None:
-        """Find the first gap; ``None`` if everything holds."""
+        """Return the first gap; ``None`` if everything adds up."""
         gaps = self._gaps(has_start=has_start, has_end=has_end)
-        return min(gaps, key=lambda each: each[0], default=(0, None))[1]
+        return min(gaps, key=lambda entry: entry[0], default=(0, None))[1]
 
     def _gaps(self, *, has_start: bool, has_end: bool) -> Iterator[tuple[int, Gap]]:
-        """Give the first gap of each kind, with the place of the row after it."""
+        """Yield the first gap of each kind, with the place of the row after it."""
         if not self._is_known:
-            yield (
-                0,
-                self._gap(
-                    0,
-                    0,
-                    "missing account",
-                    "its account is not among the accounts: fetch them anew",
-                ),
-            )
+            words = "its account is not among the accounts: fetch them anew"
+            yield 0, self._gap(0, 0, "missing account", words)
             return
         yield from self._doubled()
         yield from self._foreign()
@@ -234,12 +225,8 @@ class _Stretch:
         yield from self._unordered()
         if len(self._ids) == 0:
             if has_start and has_end and self._closing:
-                yield (
-                    0,
-                    self._gap(
-                        0, self._closing, "missing page", "it has no payment at all, and a balance"
-                    ),
-                )
+                words = "it has no payment at all, and a balance"
+                yield 0, self._gap(0, self._closing, "missing page", words)
             return
         opening = int(self._after[0] - self._mutations[0])
         if has_start and opening:
@@ -256,6 +243,7 @@ class _Stretch:
             yield place, self._gap(place, difference, "missing newer rows", words)
 
     def _doubled(self) -> Iterator[tuple[int, Gap]]:
+        """Find the first payment that is there twice."""
         same_id = self._ids[1:] == self._ids[:-1]
         same = (self._after[1:] == self._after[:-1]) & (self._mutations[1:] == self._mutations[:-1])
         same &= self._mutations[1:] != 0
@@ -266,27 +254,28 @@ class _Stretch:
             yield place, self._gap(place, int(self._mutations[place]), "doubled row", words)
 
     def _foreign(self) -> Iterator[tuple[int, Gap]]:
+        """Find the first payment in another currency than that of the account."""
         places = np.flatnonzero((self._rows["currency"] != self._currency).to_numpy())
         if len(places):
             place = int(places[0])
-            told = self._rows["currency"].iloc[place]
-            words = f"payment {self._ids[place]} is in {told}, and the account in {self._currency}"
+            other = self._rows["currency"].iloc[place]
+            words = f"payment {self._ids[place]} is in {other}, and the account in {self._currency}"
             yield place, self._gap(place, 0, "wrong currency", words)
 
     def _mismatched(self) -> Iterator[tuple[int, Gap]]:
-        """Find amounts that are not what their own cents say."""
-        told = to_cents(self._rows["amount"], self._rows["currency"]).to_numpy(dtype="int64")
-        places = np.flatnonzero(told != self._mutations)
+        """Find the first payment whose amount differs from its amount in cents."""
+        cents = to_cents(self._rows["amount"], self._rows["currency"]).to_numpy(dtype="int64")
+        places = np.flatnonzero(cents != self._mutations)
         if len(places):
             place = int(places[0])
-            words = f"payment {self._ids[place]} says two amounts, in amount and in amount_cents"
-            difference = int(told[place] - self._mutations[place])
+            words = f"payment {self._ids[place]} has two amounts, in amount and in amount_cents"
+            difference = int(cents[place] - self._mutations[place])
             yield place, self._gap(place, difference, "changed amount", words)
 
     def _unordered(self) -> Iterator[tuple[int, Gap]]:
-        """Find rows that stand neither in the order of ids nor in that of time."""
-        ids = self._given["id"].to_numpy(dtype="int64")
-        times = self._given["created"]
+        """Find the first row that stands neither in the order of ids nor in that of time."""
+        ids = self._unsorted["id"].to_numpy(dtype="int64")
+        times = self._unsorted["created"]
         if (ids[1:] >= ids[:-1]).all() or times.is_monotonic_increasing:
             return
         place = int(np.flatnonzero(ids[1:] < ids[:-1])[0]) + 1
@@ -296,32 +285,33 @@ class _Stretch:
         yield after, self._gap(after, difference, "swapped order", words)
 
     def _broken(self, place: int, steps: np.ndarray[Any, Any]) -> Gap:
-        """Say what a step that does not add up looks like."""
+        """Return the gap at a balance that does not follow from the one before it."""
         difference = int(steps[place - 1])
         following = int(steps[place]) if place < len(steps) else 0
-        this = self._ids[place]
+        payment_id = self._ids[place]
         if self._would_hold_swapped(place):
-            words = f"payments {this} and {self._ids[place + 1]} have changed places"
+            words = f"payments {payment_id} and {self._ids[place + 1]} have changed places"
             return self._gap(place, difference, "swapped order", words)
         if following == -difference:
-            words = f"the balance after payment {this} is not what both its neighbours say"
+            words = f"the balance after payment {payment_id} is not what both its neighbours say"
             return self._gap(place, difference, "changed balance", words)
         mutation = int(self._mutations[place])
         if difference == -2 * mutation:
-            words = f"the amount of payment {this} has the wrong sign"
+            words = f"the amount of payment {payment_id} has the wrong sign"
             return self._gap(place, difference, "changed amount", words)
-        shown = self._show(difference)
+        missing = self._as_text(difference)
         if self._is_wide(place):
-            words = f"payments of {shown} in all are missing: a page that did not come"
+            words = f"payments of {missing} in all are missing: a page that did not come"
             return self._gap(place, difference, "missing page", words)
-        true = self._show(mutation + difference)
         words = (
-            f"a payment of {shown} is missing between the two, or the amount of payment {this} "
-            f"was changed from {true} to {self._show(mutation)}"
+            f"a payment of {missing} is missing between the two, or the amount of payment "
+            f"{payment_id} was changed from {self._as_text(mutation + difference)} to "
+            f"{self._as_text(mutation)}"
         )
         return self._gap(place, difference, "missing row or changed amount", words)
 
     def _would_hold_swapped(self, place: int) -> bool:
+        """Return True if the balances would add up with a row and the next one swapped."""
         if place + 1 >= len(self._ids):
             return False
         before, amounts, after = self._after[place - 1], self._mutations, self._after
@@ -329,10 +319,10 @@ class _Stretch:
         return bool(second and after[place + 1] + amounts[place] == after[place])
 
     def _is_wide(self, place: int) -> bool:
-        """Whether far more time than usual lies before a row."""
+        """Return True if far more time than usual lies before a row."""
         seconds = self._rows["created"].diff().dt.total_seconds().to_numpy("float64")
         usual = float(np.nanmedian(seconds)) if len(seconds) > 1 else 0.0
-        return bool(seconds[place] > _PAGE_OF * max(usual, 1.0))
+        return bool(seconds[place] > _WIDE_TIMES * max(usual, 1.0))
 
     def _gap(self, place: int, difference: int, cause: str, words: str) -> Gap:
         before = int(self._ids[place - 1]) if 0 < place <= len(self._ids) else None
@@ -342,7 +332,6 @@ class _Stretch:
             sides = f"before its first payment, {after}" if after is not None else "it is empty"
         elif after is None:
             sides = f"after its last payment, {before}"
-        told = self._show(difference)
         return Gap(
             account_id=self._id,
             account=self._account,
@@ -351,9 +340,12 @@ class _Stretch:
             difference_cents=difference,
             currency=self._currency,
             cause=cause,
-            message=f"{self._account} ({self._id}), {sides}: {told} unexplained. Likely: {words}.",
+            message=(
+                f"{self._account} ({self._id}), {sides}: {self._as_text(difference)} unexplained. "
+                f"Likely: {words}."
+            ),
         )
 
-    def _show(self, cents: int) -> str:
+    def _as_text(self, cents: int) -> str:
         decimals = minor_units(self._currency)
         return f"{cents / self._unit:,.{decimals}f} {self._currency}"

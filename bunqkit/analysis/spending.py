@@ -1,13 +1,13 @@
-"""What a table of payments tells: cash flow, balances, categories, shared bills.
+"""Answers from a table of payments: cash flow, balances, categories, shared bills.
 
-Pure functions from tables to tables. Sums are made in whole cents, currencies are never added up,
-and a day is a day in Amsterdam.
+Pure functions from tables to tables. Sums are made in whole cents, amounts of different currencies
+are never added up, and a day is a day in Amsterdam.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Literal, get_args
 
@@ -15,10 +15,10 @@ import pandas as pd
 import pyarrow as pa
 
 from bunqkit.errors import FrameError
-from bunqkit.frames.money import minor_units
+from bunqkit.frames.money import to_cents, to_units
 
 Period = Literal["day", "week", "month", "quarter", "year"]
-"""What cash flow can be counted by."""
+"""The periods of a cash flow."""
 
 ZONE = "Europe/Amsterdam"
 OTHER = "other"
@@ -51,57 +51,47 @@ _TAIL = r"(?:\s+(?:[a-z]*\d[\w/-]*|[a-z]{2}|nld|bv|b\.v\.|nv|n\.v\.|gmbh|ltd))+$
 
 
 def refuse_incomplete(frame: pd.DataFrame, *, allow_incomplete: bool = False) -> None:
-    """Refuse a table that says that it is not all there is.
-
-    Raises
-    ------
-    FrameError
-        If ``attrs["bunqkit"]`` says that the table was cut, unless that is allowed.
-    """
-    told = frame.attrs.get("bunqkit", {})
-    if told.get("complete") is False and not allow_incomplete:
+    """Raise FrameError if a table says that it was cut, unless that is allowed."""
+    attrs = frame.attrs.get("bunqkit", {})
+    if attrs.get("complete") is False and not allow_incomplete:
         raise FrameError(
-            f"The table of {len(frame):,} rows was cut by {told.get('cut_by')}, so what it adds up "
-            "to is not the whole. Fetch all of it, or say allow_incomplete=True."
+            f"The table of {len(frame):,} rows was cut by {attrs.get('cut_by')}, so its sums are "
+            "not those of all payments. Fetch all of it, or pass allow_incomplete=True."
         )
 
 
 def days_of(payments: pd.DataFrame) -> pd.Series[Any]:
-    """Give the day in Amsterdam on which each payment was made, as a time without zone."""
+    """Return the day in Amsterdam on which each payment was made, as a time without zone."""
     local: pd.Series[Any] = payments["created"].dt.tz_convert(ZONE).dt.tz_localize(None)
     days: pd.Series[Any] = local.dt.normalize()
     return days
 
 
-def in_order(payments: pd.DataFrame) -> pd.DataFrame:
-    """Give payments in the order in which they were booked, with ``balance_cents`` and ``day``."""
+def sort_by_booking(payments: pd.DataFrame) -> pd.DataFrame:
+    """Return payments in the order of their booking, with ``balance_cents`` and ``day``."""
     booked = payments.sort_values(["created", "id"])
-    units = booked["currency"].map(lambda currency: 10 ** minor_units(currency)).astype("float64")
     # A float64 that prints back to a bank's amount is within half a cent of it.
-    booked["balance_cents"] = (booked["balance_after"] * units).round().astype("Int64")
-    return booked.assign(day=days_of(booked))
+    cents = to_cents(booked["balance_after"], booked["currency"])
+    return booked.assign(balance_cents=cents, day=days_of(booked))
 
 
 def without_own_transfers(payments: pd.DataFrame) -> pd.DataFrame:
-    """Leave out transfers between your own accounts, which are neither income nor spending."""
+    """Return the payments without transfers between your own accounts.
+
+    Such a transfer is neither income nor spending.
+    """
     return payments[~payments["is_own_transfer"].fillna(value=False)]
-
-
-def in_units(cents: pd.Series[Any], currencies: pd.Series[Any]) -> pd.Series[Any]:
-    """Give whole cents in units of their currencies, as float64 that prints back exactly."""
-    scales = currencies.map(lambda currency: 10.0 ** minor_units(currency))
-    return (cents.astype("Float64") / scales.astype("Float64")).astype("float64")
 
 
 def cash_flow(
     payments: pd.DataFrame, by: Period = "month", *, own_transfers: bool = False
 ) -> pd.DataFrame:
-    """One row a period and currency: what came in, what went out, and the difference.
+    """Return what came in and what went out, one row a period and currency.
 
     Parameters
     ----------
     payments
-        As ``bunq.payments()`` gives them.
+        As ``bunq.payments()`` returns them.
     by
         ``day``, ``week`` (from Monday), ``month``, ``quarter`` or ``year``.
     own_transfers
@@ -151,7 +141,7 @@ def cash_flow(
     flow["net_cents"] = flow["money_in_cents"] + flow["money_out_cents"]
     for name in ("money_in", "money_out", "net"):
         flow[f"{name}_cents"] = flow[f"{name}_cents"].astype("Int64")
-        flow[name] = in_units(flow[f"{name}_cents"], flow["currency"])
+        flow[name] = to_units(flow[f"{name}_cents"], flow["currency"])
     return flow[
         ["period", "currency", "money_in", "money_out", "net",
          "money_in_cents", "money_out_cents", "net_cents"]
@@ -159,12 +149,12 @@ def cash_flow(
 
 
 def totals(payments: pd.DataFrame, of: str = "counterparty") -> pd.DataFrame:
-    """One row a value of a column and currency: how often, how much, which share.
+    """Return how much was paid for each value of a column, one row a value and currency.
 
     Parameters
     ----------
     payments
-        The payments that count, such as those that go out.
+        The payments to add up, such as those that go out.
     of
         The column, such as ``category`` or ``counterparty``.
 
@@ -172,30 +162,30 @@ def totals(payments: pd.DataFrame, of: str = "counterparty") -> pd.DataFrame:
     -------
     DataFrame
         The column, ``currency, payments, amount, amount_cents, share``; the largest first.
-        ``share`` is of all that goes in the same direction in the same currency, from 0 to 1.
+        ``share`` is the part of all amounts in the same direction and currency, from 0 to 1.
     """
-    _need(payments, [of])
+    _check_columns(payments, [of])
     # Missing names are a group of their own: money never drops out of a sum.
     grouped = payments.groupby([of, "currency"], dropna=False)["amount_cents"]
-    found = grouped.agg(payments="size", amount_cents="sum").reset_index()
-    found["amount_cents"] = found["amount_cents"].astype("Int64")
-    found["amount"] = in_units(found["amount_cents"], found["currency"])
-    size = found["amount_cents"].abs()
-    side = [found["currency"], found["amount_cents"] < 0]
+    sums = grouped.agg(payments="size", amount_cents="sum").reset_index()
+    sums["amount_cents"] = sums["amount_cents"].astype("Int64")
+    sums["amount"] = to_units(sums["amount_cents"], sums["currency"])
+    size = sums["amount_cents"].abs()
+    side = [sums["currency"], sums["amount_cents"] < 0]
     whole = size.groupby(side).transform("sum").astype("float64")
-    found["share"] = (size.astype("float64") / whole.where(whole > 0)).astype("float64")
+    sums["share"] = (size.astype("float64") / whole.where(whole > 0)).astype("float64")
     order = size.sort_values(ascending=False, kind="stable").index
     columns = [of, "currency", "payments", "amount", "amount_cents", "share"]
-    return found.loc[order, columns].reset_index(drop=True)
+    return sums.loc[order, columns].reset_index(drop=True)
 
 
 def daily_balances(payments: pd.DataFrame) -> pd.DataFrame:
-    """One row an account and day: its balance at the end of the day.
+    """Return the balance of each account at the end of each day, one row an account and day.
 
     Parameters
     ----------
     payments
-        As ``bunq.payments()`` gives them.
+        As ``bunq.payments()`` returns them.
 
     Returns
     -------
@@ -204,7 +194,7 @@ def daily_balances(payments: pd.DataFrame) -> pd.DataFrame:
         account's first payment to the last payment of any.
     """
     columns = ["day", "account_id", "account", "currency", "balance", "balance_cents"]
-    booked = in_order(payments)
+    booked = sort_by_booking(payments)
     if booked.empty:
         return booked.rename(columns={"balance_after": "balance"})[columns]
     last_day = booked["day"].max()
@@ -214,18 +204,18 @@ def daily_balances(payments: pd.DataFrame) -> pd.DataFrame:
         every_day = pd.date_range(closing.index.min(), last_day, name="day", unit="us")
         parts.append(closing.reindex(every_day).ffill().reset_index())
     balances = pd.concat(parts, ignore_index=True)
-    balances["balance"] = in_units(balances["balance_cents"], balances["currency"])
+    balances["balance"] = to_units(balances["balance_cents"], balances["currency"])
     return balances[columns].sort_values(["day", "account_id"], ignore_index=True)
 
 
 def balances_on(payments: pd.DataFrame, day: str | date) -> pd.DataFrame:
-    """One row an account: its balance at the end of any day.
+    """Return the balance of each account at the end of a day, one row an account.
 
     Parameters
     ----------
     payments
-        As ``bunq.payments()`` gives them. Before an account's first payment the balance is what
-        that payment found.
+        As ``bunq.payments()`` returns them. Before an account's first payment, its balance is the
+        one before that payment.
     day
         Such as ``2026-03-01``.
 
@@ -235,46 +225,46 @@ def balances_on(payments: pd.DataFrame, day: str | date) -> pd.DataFrame:
         ``account_id, account, currency, balance, balance_cents``.
     """
     try:
-        wanted = pd.Timestamp(day)
+        last_day = pd.Timestamp(day)
     except ValueError as error:
         raise FrameError(f"{day!r} is no day. Write it as 2026-03-01.") from error
-    booked = in_order(payments)
+    booked = sort_by_booking(payments)
     first = booked.groupby("account_id").first()
     first["balance_cents"] -= first["amount_cents"]
-    so_far = booked[booked["day"] <= wanted].groupby("account_id").last()
+    so_far = booked[booked["day"] <= last_day].groupby("account_id").last()
     known = pd.concat([so_far, first.loc[first.index.difference(so_far.index)]]).sort_index()
     known = known.reset_index()
-    known["balance"] = in_units(known["balance_cents"], known["currency"])
+    known["balance"] = to_units(known["balance_cents"], known["currency"])
     return known[["account_id", "account", "currency", "balance", "balance_cents"]]
 
 
 def starter_rules() -> pd.DataFrame:
-    """Give rules for everyday payments, Dutch and English, to be edited.
+    """Return rules for everyday payments, Dutch and English, to edit.
 
     Returns
     -------
     DataFrame
-        ``category, column, pattern``: a payment belongs to the first rule whose pattern is found
-        in the column, in whatever case. A pattern is a regular expression.
+        ``category, column, pattern``: a payment belongs to the first rule whose pattern matches a
+        part of the column. A pattern is a regular expression; upper and lower case are the same.
     """
     return pd.DataFrame(_RULES, columns=["category", "column", "pattern"], dtype="str")
 
 
 def categorize(payments: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
-    """Add the column ``category``, by the first rule that fits.
+    """Return the payments with a column ``category``, by the first rule that matches.
 
     Parameters
     ----------
     payments
-        As ``bunq.payments()`` gives them.
+        As ``bunq.payments()`` returns them.
     rules
-        As ``starter_rules()`` gives them.
+        As ``starter_rules()`` returns them.
 
     Returns
     -------
     DataFrame
-        The payments with their ``category``; ``own transfers`` for those, ``other`` if no rule
-        fits.
+        ``category`` is ``own transfers`` for transfers between your own accounts, and ``other`` if
+        no rule matches.
 
     Raises
     ------
@@ -285,68 +275,63 @@ def categorize(payments: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
 
 
 def preview_rules(payments: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
-    """Say what each rule would do, before it is used.
+    """Return what each rule would do, before it is used.
 
     Returns
     -------
     DataFrame
-        The rules with ``payments`` (how many it decides), ``taken`` (how many it fits that an
-        earlier rule had already), ``amount_cents`` and an ``example``; a last row for the
-        payments that no rule fits.
+        The rules with ``payments`` (how many it decides), ``taken`` (how many it matches that an
+        earlier rule decides), ``amount_cents`` and an ``example``: the commonest other side. The
+        last row is for the payments that no rule matches.
     """
-    categories, decided_by, fits = _first_rule(payments, rules)
-    preview = rules.reset_index(drop=True)
-    told = []
+    categories, decided_by, matches = _first_rule(payments, rules)
+    effects = []
     for number in range(len(rules) + 1):
         is_last = number == len(rules)
-        mine = payments[(categories == OTHER) if is_last else (decided_by == number)]
-        told.append(
+        decided = payments[(categories == OTHER) if is_last else (decided_by == number)]
+        names = decided["counterparty"].astype("object").fillna("no name").mode()
+        effects.append(
             {
-                "payments": len(mine),
-                "taken": 0 if is_last else int(fits[number].sum()) - len(mine),
-                "amount_cents": int(mine["amount_cents"].sum()),
-                "example": None if mine.empty else _example(mine),
+                "payments": len(decided),
+                "taken": 0 if is_last else int(matches[number].sum()) - len(decided),
+                "amount_cents": int(decided["amount_cents"].sum()),
+                "example": None if names.empty else str(names.iloc[0]),
             }
         )
     rest = pd.DataFrame([{"category": OTHER, "column": "", "pattern": ""}])
-    return pd.concat([preview, rest], ignore_index=True).join(pd.DataFrame(told))
-
-
-def _example(payments: pd.DataFrame) -> str:
-    """Name the other side that is met most often."""
-    return str(payments["counterparty"].astype("object").fillna("no name").mode().iloc[0])
+    return pd.concat([rules, rest], ignore_index=True).join(pd.DataFrame(effects))
 
 
 def _first_rule(
     payments: pd.DataFrame, rules: pd.DataFrame
 ) -> tuple[pd.Series[Any], pd.Series[Any], list[pd.Series[Any]]]:
-    """Give each payment's category, the rule that decides it (or -1), and what each rule fits."""
-    _need(rules, ["category", "column", "pattern"], what="rules")
-    _need(payments, list(dict.fromkeys(rules["column"])))
+    """Return each payment's category, the rule that decides it (or -1), and each rule's matches."""
+    _check_columns(rules, ["category", "column", "pattern"], what="rules")
+    _check_columns(payments, list(dict.fromkeys(rules["column"])))
     own = payments["is_own_transfer"].fillna(value=False).astype("bool")
     categories = pd.Series(OTHER, index=payments.index, dtype="str").mask(own, OWN)
     decided_by = pd.Series(-1, index=payments.index)
-    fits = []
+    matches = []
     for number, (category, column, pattern) in enumerate(
         zip(rules["category"], rules["column"], rules["pattern"], strict=True)
     ):
         texts = payments[column].astype("str")
         try:
-            fitting = texts.str.contains(pattern, case=False, regex=True, na=False) & ~own
+            match = texts.str.contains(pattern, case=False, regex=True, na=False) & ~own
         except (re.error, pa.ArrowInvalid, TypeError) as error:
             raise FrameError(
                 f"The pattern {pattern!r} of rule {number} ({category}) is no regular expression: "
                 f"{error}."
             ) from error
-        free = fitting & (decided_by == -1)
-        categories = categories.mask(free, category)
-        decided_by = decided_by.mask(free, number)
-        fits.append(fitting)
-    return categories, decided_by, fits
+        is_first = match & (decided_by == -1)
+        categories = categories.mask(is_first, category)
+        decided_by = decided_by.mask(is_first, number)
+        matches.append(match)
+    return categories, decided_by, matches
 
 
 def clean_merchants(names: pd.Series[Any]) -> pd.Series[Any]:
-    """Give merchants' names as people say them, so that branches of a shop are one.
+    """Return merchants' names as people say them, so that all branches of a shop have one name.
 
     Parameters
     ----------
@@ -357,24 +342,24 @@ def clean_merchants(names: pd.Series[Any]) -> pd.Series[Any]:
     -------
     Series of str
         ``Bakkerij Jansen``: without the processor, terminal numbers, country and legal form.
-        A name that is nothing else stays as it is.
+        A name that would be empty then stays as it is.
     """
     texts = names.astype("str").str.strip()
     bare = texts.str.replace(_PROCESSORS, "", case=False, regex=True)
     bare = bare.str.replace(_TAIL, "", case=False, regex=True).str.strip(" -,.*")
     bare = bare.str.replace(r"\s+", " ", regex=True)
-    shouted = bare.str.isupper().fillna(value=False).astype("bool")
-    bare = bare.mask(shouted, bare.str.title())
+    is_upper = bare.str.isupper().fillna(value=False).astype("bool")
+    bare = bare.mask(is_upper, bare.str.title())
     return bare.where(bare.str.len() > 0, texts)
 
 
 def split_evenly(amount_cents: int, people: int) -> list[int]:
-    """Share an amount so that the parts add up to it; the first pay the cents that are left.
+    """Return the parts of an amount that people share; the first ones pay the cents left over.
 
     Raises
     ------
     FrameError
-        If there is nobody to share with.
+        If there are no people.
     """
     if people < 1:
         raise FrameError(f"A bill can't be shared by {people} people. Make it 1 or more.")
@@ -384,7 +369,7 @@ def split_evenly(amount_cents: int, people: int) -> list[int]:
 
 
 def settle(bills: pd.DataFrame) -> pd.DataFrame:
-    """Say who owes whom after shared bills, in few transfers.
+    """Return the few transfers after which nobody owes anything for shared bills.
 
     Parameters
     ----------
@@ -395,44 +380,43 @@ def settle(bills: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``debtor, creditor, amount, amount_cents, currency``: after these transfers nobody owes
-        anything.
+        ``debtor, creditor, amount, amount_cents, currency``, one row a transfer.
 
     Raises
     ------
     FrameError
         If a column is missing or a bill is shared by nobody.
     """
-    _need(bills, ["paid_by", "shared_by", "amount_cents", "currency"], what="bills")
+    _check_columns(bills, ["paid_by", "shared_by", "amount_cents", "currency"], what="bills")
     transfers = []
     for currency, part in bills.groupby("currency"):
-        standing: dict[str, int] = {}
+        balances: dict[str, int] = {}
         for payer, sharers, cents in zip(
             part["paid_by"], part["shared_by"], part["amount_cents"], strict=True
         ):
-            standing[payer] = standing.get(payer, 0) + int(cents)
+            balances[payer] = balances.get(payer, 0) + int(cents)
             for name, share in zip(sharers, split_evenly(int(cents), len(sharers)), strict=True):
-                standing[name] = standing.get(name, 0) - share
-        transfers += [(*transfer, currency) for transfer in _even_out(standing)]
+                balances[name] = balances.get(name, 0) - share
+        transfers += [(*transfer, currency) for transfer in _even_out(balances)]
     frame = pd.DataFrame(transfers, columns=["debtor", "creditor", "amount_cents", "currency"])
     frame["amount_cents"] = frame["amount_cents"].astype("Int64")
-    frame["amount"] = in_units(frame["amount_cents"], frame["currency"])
+    frame["amount"] = to_units(frame["amount_cents"], frame["currency"])
     return frame[["debtor", "creditor", "amount", "amount_cents", "currency"]]
 
 
-def _even_out(standing: dict[str, int]) -> Iterable[tuple[str, str, int]]:
-    """Let the one who owes most pay the one who is owed most, until nobody owes."""
-    left = dict(standing)
-    while any(left.values()):
-        creditor = max(left, key=lambda name: (left[name], name))
-        debtor = min(left, key=lambda name: (left[name], name))
-        cents = min(left[creditor], -left[debtor])
-        left[creditor] -= cents
-        left[debtor] += cents
+def _even_out(balances: dict[str, int]) -> Iterator[tuple[str, str, int]]:
+    """Yield transfers from the largest debtor to the largest creditor, until nobody owes."""
+    while any(balances.values()):
+        creditor = max(balances, key=lambda name: (balances[name], name))
+        debtor = min(balances, key=lambda name: (balances[name], name))
+        cents = min(balances[creditor], -balances[debtor])
+        balances[creditor] -= cents
+        balances[debtor] += cents
         yield debtor, creditor, cents
 
 
-def _need(frame: pd.DataFrame, columns: Sequence[str], *, what: str = "payments") -> None:
+def _check_columns(frame: pd.DataFrame, columns: Sequence[str], *, what: str = "payments") -> None:
+    """Raise FrameError if a table lacks a column."""
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise FrameError(

@@ -73,16 +73,19 @@ class EnvelopeReader:
             raise FrameError(f"A page {TOO_DEEP}") from error
 
     def _read_all(self, pages: Sequence[bytes]) -> list[Rows]:
+        batches: list[Rows] = []
         if not self._types and pages:
             # One page is enough to learn which types and fields there are.
-            self._read_part(pages[:1], _parse(pages[:1], None))
+            rows = self._read_part(pages[:1], _parse(pages[:1], None))
+            if rows is not None:
+                batches.append(rows)
+                pages = pages[1:]
         size = -(-len(pages) // _THREADS) or 1
         parts = [pages[start : start + size] for start in range(0, len(pages), size)]
         schema = self._schema()
         with ThreadPoolExecutor(_THREADS) as pool:
             # Arrow lets other threads run while it reads.
             tables = list(pool.map(lambda part: _parse(part, schema), parts))
-        batches: list[Rows] = []
         for part, table in zip(parts, tables, strict=True):
             rows = self._read_part(part, table)
             if rows is not None:

@@ -78,6 +78,12 @@ def to_cents(values: pd.Series[Any], currencies: pd.Series[Any]) -> pd.Series[An
     return (values.astype("float64") * units).round().astype("Int64")
 
 
+def to_units(cents: pd.Series[Any], currencies: pd.Series[Any]) -> pd.Series[Any]:
+    """Return whole cents in units of their currencies, as float64 that prints back exactly."""
+    scales = currencies.map(lambda currency: 10.0 ** minor_units(currency))
+    return (cents.astype("Float64") / scales.astype("Float64")).astype("float64")
+
+
 def exact(text: str) -> Decimal | None:
     """Return the number of a text; ``None`` if it is none, or would print differently."""
     try:

@@ -1,7 +1,7 @@
 """Pages become one table that says whether it is complete.
 
-Lists are taken in threads, several at once; the thread that asked waits, shows a bar, and can be
-interrupted at any moment: what has come is a table then.
+Threads fetch several lists at once. The thread that asked for them waits and shows a progress bar.
+It can be interrupted at any moment; the rows that have come are a table then.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 
@@ -25,13 +26,13 @@ from bunqkit.frames.money import Money, check_money
 from bunqkit.frames.schemas import Path
 
 Watch = Callable[[int, int], object]
-"""Is told how many pages and rows have come."""
+"""A function that gets the number of pages and of rows that have come."""
 
-# Read at once: enough for Arrow to be quick, little enough to hold as text.
+# Pages to read at once: enough for Arrow to be quick, few enough to hold as text.
 _PAGES = 20
-_LISTS_AT_ONCE = 4
-MAX_PAGES = 100_000
-"""Of one list, at most: a bank that always has an older page is not followed for ever."""
+_THREADS = 4
+_MAX_PAGES = 100_000
+# A fetch that takes no longer shows no bar, and says nothing at its end.
 _QUIET_S = 2.0
 _ACCOUNT = re.compile(r"/monetary-account/([0-9]+)/")
 
@@ -44,81 +45,80 @@ class _Exchange(Protocol):
     def path(self) -> str: ...
 
 
-class Page(Protocol):
-    """What is needed of an answer: its bytes, and that it complains if they are no envelope."""
+class PagedAnswer(Protocol):
+    """An answer of the client, as far as it is needed here."""
 
     @property
     def exchange(self) -> _Exchange:
-        """The call."""
+        """The call, with the bytes of the answer."""
 
     @property
     def wrapped(self) -> list[dict[str, Any]]:
-        """The items."""
+        """The items; raises BadAnswerError if the bytes are no envelope."""
 
     @property
     def older_url(self) -> str | None:
         """Where the page of older items is."""
 
 
+Page: TypeAlias = bytes | PagedAnswer | Rows
+"""One page of a list: an answer, its body, or rows that were read before."""
+
+
 def frame_of_pages(
-    pages: Iterable[bytes | Page | Rows],
+    pages: Iterable[Page],
     *,
     operation: str | None = None,
-    type: str | None = None,  # noqa: A002 (the bank's word for it)
     money: Money = "float",
     max_rows: int | None = None,
-    max_pages: int = MAX_PAGES,
+    max_pages: int = _MAX_PAGES,
     accounts: Sequence[int] = (),
     progress: bool = True,
     is_said: bool = False,
 ) -> pd.DataFrame:
-    """Give the items of all pages as one table, as ``to_frame`` does.
+    """Return the items of all pages as one table, as ``to_frame`` does.
 
     Parameters
     ----------
     pages
-        Answers, their bodies, or rows that were read before, each asked for when the one before
-        was taken.
+        The pages of a list, newest first. Each is asked for when the one before it was taken.
     operation
-        The name of the operation that gave them; it says of what type the items are.
-    type
-        The type, if it is not the operation's.
+        The name of the operation that lists them; it says of what type the items are.
     money
         As for ``to_frame``.
     max_rows
-        At most so many, the first that come.
+        The most rows of the table: the first that come.
     max_pages
-        If there are more, the fetch is stopped, as by an interrupt.
+        The most pages to fetch. A bank that always has an older page is not followed for ever: the
+        fetch stops there, as after an interrupt.
     accounts
-        The accounts that were asked for, if the answers' paths don't tell.
+        The accounts of the list, if the paths of the answers don't tell.
     progress
         Whether to show a bar, and a line at its end, if it takes longer than two seconds.
     is_said
-        Whether a line says how complete the table is, however quickly it came.
+        Whether to print a line that says how complete the table is, however quickly it came.
 
     Returns
     -------
     DataFrame
         ``attrs["bunqkit"]`` also holds ``operation``, ``accounts``, ``pages``, ``complete`` and
-        ``cut_by``: ``None``, ``"max_rows"``, ``"max_pages"`` or
-        ``"interrupt"``.
+        ``cut_by``: ``None``, ``"max_rows"``, ``"max_pages"`` or ``"interrupt"``.
 
     Raises
     ------
     Interrupted
-        If a ``KeyboardInterrupt`` comes, or there are too many pages; its ``frame`` holds what has
-        come.
-    BadAnswerError, FrameError
-        If the bytes of a page are not one envelope: the first if it is an answer.
+        After a ``KeyboardInterrupt``, or if there are too many pages; its ``frame`` holds the rows
+        that have come.
+    BadAnswerError
+        If the bytes of an answer are not one envelope.
+    FrameError
+        If a page that is bytes is not one envelope.
     """
     check_money(money)
-    if type is None and operation is not None:
-        type = operation_named(operation).answer  # noqa: A001 (as in the signature)
-    reading = Reading(pages, max_rows=max_rows, max_pages=max_pages)
     about = {"operation": operation} | ({"accounts": list(accounts)} if accounts else {})
     return fetch(
-        [reading],
-        Gathered(type),
+        [Reading(pages, max_rows=max_rows, max_pages=max_pages)],
+        Gathered(None if operation is None else operation_named(operation).answer),
         lambda gathered: gathered.frame(money),
         about=about,
         max_rows=max_rows,
@@ -138,25 +138,25 @@ def fetch(
     is_said: bool = False,
     watch: Watch | None = None,
 ) -> pd.DataFrame:
-    """Take lists, several at once, make a table of them, and say whether it is complete.
+    """Fetch several lists at once, and return one table that says whether it is complete.
 
     Parameters
     ----------
     readings
         The lists.
     gathered
-        Takes their rows.
+        What their rows are added to.
     tabulate
-        Makes the table.
+        Makes the table of the rows.
     about
-        What else ``attrs["bunqkit"]`` is to say, such as ``operation``.
+        What else ``attrs["bunqkit"]`` is to hold, such as ``operation``.
     max_rows
-        The table has at most so many, the first; each list was told the same.
+        The most rows of the table, the first ones; each list has the same limit.
     progress, is_said
         As for :func:`frame_of_pages`.
     watch
-        Is told several times a second how many pages and rows have come, in place of a bar; what
-        it raises stops the fetch, and ``KeyboardInterrupt`` is an interrupt like any other.
+        Takes the place of the bar, and is called several times a second. What it raises stops the
+        fetch; a ``KeyboardInterrupt`` of it is an interrupt like any other.
     """
     started = time.monotonic()
     interrupt: KeyboardInterrupt | None = None
@@ -174,7 +174,7 @@ def fetch(
         cuts.append("max_rows")
     cut_by = cuts[0] if cuts else None
     frame.attrs[ATTRS] = {
-        "accounts": list(dict.fromkeys(each for one in readings for each in one.accounts)),
+        "accounts": list(dict.fromkeys(chain.from_iterable(one.accounts for one in readings))),
         **about,
         "pages": sum(reading.pages for reading in readings),
         "complete": cut_by is None,
@@ -186,81 +186,80 @@ def fetch(
         raise interrupted(frame) from interrupt
     if "max_pages" in cuts:
         raise Interrupted(
-            f"Stopped: {say_completeness(frame)}. A list of so many pages is taken for one without "
-            "an end. The table is in error.frame.",
+            f"Stopped: {say_completeness(frame)}. The list has so many pages that it seems to be "
+            "without an end. The table is in error.frame.",
             frame,
         )
     if is_said or (progress and time.monotonic() - started > _QUIET_S):
-        _say(f"{say_completeness(frame)}.")
+        _print_line(f"{say_completeness(frame)}.")
     return frame
 
 
 def interrupted(frame: pd.DataFrame) -> Interrupted:
-    """Mark a table as cut by an interrupt, and make the error that brings it."""
+    """Mark a table as cut by an interrupt, and return the error that holds it."""
     frame.attrs[ATTRS] = frame.attrs[ATTRS] | {"complete": False, "cut_by": "interrupt"}
     return Interrupted(f"Stopped: {say_completeness(frame)}. The table is in error.frame.", frame)
 
 
 def say_completeness(frame: pd.DataFrame, *, has_pages: bool = True) -> str:
-    """Say in a line how many rows a table has and whether it is complete.
+    """Return a line that says how many rows a table has and whether it is complete.
 
     Parameters
     ----------
     frame
         A table of the kit, or some rows of one.
     has_pages
-        Whether the pages are said, too.
+        Whether the line says how many pages there were, too.
 
     Returns
     -------
     str
         ``5,312 rows of 27 pages, complete``.
     """
-    told = frame.attrs.get(ATTRS, {})
-    rows = f"{len(frame):,} row{'' if len(frame) == 1 else 's'}"
-    if told.get("rows", len(frame)) != len(frame):
-        rows = f"{len(frame):,} of {told['rows']:,} rows"
-    pages = told.get("pages")
-    if pages is not None and has_pages:
-        rows += f" of {pages:,} page{'' if pages == 1 else 's'}"
-    if "complete" not in told:
+    attrs = frame.attrs.get(ATTRS, {})
+    rows = _count(len(frame), "row")
+    if attrs.get("rows", len(frame)) != len(frame):
+        rows = f"{len(frame):,} of {attrs['rows']:,} rows"
+    if attrs.get("pages") is not None and has_pages:
+        rows += f" of {_count(attrs['pages'], 'page')}"
+    if "complete" not in attrs:
         return rows
-    return f"{rows}, {'complete' if told['complete'] else 'cut by ' + str(told['cut_by'])}"
+    return f"{rows}, {'complete' if attrs['complete'] else 'cut by ' + str(attrs['cut_by'])}"
 
 
 class Reading:
-    """The pages of one list on their way into columns.
+    """One list that is being fetched: its pages become rows in blocks of columns.
 
     Parameters
     ----------
     pages
         Newest first.
     max_rows
-        No more pages are asked for when there are so many rows.
+        The fetch ends when there are so many rows.
     max_pages
-        No more pages are asked for when so many have come, and there is another.
+        The fetch is cut when so many pages have come, and there is another.
     since, until
-        Only what was created from ``since`` on and before ``until``, as the bank writes times; no
-        more pages are asked for when one ends before ``since``.
+        Only rows that were created from ``since`` on and before ``until``, as the bank writes
+        times. The fetch ends with the first page whose last row is older than ``since``.
     keep
-        Whether the column of a path is kept; all are if it is not given.
+        Whether to keep the column of a path; without it all are kept.
 
     Attributes
     ----------
     pages, rows
-        How many came, and how many have been read and are wanted.
+        How many pages came, and how many rows of them were read and selected.
     accounts
-        Whose they are, as far as their paths tell.
+        The accounts of the list, as far as the paths of its answers tell.
     cut_by
-        What cut them off: ``"interrupt"`` as long as there may be more to come.
+        What cut the list off, or ``None``: ``"interrupt"`` as long as there may be more to come.
     """
 
     def __init__(
         self,
-        pages: Iterable[bytes | Page | Rows],
+        pages: Iterable[Page],
         *,
         max_rows: int | None = None,
-        max_pages: int = MAX_PAGES,
+        max_pages: int = _MAX_PAGES,
         since: str | None = None,
         until: str | None = None,
         keep: Callable[[Path], bool] | None = None,
@@ -278,15 +277,15 @@ class Reading:
         self._reader = EnvelopeReader()
         self._lock = threading.Lock()
         self._is_stopped = False
-        self._waiting: list[bytes | Page] = []
-        self._read: list[Rows] = []
+        self._waiting: list[bytes | PagedAnswer] = []
+        self._batches: list[Rows] = []
         self._is_past = False
 
     def run(self) -> None:
-        """Ask for pages and read them, until there are no more, or enough; in any thread."""
+        """Fetch pages and read them, until there are no more, or enough; in any thread."""
         if self._is_stopped:
             return
-        # Where it ends is known when a page is read.
+        # With a limit of rows or time, a page must be read to know whether it is the last.
         at_once = _PAGES if self._max_rows is None and self._since is None else 1
         cut_by = None
         for page in self._source:
@@ -315,21 +314,21 @@ class Reading:
                 self.cut_by = cut_by
 
     def stop(self) -> None:
-        """Take no more pages; what has come is read."""
+        """Fetch no more pages, and read those that have come."""
         with self._lock:
             self._is_stopped = True
             self._read_waiting()
 
     def take(self) -> list[Rows]:
-        """Give the rows, once: their memory is the table's from now on."""
-        rows, self._read = self._read, []
-        return rows
+        """Return the rows, and forget them: their memory is the table's from now on."""
+        batches, self._batches = self._batches, []
+        return batches
 
-    def _has_enough(self, page: bytes | Page | Rows) -> bool:
-        """Whether there are more rows than are wanted, or as many and older ones are there."""
+    def _has_enough(self, page: Page) -> bool:
+        """Return True if there are more rows than ``max_rows``, or as many and a next page."""
         if self._max_rows is None or self.rows < self._max_rows:
             return False
-        # Whether an older one is too old is known when it has come.
+        # With `since`, only the next page tells whether there is another row of the span.
         return self.rows > self._max_rows or (self._since is None and _has_older(page))
 
     def _read_waiting(self) -> None:
@@ -337,35 +336,37 @@ class Reading:
         if not waiting:
             return
         try:
-            read = self._reader.read([_body(page) for page in waiting])
+            batches = self._reader.read(
+                [page if isinstance(page, bytes) else page.exchange.answer_body for page in waiting]
+            )
         except FrameError:
             for page in waiting:
                 if not isinstance(page, bytes):
-                    # Complains in its own name, with the call that it came by.
+                    # Raises an error that names the call.
                     _ = page.wrapped
             raise
-        for page in waiting[:1]:
-            if not isinstance(page, bytes) and (found := _ACCOUNT.search(page.exchange.path)):
-                self.accounts = [int(found[1])]
-        for rows in read:
+        first = waiting[0]
+        if not isinstance(first, bytes) and (match := _ACCOUNT.search(first.exchange.path)):
+            self.accounts = [int(match[1])]
+        for rows in batches:
             self._add(rows)
 
     def _add(self, rows: Rows) -> None:
-        kept, self._is_past = select_rows(rows, self._since, self._until, keep=self._keep)
-        self._read.append(kept)
-        self.rows += len(kept[0])
+        selected, self._is_past = select_rows(rows, self._since, self._until, keep=self._keep)
+        self._batches.append(selected)
+        self.rows += len(selected[0])
 
 
 def _read_all(readings: Sequence[Reading], *, progress: bool, watch: Watch | None) -> None:
-    """Run lists in threads, and show how far they are."""
+    """Fetch lists in threads, and show how far they are."""
     from tqdm.auto import tqdm  # noqa: PLC0415 (looks for a notebook when it is loaded)
 
-    left, failures = deque(readings), deque[BaseException]()
+    queue, failures = deque(readings), deque[BaseException]()
 
     def work() -> None:
         try:
-            while left and not failures:
-                left.popleft().run()
+            while queue and not failures:
+                queue.popleft().run()
         except IndexError:
             # Another thread took the last one.
             return
@@ -373,8 +374,7 @@ def _read_all(readings: Sequence[Reading], *, progress: bool, watch: Watch | Non
             failures.append(error)
 
     threads = [
-        threading.Thread(target=work, daemon=True)
-        for _ in range(min(_LISTS_AT_ONCE, len(readings)))
+        threading.Thread(target=work, daemon=True) for _ in range(min(_THREADS, len(readings)))
     ]
     try:
         # Without a delay a fetch of one page would flash a bar.
@@ -386,9 +386,9 @@ def _read_all(readings: Sequence[Reading], *, progress: bool, watch: Watch | Non
             while alive := [thread for thread in threads if thread.is_alive()]:
                 # With a time limit an interrupt is heard on every system.
                 alive[0].join(0.1)
-                rows = sum(each.rows for each in readings)
+                rows = sum(reading.rows for reading in readings)
                 bar.set_postfix_str(f"{rows:,} rows" if rows else "", refresh=False)
-                pages = sum(each.pages for each in readings)
+                pages = sum(reading.pages for reading in readings)
                 bar.update(pages - bar.n)
                 if watch is not None:
                     watch(pages, rows)
@@ -399,13 +399,9 @@ def _read_all(readings: Sequence[Reading], *, progress: bool, watch: Watch | Non
             reading.stop()
 
 
-def _body(page: bytes | Page) -> bytes:
-    return page if isinstance(page, bytes) else page.exchange.answer_body
-
-
-def _has_older(page: bytes | Page | Rows) -> bool:
+def _has_older(page: Page) -> bool:
     if isinstance(page, tuple):
-        # Of rows nobody says; the next ones tell.
+        # Rows that were read before don't tell; the next ones do.
         return False
     if not isinstance(page, bytes):
         return page.older_url is not None
@@ -413,11 +409,13 @@ def _has_older(page: bytes | Page | Rows) -> bool:
     return pagination.get("older_url") is not None
 
 
-def _say(line: str) -> None:
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _print_line(line: str) -> None:
     # A notebook shows its error stream as if something had gone wrong.
     is_notebook = "IPython" in sys.modules and hasattr(
         sys.modules["IPython"].get_ipython(), "kernel"
     )
-    stream = sys.stdout if is_notebook else sys.stderr
-    stream.write(f"{line}\n")
-    stream.flush()
+    print(line, file=sys.stdout if is_notebook else sys.stderr, flush=True)

@@ -39,27 +39,26 @@ def show(
     searchable: bool = False,
     said: str = "",
 ) -> View:
-    """Give a view of a table that reads like a bank statement.
+    """Return a view of a table that reads like a bank statement.
 
     Parameters
     ----------
     frame
         Any table of the kit; it is not changed.
     rows
-        At most so many rows, the first.
+        The most rows to show; the first ones are shown.
     zone
         The zone in which times are shown, such as ``Europe/Amsterdam``.
     searchable
-        Whether it can be sorted and searched in a notebook, by itables.
+        Whether the table can be sorted and searched in a notebook; needs itables.
     said
-        What the line below says; by default how many rows there are, and whether that is all.
+        The line below the table; by default how many rows there are, and whether that is all.
 
     Returns
     -------
     View
-        Shows itself: amounts with sign and the decimals of their currency, long texts cut (the
-        whole stands in the title), columns that hold nothing left out, secrets masked, and how
-        many of how many rows there are.
+        Amounts have a sign and the decimals of their currency. Long texts are cut; the title of
+        the cell holds the whole text. Columns without a value are left out, secrets are masked.
 
     Raises
     ------
@@ -68,8 +67,8 @@ def show(
     """
     if not isinstance(frame, pd.DataFrame):
         raise FrameError(
-            f"show() takes a table; this is of type {type(frame).__name__}. Make one of items by "
-            "bunqkit.to_frame()."
+            f"show() takes a table; this is of type {type(frame).__name__}. bunqkit.to_frame() "
+            "makes one of items."
         )
     if rows < 0:
         raise FrameError(f"rows is {rows}. Make it 0 or more.")
@@ -83,7 +82,7 @@ def show(
 
 
 def sort_rows(frame: pd.DataFrame, column: str, *, descending: bool = False) -> pd.DataFrame:
-    """Give the rows sorted by one column, missing values last; unlike values sort as texts."""
+    """Return the rows sorted by one column, missing values last; unlike values sort as texts."""
     try:
         return frame.sort_values(column, ascending=not descending, kind="stable")
     except TypeError:
@@ -91,19 +90,19 @@ def sort_rows(frame: pd.DataFrame, column: str, *, descending: bool = False) -> 
 
 
 class View:
-    """What :func:`show` gives; show it in a notebook, or print it."""
+    """A table as :func:`show` shows it, in a notebook or printed."""
 
     def __init__(
         self, frame: pd.DataFrame, *, rows: int, zone: str, searchable: bool, said: str = ""
     ) -> None:
         part = frame.head(rows)
-        told = describe_columns(frame).set_index("column")
+        units = describe_columns(frame).set_index("column")["unit"]
         self._searchable = searchable
         self._numbers: set[str] = set()
         self._texts: dict[str, list[str]] = {}
         for name in part.columns:
-            unit = str(told.loc[str(name), "unit"])
-            # Whole cents say again what the amount beside them says.
+            unit = str(units[str(name)])
+            # Whole cents repeat the amount beside them.
             if not part[name].isna().all() and unit != CENTS:
                 self._add(str(name), part, unit, zone)
         self._said = printable(said) or say_completeness(frame, has_pages=False)
@@ -112,7 +111,7 @@ class View:
 
     @property
     def texts(self) -> pd.DataFrame:
-        """What is shown, as a table of texts."""
+        """The cells that are shown, as a table of texts."""
         return pd.DataFrame(self._texts, dtype="str")
 
     def _add(self, name: str, part: pd.DataFrame, unit: str, zone: str) -> None:
@@ -218,9 +217,9 @@ def _amount(value: Any, currency: Any, *, is_cents: bool) -> str:
 def _text(name: str, value: Any) -> str:
     if _is_missing(value):
         return ""
-    # A list or an object may hold a secret deep inside; a column is one by its last segment.
-    shown = redact({name.rpartition(".")[2]: value})
-    return str(next(iter(shown.values())))
+    # The last key of the name tells a secret; a list or an object may hold one deep inside.
+    masked = redact({name.rpartition(".")[2]: value})
+    return str(next(iter(masked.values())))
 
 
 def _as_texts(values: pd.Series[Any]) -> pd.Series[Any]:

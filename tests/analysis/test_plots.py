@@ -43,7 +43,7 @@ def payments(bunq: bunqkit.Context) -> pd.DataFrame:
 
 
 def title(figure: Figure) -> str:
-    """Give what a figure claims."""
+    """Return the title of a figure."""
     return figure.axes[0].get_title(loc="left")
 
 
@@ -109,7 +109,7 @@ def test_nothing_is_no_picture(plot: Callable[..., Any], payments: pd.DataFrame)
 
 
 def contrast(one: str, other: str) -> float:
-    """Give the contrast of two colours. Source: WCAG 2.2, relative luminance."""
+    """Return the contrast of two colours. Source: WCAG 2.2, relative luminance."""
 
     def light(colour: str) -> float:
         parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]

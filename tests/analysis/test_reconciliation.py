@@ -17,7 +17,7 @@ AMOUNTS = ["amount", "amount_cents"]
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[bunqkit.Context]:
-    """Give the demo person; nothing is changed in this file."""
+    """Return the demo person; no test of this file changes it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUNQ_ENVIRONMENT", "OFFLINE")
         bank = Bank()
@@ -29,7 +29,7 @@ def world() -> Iterator[bunqkit.Context]:
 
 @pytest.fixture(scope="module")
 def accounts(world: bunqkit.Context) -> pd.DataFrame:
-    """Give the accounts."""
+    """Return the accounts."""
     return world.accounts()
 
 
@@ -40,12 +40,12 @@ def _payments(world: bunqkit.Context) -> pd.DataFrame:
 
 @pytest.fixture
 def payments(_payments: pd.DataFrame) -> pd.DataFrame:
-    """Give all payments, to be spoilt."""
+    """Return all payments, for a test to change."""
     return _payments.copy()
 
 
 def main(payments: pd.DataFrame) -> pd.Index:
-    """Give the rows of the account with the most payments, newest first."""
+    """Return the rows of the account with the most payments, newest first."""
     return payments.index[payments["account"] == "Main account"]
 
 
@@ -85,44 +85,44 @@ def drop(frame: pd.DataFrame, at: int) -> pd.DataFrame:
 
 
 def double(frame: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Have a row twice."""
+    """Repeat a row."""
     row = main(frame)[at]
     return pd.concat([frame.loc[:row], frame.loc[row:]])
 
 
 def change(frame: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Have an amount be more."""
+    """Raise an amount."""
     frame.loc[main(frame)[at], AMOUNTS] += [1.0, 100]
     return frame
 
 
 def change_cents(frame: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Have one of the two forms of an amount be more."""
+    """Raise one of the two forms of an amount."""
     frame.loc[main(frame)[at], "amount_cents"] += 100
     return frame
 
 
 def turn_sign(frame: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Have what went out come in."""
+    """Turn the sign of a payment that went out."""
     frame.loc[main(frame)[at], AMOUNTS] *= -1
     return frame
 
 
 def change_balance(frame: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Have a balance be more."""
+    """Raise a balance."""
     frame.loc[main(frame)[at], "balance_after"] += 5
     return frame
 
 
 def swap_rows(frame: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Have two rows change places."""
+    """Swap two rows."""
     one, other = main(frame)[at], main(frame)[at + 1]
     order = [other if row == one else one if row == other else row for row in frame.index]
     return frame.loc[order]
 
 
 def swap_ids(frame: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Have two rows change their ids."""
+    """Swap the ids of two rows."""
     one, other = main(frame)[at], main(frame)[at + 1]
     frame.loc[[one, other], "id"] = frame.loc[[other, one], "id"].to_numpy()
     return frame
@@ -139,7 +139,7 @@ def drop_account(frame: pd.DataFrame, _at: int) -> pd.DataFrame:
 
 
 def change_currency(frame: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Have a payment be in dollars."""
+    """Change the currency of a payment to dollars."""
     frame.loc[main(frame)[at], "currency"] = "USD"
     return frame
 

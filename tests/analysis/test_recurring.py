@@ -20,7 +20,7 @@ def payments() -> pd.DataFrame:
 
 
 def series(days: list[str], cents: list[int], description: str = "Gym") -> pd.DataFrame:
-    """Give payments on some days."""
+    """Return payments on some days."""
     balance = 0
     items = []
     for number, (day, each) in enumerate(zip(days, cents, strict=True), 1):

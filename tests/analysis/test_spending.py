@@ -44,7 +44,7 @@ def payments(bunq: bunqkit.Context) -> pd.DataFrame:
 
 
 def table(rows: list[tuple[int, int, int, str]]) -> pd.DataFrame:
-    """Give a table of payments: minutes since a start, account, cents and currency of each."""
+    """Return a table of payments: minutes since a start, account, cents and currency of each."""
     balances: dict[int, int] = {}
     items = []
     for number, (minutes, account_id, cents, currency) in enumerate(sorted(rows), 1):

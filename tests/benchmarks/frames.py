@@ -38,7 +38,7 @@ START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def make_pages(count: int, seed: int = 1) -> list[bytes]:
-    """Give the bodies of pages with so many payments, newest first."""
+    """Return the bodies of pages with so many payments, newest first."""
     luck = random.Random(seed)
     owner = label(luck)
     parties = [label(luck) for _ in range(40)]
@@ -56,7 +56,7 @@ def make_pages(count: int, seed: int = 1) -> list[bytes]:
 
 
 def label(luck: random.Random) -> dict[str, Any]:
-    """Give somebody's label, as it stands beside a payment."""
+    """Return somebody's label, as it stands beside a payment."""
     return {
         "iban": f"NL{luck.randrange(10, 99)}BUNQ{luck.randrange(10**9):010d}",
         "is_light": False,
@@ -74,7 +74,7 @@ def label(luck: random.Random) -> dict[str, Any]:
 
 
 def avatar(luck: random.Random) -> dict[str, Any]:
-    """Give an avatar with its list of images."""
+    """Return an avatar with its list of images."""
     image = {
         "attachment_public_uuid": uuid(luck),
         "height": 640,
@@ -85,7 +85,7 @@ def avatar(luck: random.Random) -> dict[str, Any]:
 
 
 def uuid(luck: random.Random) -> str:
-    """Give an identifier."""
+    """Return an identifier."""
     text = f"{luck.getrandbits(128):032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
@@ -93,7 +93,7 @@ def uuid(luck: random.Random) -> str:
 def payment(
     luck: random.Random, number: int, owner: dict[str, Any], party: dict[str, Any]
 ) -> dict[str, Any]:
-    """Give a payment."""
+    """Return a payment."""
     created = START + timedelta(seconds=97 * number, microseconds=luck.randrange(10**6))
     text = created.strftime("%Y-%m-%d %H:%M:%S.%f")
     return {
@@ -229,13 +229,13 @@ def run_case(name: str, size: int) -> None:
     case = CASES[name]
     pages = make_pages(size)
     warm: Any = make_pages(10)
-    given: Any = items_of(pages) if case in FROM_ITEMS else pages
+    source: Any = items_of(pages) if case in FROM_ITEMS else pages
     case(items_of(warm) if case in FROM_ITEMS else warm)
     gc.collect()
     reset_peak()
     before = peak()
     start = time.perf_counter()
-    frame = case(given)
+    frame = case(source)
     seconds = time.perf_counter() - start
     if len(frame) != size:
         raise SystemExit(f"{name} made {len(frame)} rows of {size}")
@@ -255,7 +255,7 @@ def reset_peak() -> None:
 
 
 def peak() -> int:
-    """Give the peak of resident memory in bytes."""
+    """Return the peak of resident memory in bytes."""
     if sys.platform == "linux":
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM"):
@@ -264,7 +264,7 @@ def peak() -> int:
 
 
 def measure(name: str, size: int, repeat: int) -> tuple[float, float]:
-    """Give the least seconds and peak MB over some fresh processes: others only add to them."""
+    """Return the least seconds and peak MB over some fresh processes: others only add to them."""
     command = [sys.executable, __file__, "--case", name, "--sizes", str(size)]
     results = [
         json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -334,7 +334,7 @@ def main() -> None:
     size = max(size for size in sizes if size <= PEERS_UP_TO)
     (time_1, memory_1), (time_2, memory_2) = results["ours", size], results["json_normalize", size]
     from_items = results["json_normalize_from_items", size][0] / results["ours_from_items", size][0]
-    costs = [results["ours", each][0] / each for each in sizes if each >= min(10_000, size)]
+    costs = [results["ours", rows][0] / rows for rows in sizes if rows >= min(10_000, size)]
     say(
         f"frames: bytes {time_2 / time_1:.1f}x time, {memory_1 / memory_2:.2f}x memory; "
         f"items {from_items:.1f}x; flat {max(costs) / min(costs):.2f}"

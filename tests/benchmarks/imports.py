@@ -1,8 +1,8 @@
-"""Time and memory of getting at the API, beside bunq's official SDK.
+"""Time and memory of the import of the kit, beside bunq's official SDK.
 
 Ours: ``import bunqkit``, load the catalogue, complete ``payment.``. Theirs: ``import bunq``, in a
-virtual environment of its own, since it pins old libraries. Both compiled, each run in a fresh
-process, in turns; what a bare interpreter takes is subtracted from both.
+virtual environment of its own, since it pins old libraries. Both are compiled, and take turns. Each
+run is a fresh process; what a bare interpreter takes is subtracted.
 
     python tests/benchmarks/imports.py [RUNS]
 """
@@ -37,7 +37,7 @@ print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def measure(python: str, program: str) -> tuple[float, float]:
-    """Give the seconds and the peak memory in MB of one run."""
+    """Return the seconds and the peak memory in MB of one run."""
     done = subprocess.run(
         [python, "-c", MEASURE.format(program=program)],
         capture_output=True,
@@ -49,7 +49,7 @@ def measure(python: str, program: str) -> tuple[float, float]:
 
 
 def main(runs: int = 15) -> None:
-    """Print medians, and ours as a share of theirs."""
+    """Print the medians, and ours as a share of theirs."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         sdk = str(Path(folder) / "bin/python")
@@ -57,17 +57,21 @@ def main(runs: int = 15) -> None:
             [sdk, "-m", "pip", "install", "--quiet", "bunq-sdk==1.28.0", "setuptools<81"],
             check=True,
         )
-        cases = {"bare": (sys.executable, BARE), "ours": (sys.executable, OURS),
-                 "bare of the SDK": (sdk, BARE), "SDK": (sdk, THEIRS)}  # fmt: skip
+        cases = {
+            "bare": (sys.executable, BARE),
+            "ours": (sys.executable, OURS),
+            "bare of the SDK": (sdk, BARE),
+            "SDK": (sdk, THEIRS),
+        }
         for python, program in cases.values():
             measure(python, program)
-        told: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+        rows: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
         for _ in range(runs):
             for name, (python, program) in cases.items():
-                told[name].append(measure(python, program))
+                rows[name].append(measure(python, program))
     medians = {
-        name: tuple(statistics.median(each) for each in zip(*rows, strict=True))
-        for name, rows in told.items()
+        name: tuple(statistics.median(column) for column in zip(*runs_of_case, strict=True))
+        for name, runs_of_case in rows.items()
     }
     for name, (seconds, megabytes) in medians.items():
         print(f"{name:<16}{seconds * 1000:8.1f} ms {megabytes:8.1f} MB")

@@ -18,7 +18,7 @@ PAYMENT = catalogue.example_item("Payment")
 
 
 def read(*pages: bytes) -> list[dict[str, Any]]:
-    """Give the items of pages."""
+    """Return the items of pages."""
     gathered = Gathered()
     for part in EnvelopeReader().read(pages):
         gathered.add(part)

@@ -15,7 +15,7 @@ from bunqkit.frames.paging import frame_of_pages, say_completeness
 
 
 def bodies(*sizes: int) -> Iterator[bytes]:
-    """Give pages of so many payments; all but the last name an older one."""
+    """Return pages of so many payments; all but the last name an older one."""
     number = 0
     for at, size in enumerate(sizes):
         items = [{"Payment": {"id": number + each}} for each in range(size)]
@@ -24,7 +24,7 @@ def bodies(*sizes: int) -> Iterator[bytes]:
 
 
 def told(frame: Any) -> tuple[Any, ...]:
-    """Give what a table says of itself."""
+    """Return pages, rows, completeness and cut of a table."""
     attrs = frame.attrs["bunqkit"]
     return tuple(attrs[name] for name in ("pages", "rows", "complete", "cut_by"))
 

@@ -21,7 +21,7 @@ LONG = "A <b>description that goes on for longer than anybody reads &"
 
 @pytest.fixture
 def payments() -> pd.DataFrame:
-    """Give two payments."""
+    """Return two payments."""
     items = [
         {
             "id": number,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bunqkit
-from bunqkit.frames.column_docs import TABLES, describe_columns
+from bunqkit.frames.column_docs import TABLES
 from bunqkit.frames.frames import Gathered
 from bunqkit.frames.json_reader import blocks_of
 from bunqkit.frames.tables import (
@@ -31,7 +31,7 @@ ACCOUNTS = [
 
 
 def gather(items: list[dict[str, Any]], type_name: str = "Payment") -> Gathered:
-    """Give items as they come from the bank."""
+    """Return the rows of bare items."""
     gathered = Gathered()
     gathered.add(blocks_of([{type_name: item} for item in items]))
     return gathered
@@ -49,12 +49,12 @@ EMPTY = {
 
 
 def euro(value: str, currency: str = "EUR") -> dict[str, str]:
-    """Give an amount."""
+    """Return an amount."""
     return {"value": value, "currency": currency}
 
 
 def paid(number: int, value: str, **more: Any) -> dict[str, Any]:
-    """Give a payment of a day in January."""
+    """Return a payment of a day in January."""
     return {
         "id": number,
         "created": f"2026-01-{number:02d} 12:00:00.000000",
@@ -253,17 +253,6 @@ def test_each_balance_after_is_the_sum_so_far() -> None:
     assert ((payments["balance_after"] * 100).round() == sums).all()
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_every_column_of_a_curated_table_is_described(table: str) -> None:
-    """With its meaning, its source, and a unit for each amount and time."""
-    told = describe_columns(EMPTY[table]).set_index("column")
-    assert list(told.index) == list(TABLES[table])
-    assert (told["meaning"].str.len() > 0).all()
-    assert (told["source"].str.len() > 0).all()
-    has_unit = told["dtype"].isin(["float64", "datetime64[us, UTC]"])
-    assert (told.loc[has_unit, "unit"] != "").all()
-
-
 def test_transfers_between_own_accounts_are_marked() -> None:
     """A context knows its accounts: both legs of a transfer are marked, nothing else is."""
     bunq = bunqkit.connect()
@@ -272,28 +261,3 @@ def test_transfers_between_own_accounts_are_marked() -> None:
     has_iban = payments["counterparty_iban"].notna()
     expected = payments["counterparty_iban"].isin(ibans)[has_iban]
     assert payments["is_own_transfer"][has_iban].tolist() == expected.tolist()
-
-
-def test_payments_of_a_context_are_described() -> None:
-    """Also a table to which somebody added a column."""
-    frame = bunqkit.connect().payments(max_rows=2)
-    frame["mine"] = 1
-    told = describe_columns(frame).set_index("column")
-    assert told.loc["amount", ["unit", "source"]].tolist() == ["currency", "amount"]
-    assert told.loc["mine", "meaning"] == "A column of yours."
-
-
-@pytest.mark.parametrize(
-    ("money", "unit"), [("float", "amount.currency"), ("cents", "cents of amount.currency")]
-)
-def test_fields_are_described_by_their_path(money: Any, unit: str) -> None:
-    """What the catalogue knows of a field, in words, with its unit."""
-    frame = bunqkit.to_frame([{"Payment": paid(1, "1.00")}], money=money)
-    told = describe_columns(frame).set_index("column")
-    assert told.loc["amount.value", ["meaning", "unit"]].tolist() == [
-        "Value of amount: an amount.", unit,
-    ]  # fmt: skip
-    assert told.loc["created", "unit"] == "UTC"
-    some = describe_columns(bunqkit.connect().frame("payment.list")[["created"]])
-    assert some["meaning"].tolist() == ["Created: a time."]
-    assert told.loc["counterparty_alias.iban", "meaning"] == "Iban of counterparty alias: a text."
