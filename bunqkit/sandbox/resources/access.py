@@ -23,8 +23,9 @@ from bunqkit.sandbox.refusal import (
     Refusal,
     refuse,
 )
-from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.consents import consent_behind
+from bunqkit.sandbox.resources.rows import read_row
 from bunqkit.sandbox.resources.users import show_consent, show_user
 from bunqkit.security.signing import PublicKey
 

@@ -13,17 +13,7 @@ from typing import Any
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import (
-    Call,
-    Item,
-    Page,
-    Verbs,
-    check_choice,
-    created,
-    find_row,
-    read_id,
-    read_row,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.generic_resources import (
     Resource,
     collection,
@@ -39,6 +29,7 @@ from bunqkit.sandbox.resources.payments import (
     show_batch,
     show_payment_of,
 )
+from bunqkit.sandbox.resources.rows import check_choice, find_row, read_id, read_row
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 

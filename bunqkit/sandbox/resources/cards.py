@@ -13,19 +13,12 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import GRANTED, account_to_use, is_granted
-from bunqkit.sandbox.resources.call import (
-    Call,
-    Item,
-    Page,
-    Verbs,
-    check_choice,
-    created,
-    without_nulls,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.facts import usual
 from bunqkit.sandbox.resources.generic_resources import Resource, parent_of, scope_of
 from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.rows import check_choice, without_nulls
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _LONGEST_LINE = 17

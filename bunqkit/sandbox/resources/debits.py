@@ -19,11 +19,12 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import account_to_use, own_account
-from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created, read_id
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.generic_resources import Resource, scope_of, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.recurrence import check_schedule, due_at
 from bunqkit.sandbox.resources.requests import add_request, answer, read_request
+from bunqkit.sandbox.resources.rows import read_id
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 

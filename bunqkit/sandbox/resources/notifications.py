@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.refusal import refuse
-from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, pick, read_id
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.credentials import is_callable
 from bunqkit.sandbox.resources.generic_resources import Resource, scope_of
+from bunqkit.sandbox.resources.rows import pick, read_id
 from bunqkit.sandbox.resources.shape import shape
 
 _MOST_URLS = 2

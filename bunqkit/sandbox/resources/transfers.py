@@ -16,7 +16,7 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import account_to_use
-from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, read_id
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.facts import facts, usual
 from bunqkit.sandbox.resources.generic_resources import (
@@ -28,6 +28,7 @@ from bunqkit.sandbox.resources.generic_resources import (
 from bunqkit.sandbox.resources.labels import label_account, label_outside
 from bunqkit.sandbox.resources.payments import book, transfer
 from bunqkit.sandbox.resources.rates import bought, cost, rate_of
+from bunqkit.sandbox.resources.rows import read_id
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
