@@ -122,9 +122,8 @@ def _collect(ledger: Ledger, account: sqlite3.Row, debit: DirectDebit) -> int:
     currency = account["currency"]
     creditor = ledger.outsider(debit.creditor, currency=currency)
     is_once = debit.every is None
-    whitelist = _whitelist_for(
-        ledger, account["person_id"], identifier, None if is_once else mandate
-    )
+    needed = None if is_once else mandate
+    whitelist = _whitelist_for(ledger, account["person_id"], identifier, needed)
     expiry = ledger.clock.now() + _LIFETIME
     body = {
         "counterparty_alias": {"type": "IBAN", "value": account["iban"], "name": account["holder"]},
@@ -173,16 +172,14 @@ def _whitelist_for(
 
 def _is_within(whitelist: Resource, cents: int) -> bool:
     """Return True if a debit keeps to the limits for each payment and each calendar month."""
-    most, most_monthly = whitelist.secret["per_payment"], whitelist.secret["per_month"]
+    once, monthly = whitelist.secret["per_payment"], whitelist.secret["per_month"]
     query = (
         "SELECT COALESCE(SUM(responded_cents), 0) AS cents FROM request WHERE status = 'ACCEPTED' "
         "AND json_extract(details, '$.eligible_whitelist_id') = ? AND responded LIKE ?"
     )
     month = f"{whitelist.ledger.clock.now():%Y-%m}-%"
     spent = whitelist.ledger.rows(query, whitelist.id, month)[0]["cents"]
-    return (most is None or cents <= most) and (
-        most_monthly is None or spent + cents <= most_monthly
-    )
+    return (once is None or cents <= once) and (monthly is None or spent + cents <= monthly)
 
 
 def list_whitelists(call: Call) -> Page:
@@ -194,14 +191,11 @@ def list_whitelists(call: Call) -> Page:
 def get_whitelist(call: Call) -> list[Item]:
     """Return one whitelist, by the path of its kind, its person or its account."""
     condition, values = _selection(call)
-    for whitelist in Resource.select(
-        call.ledger, f"{condition} AND id = ?", *values, call.number()
-    ):
+    condition, values = f"{condition} AND id = ?", (*values, call.number())
+    for whitelist in Resource.select(call.ledger, condition, *values):
         return [_show_as(call, whitelist)]
-    raise not_found(
-        call.operation.resource.removeprefix("user.").replace("-", " ").capitalize(),
-        call.ids["itemId"],
-    )
+    kind = call.operation.resource.removeprefix("user.")
+    raise not_found(kind.replace("-", " ").capitalize(), call.ids["itemId"])
 
 
 def create_whitelist(call: Call) -> list[Item]:

@@ -398,6 +398,13 @@ def scopes_of_accounts(call: Call, *collections: str) -> list[str]:
     return [f"monetary-account/{account}/{name}" for account in accounts for name in collections]
 
 
+def page_of_accounts(call: Call, show: Show, *collections: str) -> Page:
+    """Return the page that is asked for of collections under those accounts."""
+    scopes, wrapper = scopes_of_accounts(call, *collections), call.operation.wrapper
+    condition = f"scope IN ({_marks(scopes)})"
+    return Resource.page(call, lambda row: (wrapper, show(row)[1]), condition, *scopes)
+
+
 def _kept_type(operation: Operation) -> str:
     """Return the type that a posted resource is kept as: the one that its collection shows."""
     wrapper = operation.wrapper

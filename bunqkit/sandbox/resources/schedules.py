@@ -20,6 +20,7 @@ from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.generic_resources import (
     Resource,
     collection,
+    page_of_accounts,
     scope_of,
     scopes_of_accounts,
     shown_as,
@@ -88,10 +89,7 @@ def delete_payment(call: Call) -> list[Item]:
 
 def list_schedules(call: Call) -> Page:
     """List the schedules of an account, or of a person's accounts, newest first."""
-    scopes = scopes_of_accounts(call, *_KINDS)
-    condition = f"scope IN ({', '.join('?' * len(scopes))})"
-    wrapper = call.operation.wrapper
-    return Resource.page(call, lambda row: (wrapper, show_schedule(row)[1]), condition, *scopes)
+    return page_of_accounts(call, show_schedule, *_KINDS)
 
 
 def get_schedule(call: Call) -> list[Item]:

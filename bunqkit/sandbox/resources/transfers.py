@@ -98,16 +98,14 @@ def create_quote(call: Call) -> list[Item]:
 
 def _amounts(body: dict[str, Any], rate: Decimal) -> tuple[int, int, int] | None:
     """Return the cents that leave, that arrive and the fee; ``None`` if only the rate is asked."""
-    has_source, has_target = (
-        body.get(name) is not None for name in ("amount_source", "amount_target")
-    )
-    if has_source and has_target:
+    source, target = body.get("amount_source"), body.get("amount_target")
+    if source is not None and target is not None:
         raise refuse(400, 'Use either "amount_source" or "amount_target", not both.')
-    if has_source:
+    if source is not None:
         gives = read_cents(body, "amount_source", body["currency_source"])
         fee = max(_LEAST_FEE_CENTS, -(-gives * 5 // 1000))
         gets = bought(gives - fee, rate)
-    elif has_target:
+    elif target is not None:
         gets = read_cents(body, "amount_target", body["currency_target"])
         net = cost(gets, rate)
         fee = max(_LEAST_FEE_CENTS, -(-net * 5 // 995))
