@@ -53,7 +53,7 @@ _TRANSIENT = ("payment", "request-", "schedule", "bunqme-tab", "attachment")
 
 
 def own_account(call: Call, name: str = "monetary-accountID") -> sqlite3.Row:
-    """Return the account in the path: one's own, or one that is shared far enough for the call."""
+    """Return the account in the path, if the caller owns it or it is shared for such calls."""
     account = call.ledger.row("SELECT * FROM account WHERE id = ?", call.number(name))
     if account is None or _right(call, account) is None:
         raise not_found("Monetary account", call.ids[name])

@@ -215,7 +215,7 @@ class Table:
         return find_row(call.ledger, self.kind, call.ids[name], query, *values, call.number(name))
 
     def rules(self, **others: Rule) -> Verbs:
-        """Return the rules that list and read the rows, beside those given, which win."""
+        """Return the rules that list and read the rows; ``others`` add to them and replace them."""
 
         def list_page(call: Call) -> Page:
             page = call.page(self.name, self.condition, self.values(call), self.show, key=self.key)
@@ -228,7 +228,7 @@ class Table:
 
 
 def by_person(call: Call) -> tuple[object, ...]:
-    """Return what the condition of a table of a person's rows is bound to."""
+    """Return the caller's id, to which the condition of a table is bound."""
     return (call.person_id,)
 
 

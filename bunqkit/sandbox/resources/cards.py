@@ -26,9 +26,9 @@ _ENDS = ("LOST", "STOLEN", "CANCELLED")
 _STATUSES = ("ACTIVE", "DEACTIVATED", *_ENDS)
 _VALID_FOR = timedelta(days=4 * 365)
 _CVC2_LIFETIME = timedelta(minutes=5)
-# What of a body is never shown as it was sent.
+# Fields of a body that are never shown as they were sent.
 _SECRET = ("pin_code", "pin_code_assignment", "alias", "activation_code")
-# What a new card has from the one that it replaces.
+# Fields that a new card takes from the card that it replaces.
 _INHERITED = ("type", "product_type", "second_line", "name_on_card", "preferred_name_on_card")
 _PAYING = "json_extract(item, '$.pin_code_assignment[0].monetary_account_id')"
 

@@ -31,7 +31,7 @@ from bunqkit.sandbox.resources.wire import amount, read_cents
 _LIFETIME = timedelta(days=3)
 _ONE_OFF, _RECURRING = "whitelist-sdd-one-off", "whitelist-sdd-recurring"
 _WHITELISTS = {_ONE_OFF: "WhitelistSddOneOff", _RECURRING: "WhitelistSddRecurring"}
-# The limits of a whitelist: the keys that they are kept under, by their fields.
+# The fields of a whitelist's limits, and the keys under which the limits are kept.
 _LIMITS = {"maximum_amount_per_month": "per_month", "maximum_amount_per_payment": "per_payment"}
 
 
@@ -199,7 +199,7 @@ def get_whitelist(call: Call) -> list[Item]:
 
 
 def create_whitelist(call: Call) -> list[Item]:
-    """Whitelist the debits of a creditor: the one whose request is named."""
+    """Whitelist the debits of the creditor whose request the body names."""
     ledger, body, number = call.ledger, call.body, call.body["request_id"]
     query = (
         "SELECT * FROM request WHERE response_id = ? AND payer_id IN "

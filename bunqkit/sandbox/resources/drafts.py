@@ -70,7 +70,7 @@ def update_draft(call: Call) -> list[Item]:
 
 
 def end_draft(draft: Resource, word: str) -> None:
-    """Write a draft and announce it; a word that is an end becomes its status."""
+    """Save a draft and announce it; if the word is a final status, it becomes the draft's."""
     draft.save(status=word if word in _ENDS else draft.status)
     _announce(draft, word)
 

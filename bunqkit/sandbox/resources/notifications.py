@@ -34,7 +34,7 @@ def set_filters(call: Call) -> list[Item]:
 
 
 def set_by_owner(call: Call) -> None:
-    """Set the filters that stand in a change of a user or an account, as until 2019."""
+    """Set the filters that a change of a user or an account holds, as at bunq until 2019."""
     kind = "monetary-account" if "userID" in call.ids else "user"
     scope = f"{kind}/{call.number()}/notification-filter-url"
     _replace(call, scope, "NotificationFilterUrl", call.body.pop("notification_filters"))

@@ -35,7 +35,7 @@ _LONGEST_OUTSIDE = 140
 
 
 def by_account(call: Call) -> tuple[object, ...]:
-    """Return what the condition of a table of an account's rows is bound to."""
+    """Return the id of the account in the path, to which the condition of a table is bound."""
     return (own_account(call)["id"],)
 
 

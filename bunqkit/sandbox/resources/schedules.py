@@ -103,7 +103,7 @@ def update_instance(call: Call) -> list[Item]:
     own_account(call)
     if call.body.get("state") != "RETRY":
         raise refuse(400, 'The state of a schedule instance can only be set to "RETRY".')
-    # One that was put there by hand has nothing to pay.
+    # A turn that was put there by hand has nothing to pay.
     state = turn.secret and turn.fields["state"]
     if state != "FAILED_USER_ERROR":
         raise refuse(400, f"This schedule instance is {state} and can't be tried again.")

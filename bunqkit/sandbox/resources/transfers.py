@@ -64,7 +64,7 @@ def _link(ledger: Ledger, person_id: int) -> int:
     for link in Resource.select(ledger, "scope = ?", scope):
         return link.id
     person = ledger.person(person_id)
-    # No source shows what a source is.
+    # No source shows what the field ``source`` holds; the value is our own.
     values = {"name": person["name"], "email": person["email"], "source": "BUNQ"}
     return Resource.add(ledger, scope, "TransferwiseUser", values).id
 
@@ -140,7 +140,7 @@ def check_requirement(call: Call) -> list[Item]:
 
 
 def create_recipient(call: Call) -> list[Item]:
-    """Write down who gets it."""
+    """Write down a recipient."""
     quote, body = _quote(call), call.body
     *codes, number = _check_recipient(quote, body)
     currency = _target(quote)
@@ -156,7 +156,7 @@ def create_recipient(call: Call) -> list[Item]:
 
 
 def list_recipients(call: Call) -> list[Item]:
-    """List those of the currency that a person has sent to, newest first."""
+    """List the recipients of the quote's currency, newest first."""
     return [recipient.show() for recipient in _recipients(call, _quote(call))[::-1]]
 
 
@@ -167,7 +167,7 @@ def check_transfer(call: Call) -> list[Item]:
 
 
 def create_transfer(call: Call) -> list[Item]:
-    """Pay a quote, once and while it lives."""
+    """Pay a quote, once and before it expires."""
     ledger, quote = call.ledger, _quote(call)
     secret, item = quote.secret, quote.fields
     if secret["gives"] is None:

@@ -132,7 +132,7 @@ def check_health(_call: Call) -> list[Item]:
 
 
 def fail(_call: Call) -> list[Item]:
-    """Fail as asked. Source: the official description, whose call is there to be an error."""
+    """Refuse, as the call asks. Source: the official description: the call exists to fail."""
     raise refuse(500, "This error was asked for: POST server-error does nothing else.")
 
 
