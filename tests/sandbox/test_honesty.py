@@ -400,7 +400,7 @@ def test_filters_are_set_with_their_owner_if_said(with_quirks: Make) -> None:
 def test_every_habit_says_what_it_is() -> None:
     """Each switch stands in the documentation with both of its sides, and in a test here."""
     told = inspect.getdoc(Quirks) or ""
-    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    tests = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     for name in Quirks.__dataclass_fields__:
         assert f"\n{name}\n" in told
         assert name in tests

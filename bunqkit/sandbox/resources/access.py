@@ -23,8 +23,9 @@ from bunqkit.sandbox.refusal import (
     Refusal,
     refuse,
 )
-from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.consents import consent_behind
+from bunqkit.sandbox.resources.rows import read_row
 from bunqkit.sandbox.resources.users import show_consent, show_user
 from bunqkit.security.signing import PublicKey
 
@@ -53,7 +54,7 @@ def _api_key(call: Call, person_id: int) -> list[Item]:
 
 
 def end_key(ledger: Ledger, number: int) -> None:
-    """End a key: delete one that was not bound in time, end the sessions of a provider's."""
+    """End a key: delete it if it was never bound; otherwise, for a provider, end its sessions."""
     text = read_row(ledger, "api_key", number)["text"]
     query = (
         "SELECT session.id FROM session JOIN device "
@@ -111,7 +112,7 @@ def create_device(call: Call) -> list[Item]:
     )
     for address in addresses:
         add_permitted_ip(ledger, number, address, "ACTIVE")
-    # Once bound, a key stays.
+    # A key that is bound does not expire any more.
     ledger.bind_api_key(secret)
     return created(number)
 

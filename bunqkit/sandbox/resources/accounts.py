@@ -16,19 +16,11 @@ from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.call import (
-    ALIASES,
-    Call,
-    Item,
-    Page,
-    created,
-    pick,
-    read_id,
-    without_nulls,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.facts import usual
 from bunqkit.sandbox.resources.labels import holder_of, label_user, show_avatar
 from bunqkit.sandbox.resources.recurrence import next_quarter_day
+from bunqkit.sandbox.resources.rows import ALIASES, pick, read_id, without_nulls
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
@@ -61,7 +53,7 @@ _TRANSIENT = ("payment", "request-", "schedule", "bunqme-tab", "attachment")
 
 
 def own_account(call: Call, name: str = "monetary-accountID") -> sqlite3.Row:
-    """Return the account in the path: one's own, or one that is shared far enough for the call."""
+    """Return the account in the path, if the caller owns it or it is shared for such calls."""
     account = call.ledger.row("SELECT * FROM account WHERE id = ?", call.number(name))
     if account is None or _right(call, account) is None:
         raise not_found("Monetary account", call.ids[name])

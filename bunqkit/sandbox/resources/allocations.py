@@ -13,22 +13,12 @@ from typing import Any
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import (
-    Call,
-    Item,
-    Page,
-    Verbs,
-    check_choice,
-    created,
-    find_row,
-    read_id,
-    read_row,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.generic_resources import (
     Resource,
     collection,
+    page_of_accounts,
     parent_of,
-    scopes_of_accounts,
     shown_as,
 )
 from bunqkit.sandbox.resources.payments import (
@@ -39,6 +29,7 @@ from bunqkit.sandbox.resources.payments import (
     show_batch,
     show_payment_of,
 )
+from bunqkit.sandbox.resources.rows import check_choice, find_row, read_id, read_row
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
@@ -48,21 +39,15 @@ _KINDS = ("ONCE", "RECURRING")
 
 def list_allocations(call: Call) -> Page:
     """List the rules of an account, or of all of a person's accounts, newest first."""
-    scopes, wrapper = scopes_of_accounts(call, "payment-auto-allocate"), call.operation.wrapper
-    condition = f"scope IN ({', '.join('?' * len(scopes))})"
-    return Resource.page(call, lambda rule: (wrapper, show_allocation(rule)[1]), condition, *scopes)
+    return page_of_accounts(call, show_allocation, "payment-auto-allocate")
 
 
 def create_allocation(call: Call) -> list[Item]:
     """Make a rule of an incoming payment, and sort that payment by it."""
-    ledger, account, body, number = (
-        call.ledger,
-        own_account(call),
-        call.body,
-        call.body["payment_id"],
-    )
+    account, body = own_account(call), call.body
     query = "SELECT * FROM payment WHERE id = ? AND account_id = ?"
-    payment = find_row(ledger, "Payment", number, query, read_id(number), account["id"])
+    ids = (read_id(body["payment_id"]), account["id"])
+    payment = find_row(call.ledger, "Payment", body["payment_id"], query, *ids)
     if payment["cents"] <= 0:
         raise refuse(400, "Only a payment that came in can be allocated.")
     values = {"type": check_choice("Type", body["type"], _KINDS), "status": "ACTIVE"}
@@ -71,7 +56,7 @@ def create_allocation(call: Call) -> list[Item]:
         "counter_id": payment["counter_id"],
         "original_id": payment["id"],
         "latest_id": payment["id"],
-        "definition": _check_parts(ledger, account, body["definition"]),
+        "definition": _check_parts(call.ledger, account, body["definition"]),
     }
     rule = Resource.post(call, _NAME, values, secret=secret)
     _sort(rule, payment)
@@ -92,10 +77,8 @@ def update_allocation(call: Call) -> list[Item]:
 
 def list_definitions(call: Call) -> Page:
     """List the parts of a rule: all on one page."""
-    rule, name = (
-        Resource.read(call.ledger, int(parent_of(call)[1])),
-        "PaymentAutoAllocateDefinition",
-    )
+    name = "PaymentAutoAllocateDefinition"
+    rule = Resource.read(call.ledger, int(parent_of(call)[1]))
     times = {"created": rule.created, "updated": rule.updated}
     parts = [(name, shape(name, part | times)) for part in rule.hidden.get("definition", [])]
     return Page(parts, tuple(part["id"] for _, part in parts), has_older=False, has_newer=False)

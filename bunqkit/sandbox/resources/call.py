@@ -10,13 +10,10 @@ from typing import Any
 from bunqkit.catalogue.operations import Operation
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.quirks import Quirks
-from bunqkit.sandbox.refusal import not_found, refuse
+from bunqkit.sandbox.resources.rows import find_row, read_id, without_nulls
 
 Item = tuple[str, dict[str, Any]]
 """One object of an answer: the name of its type, and its fields."""
-_MOST_DIGITS = 18
-# Accounts, users and requests for money are found by these kinds of alias.
-ALIASES = ("IBAN", "EMAIL", "PHONE_NUMBER")
 
 
 class Fixed(dict[str, Any]):
@@ -218,7 +215,7 @@ class Table:
         return find_row(call.ledger, self.kind, call.ids[name], query, *values, call.number(name))
 
     def rules(self, **others: Rule) -> Verbs:
-        """Return the rules that list and read the rows, beside those given, which win."""
+        """Return the rules that list and read the rows; ``others`` add to them and replace them."""
 
         def list_page(call: Call) -> Page:
             page = call.page(self.name, self.condition, self.values(call), self.show, key=self.key)
@@ -231,56 +228,8 @@ class Table:
 
 
 def by_person(call: Call) -> tuple[object, ...]:
-    """Return what the condition of a table of a person's rows is bound to."""
+    """Return the caller's id, to which the condition of a table is bound."""
     return (call.person_id,)
-
-
-def find_row(ledger: Ledger, kind: str, number: object, query: str, *values: object) -> sqlite3.Row:
-    """Return the first row of a query; refuse with bunq's "not found" if there is none.
-
-    Parameters
-    ----------
-    ledger
-        The books.
-    kind, number
-        What the refusal calls the row: ``Payment`` and its id.
-    query, values
-        The query and what it is bound to.
-    """
-    row = ledger.row(query, *values)
-    if row is None:
-        raise not_found(kind, number)
-    return row
-
-
-def read_row(ledger: Ledger, table: str, number: object) -> sqlite3.Row:
-    """Return the row of an id that is known to exist."""
-    return ledger.rows(f"SELECT * FROM {table} WHERE id = ?", number)[0]
-
-
-def read_id(number: object) -> int:
-    """Return an id as a number; what is no id becomes 0, which nothing has."""
-    text = str(number)
-    # SQLite keeps ids in 64 bits, which hold any number of 18 digits.
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
-
-
-def without_nulls(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the members that are not null."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def pick(row: sqlite3.Row, *names: str) -> dict[str, Any]:
-    """Return some columns of a row by their names."""
-    return {name: row[name] for name in names}
-
-
-def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
-    """Return the value if it is one of those allowed; refuse in words of our own otherwise."""
-    if value not in allowed:
-        problem = f'{name} "{value}" is not valid.'
-        raise refuse(400, problem)
-    return str(value)
 
 
 def created(number: int) -> list[Item]:

@@ -16,13 +16,14 @@ from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
-from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.cards import fields_of, paying_account
 from bunqkit.sandbox.resources.events import announce, record
 from bunqkit.sandbox.resources.facts import usual
 from bunqkit.sandbox.resources.generic_resources import Resource, parent_of
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.payments import book, show_payment
+from bunqkit.sandbox.resources.rows import read_row
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount
 

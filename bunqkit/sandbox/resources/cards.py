@@ -13,19 +13,12 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import GRANTED, account_to_use, is_granted
-from bunqkit.sandbox.resources.call import (
-    Call,
-    Item,
-    Page,
-    Verbs,
-    check_choice,
-    created,
-    without_nulls,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.facts import usual
 from bunqkit.sandbox.resources.generic_resources import Resource, parent_of, scope_of
 from bunqkit.sandbox.resources.labels import label_account
+from bunqkit.sandbox.resources.rows import check_choice, without_nulls
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _LONGEST_LINE = 17
@@ -33,9 +26,9 @@ _ENDS = ("LOST", "STOLEN", "CANCELLED")
 _STATUSES = ("ACTIVE", "DEACTIVATED", *_ENDS)
 _VALID_FOR = timedelta(days=4 * 365)
 _CVC2_LIFETIME = timedelta(minutes=5)
-# What of a body is never shown as it was sent.
+# Fields of a body that are never shown as they were sent.
 _SECRET = ("pin_code", "pin_code_assignment", "alias", "activation_code")
-# What a new card has from the one that it replaces.
+# Fields that a new card takes from the card that it replaces.
 _INHERITED = ("type", "product_type", "second_line", "name_on_card", "preferred_name_on_card")
 _PAYING = "json_extract(item, '$.pin_code_assignment[0].monetary_account_id')"
 

@@ -10,7 +10,7 @@ from bunqkit.sandbox.resources.generic_resources import Resource
 from bunqkit.sandbox.resources.requests import answer
 
 _KINDS = ("", "-bank", "-joint", "-savings", "-external", "-external-savings", "-card")
-# By collection, the status of what waits there.
+# The status of a resource that waits, by its collection.
 _WAITING = {
     "schedule-payment": "ACTIVE",
     "schedule-payment-batch": "ACTIVE",

@@ -17,11 +17,12 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, Verbs, check_choice, created
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import book, find_counterparty, show_payment_of
 from bunqkit.sandbox.resources.rates import bought, cost, rate_of
+from bunqkit.sandbox.resources.rows import check_choice
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _LIFETIME = timedelta(minutes=5)

@@ -16,19 +16,11 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import WRONG_CREDENTIALS, not_found, refuse
 from bunqkit.sandbox.resources.access import add_permitted_ip, check_addresses
-from bunqkit.sandbox.resources.call import (
-    Call,
-    Item,
-    Table,
-    Verbs,
-    by_person,
-    check_choice,
-    created,
-    pick,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Table, Verbs, by_person, created
 from bunqkit.sandbox.resources.consents import revoke_all
 from bunqkit.sandbox.resources.generic_resources import Resource, collection, scope_of
 from bunqkit.sandbox.resources.rights import roles_in
+from bunqkit.sandbox.resources.rows import check_choice, pick
 from bunqkit.sandbox.resources.users import PROVIDER
 from bunqkit.security.signing import certificate_key, read_certificate
 

@@ -19,18 +19,19 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import account_to_use, own_account
-from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created, read_id
+from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.generic_resources import Resource, scope_of, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.recurrence import check_schedule, due_at
 from bunqkit.sandbox.resources.requests import add_request, answer, read_request
+from bunqkit.sandbox.resources.rows import read_id
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _LIFETIME = timedelta(days=3)
 _ONE_OFF, _RECURRING = "whitelist-sdd-one-off", "whitelist-sdd-recurring"
 _WHITELISTS = {_ONE_OFF: "WhitelistSddOneOff", _RECURRING: "WhitelistSddRecurring"}
-# The limits of a whitelist: the keys that they are kept under, by their fields.
+# The fields of a whitelist's limits, and the keys under which the limits are kept.
 _LIMITS = {"maximum_amount_per_month": "per_month", "maximum_amount_per_payment": "per_payment"}
 
 
@@ -121,9 +122,8 @@ def _collect(ledger: Ledger, account: sqlite3.Row, debit: DirectDebit) -> int:
     currency = account["currency"]
     creditor = ledger.outsider(debit.creditor, currency=currency)
     is_once = debit.every is None
-    whitelist = _whitelist_for(
-        ledger, account["person_id"], identifier, None if is_once else mandate
-    )
+    needed = None if is_once else mandate
+    whitelist = _whitelist_for(ledger, account["person_id"], identifier, needed)
     expiry = ledger.clock.now() + _LIFETIME
     body = {
         "counterparty_alias": {"type": "IBAN", "value": account["iban"], "name": account["holder"]},
@@ -172,16 +172,14 @@ def _whitelist_for(
 
 def _is_within(whitelist: Resource, cents: int) -> bool:
     """Return True if a debit keeps to the limits for each payment and each calendar month."""
-    most, most_monthly = whitelist.secret["per_payment"], whitelist.secret["per_month"]
+    once, monthly = whitelist.secret["per_payment"], whitelist.secret["per_month"]
     query = (
         "SELECT COALESCE(SUM(responded_cents), 0) AS cents FROM request WHERE status = 'ACCEPTED' "
         "AND json_extract(details, '$.eligible_whitelist_id') = ? AND responded LIKE ?"
     )
     month = f"{whitelist.ledger.clock.now():%Y-%m}-%"
     spent = whitelist.ledger.rows(query, whitelist.id, month)[0]["cents"]
-    return (most is None or cents <= most) and (
-        most_monthly is None or spent + cents <= most_monthly
-    )
+    return (once is None or cents <= once) and (monthly is None or spent + cents <= monthly)
 
 
 def list_whitelists(call: Call) -> Page:
@@ -193,18 +191,15 @@ def list_whitelists(call: Call) -> Page:
 def get_whitelist(call: Call) -> list[Item]:
     """Return one whitelist, by the path of its kind, its person or its account."""
     condition, values = _selection(call)
-    for whitelist in Resource.select(
-        call.ledger, f"{condition} AND id = ?", *values, call.number()
-    ):
+    condition, values = f"{condition} AND id = ?", (*values, call.number())
+    for whitelist in Resource.select(call.ledger, condition, *values):
         return [_show_as(call, whitelist)]
-    raise not_found(
-        call.operation.resource.removeprefix("user.").replace("-", " ").capitalize(),
-        call.ids["itemId"],
-    )
+    kind = call.operation.resource.removeprefix("user.")
+    raise not_found(kind.replace("-", " ").capitalize(), call.ids["itemId"])
 
 
 def create_whitelist(call: Call) -> list[Item]:
-    """Whitelist the debits of a creditor: the one whose request is named."""
+    """Whitelist the debits of the creditor whose request the body names."""
     ledger, body, number = call.ledger, call.body, call.body["request_id"]
     query = (
         "SELECT * FROM request WHERE response_id = ? AND payer_id IN "

@@ -15,13 +15,7 @@ from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
-from bunqkit.sandbox.resources.payments import (
-    pay,
-    pay_batch,
-    read_order,
-    show_batch,
-    show_payment_of,
-)
+from bunqkit.sandbox.resources.payments import pay_entries, read_order, show_entries
 from bunqkit.sandbox.resources.recurrence import check_schedule
 from bunqkit.sandbox.resources.schedules import add_schedule
 from bunqkit.sandbox.resources.shape import read
@@ -76,7 +70,7 @@ def update_draft(call: Call) -> list[Item]:
 
 
 def end_draft(draft: Resource, word: str) -> None:
-    """Write a draft and announce it; a word that is an end becomes its status."""
+    """Save a draft and announce it; if the word is a final status, it becomes the draft's."""
     draft.save(status=word if word in _ENDS else draft.status)
     _announce(draft, word)
 
@@ -101,9 +95,8 @@ def _carry_out(draft: Resource, account: sqlite3.Row) -> tuple[str, int]:
             ledger, account, entries, schedule, person_id=person_id, is_batch=is_batch
         )
         return "Schedule", number
-    if is_batch:
-        return "PaymentBatch", pay_batch(ledger, account, entries)
-    return "Payment", pay(ledger, account, entries[0])
+    number = pay_entries(ledger, account, entries, is_batch=is_batch)
+    return "PaymentBatch" if is_batch else "Payment", number
 
 
 def _announce(draft: Resource, word: str) -> None:
@@ -124,10 +117,7 @@ def show_draft(draft: Resource) -> dict[str, Any]:
     alias = {"alias": label_account(ledger, secret["account_id"]), "type": "PAYMENT"}
     name, number = secret.get("result") or ("Schedule", 0)
     if name != "Schedule":
-        is_one = name == "Payment"
-        paid = (
-            show_payment_of(ledger, number) if is_one else show_batch(Resource.read(ledger, number))
-        )
+        paid = show_entries(ledger, number, is_batch=name == "PaymentBatch")
     return {
         "monetary_account_id": secret["account_id"],
         "user_alias_created": label_user(ledger, secret["person_id"]),
@@ -139,7 +129,7 @@ def show_draft(draft: Resource) -> dict[str, Any]:
             for response in secret.get("responses", [])
         ],
         "entries": [read(ledger, "DraftPaymentEntry", body) | alias for body in secret["entries"]],
-        "object": paid and dict([paid]),
+        "object": paid,
         "schedule": secret["schedule"],
     }
 

@@ -23,18 +23,9 @@ from bunqkit.sandbox.resources import (
     tabs,
     transfers,
 )
-from bunqkit.sandbox.resources.call import (
-    Call,
-    Item,
-    Page,
-    ShowRow,
-    Table,
-    Verbs,
-    by_person,
-    pick,
-    read_id,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Page, ShowRow, Table, Verbs, by_person
 from bunqkit.sandbox.resources.generic_resources import Resource, Show
+from bunqkit.sandbox.resources.rows import pick, read_id
 from bunqkit.sandbox.resources.shape import shape
 
 _MOST_ACCOUNTS = 100

@@ -165,13 +165,9 @@ def add_callback(
     ledger: Ledger, person_id: int, notice: Notice, about: tuple[int, Item], target: str
 ) -> int:
     """Write a callback that is due at once; return its id."""
-    number, (category, event_type), (object_id, (name, fields)) = (
-        ledger.next_id("callback"),
-        notice,
-        about,
-    )
-    sort = {"category": category, "event_type": event_type}
-    body = {"target_url": target, **sort, "object": {name: fields}}
+    number, (object_id, item) = ledger.next_id("callback"), about
+    sort = {"category": notice[0], "event_type": notice[1]}
+    body = {"target_url": target, **sort, "object": dict([item])}
     ledger.insert(
         "callback",
         id=number,

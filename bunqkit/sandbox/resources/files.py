@@ -12,19 +12,10 @@ from typing import Any
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
-from bunqkit.sandbox.resources.call import (
-    Call,
-    File,
-    Item,
-    Table,
-    Verbs,
-    created,
-    find_row,
-    pick,
-    read_id,
-)
+from bunqkit.sandbox.resources.call import Call, File, Item, Table, Verbs, created
 from bunqkit.sandbox.resources.generic_resources import Resource, content_of, scope_of
 from bunqkit.sandbox.resources.labels import label_user, show_images
+from bunqkit.sandbox.resources.rows import find_row, pick, read_id
 from bunqkit.sandbox.resources.shape import shape
 
 # Source: bunq docs for the pictures; PDF is taken in practice.

@@ -21,21 +21,8 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account, own_account_ids
-from bunqkit.sandbox.resources.call import (
-    Adapt,
-    Call,
-    Item,
-    Page,
-    Rule,
-    Verbs,
-    as_it_is,
-    created,
-    find_row,
-    pick,
-    read_id,
-    read_row,
-    without_nulls,
-)
+from bunqkit.sandbox.resources.call import Adapt, Call, Item, Page, Rule, Verbs, as_it_is, created
+from bunqkit.sandbox.resources.rows import find_row, pick, read_id, read_row, without_nulls
 from bunqkit.sandbox.resources.shape import fill, read, shape
 
 # Collections that also show what is posted elsewhere: under the same parent, or of the whole user.
@@ -409,6 +396,13 @@ def scopes_of_accounts(call: Call, *collections: str) -> list[str]:
     else:
         accounts = [own_account(call)["id"]]
     return [f"monetary-account/{account}/{name}" for account in accounts for name in collections]
+
+
+def page_of_accounts(call: Call, show: Show, *collections: str) -> Page:
+    """Return the page that is asked for of collections under those accounts."""
+    scopes, wrapper = scopes_of_accounts(call, *collections), call.operation.wrapper
+    condition = f"scope IN ({_marks(scopes)})"
+    return Resource.page(call, lambda row: (wrapper, show(row)[1]), condition, *scopes)
 
 
 def _kept_type(operation: Operation) -> str:

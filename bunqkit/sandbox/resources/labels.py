@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.resources.call import ALIASES
+from bunqkit.sandbox.resources.rows import ALIASES
 
 
 def label_account(ledger: Ledger, account_id: int) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _add(
         "amount_requested": amount(cents, "EUR"),
         "issuer": issuer,
         "issuer_name": facts("issuers").get(issuer or ""),
-        # Of those names that documents may use: there is no page. Source: RFC 2606.
+        # There is no such page: the name is one that documents may use. Source: RFC 2606.
         "issuer_authentication_url": f"https://{kind}.example.org/{luck.getrandbits(64):016x}",
         "purchase_identifier": f"{luck.getrandbits(40):010x}",
         "transaction_identifier": f"{luck.randrange(10**15, 10**16)}",

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.refusal import refuse
-from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, pick, read_id
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.credentials import is_callable
 from bunqkit.sandbox.resources.generic_resources import Resource, scope_of
+from bunqkit.sandbox.resources.rows import pick, read_id
 from bunqkit.sandbox.resources.shape import shape
 
 _MOST_URLS = 2
@@ -33,7 +34,7 @@ def set_filters(call: Call) -> list[Item]:
 
 
 def set_by_owner(call: Call) -> None:
-    """Set the filters that stand in a change of a user or an account, as until 2019."""
+    """Set the filters that a change of a user or an account holds, as at bunq until 2019."""
     kind = "monetary-account" if "userID" in call.ids else "user"
     scope = f"{kind}/{call.number()}/notification-filter-url"
     _replace(call, scope, "NotificationFilterUrl", call.body.pop("notification_filters"))

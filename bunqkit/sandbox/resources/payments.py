@@ -15,13 +15,14 @@ from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Fixed, Item, Table, Verbs, created, pick, read_row
+from bunqkit.sandbox.resources.call import Call, Fixed, Item, Table, Verbs, created
 from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.facts import facts
 from bunqkit.sandbox.resources.files import check_attachments
 from bunqkit.sandbox.resources.generic_resources import Resource, collection
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.rights import check_payee
+from bunqkit.sandbox.resources.rows import pick, read_row
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
 ALLOCATIONS = "monetary-account/{}/payment-auto-allocate"
@@ -34,7 +35,7 @@ _LONGEST_OUTSIDE = 140
 
 
 def by_account(call: Call) -> tuple[object, ...]:
-    """Return what the condition of a table of an account's rows is bound to."""
+    """Return the id of the account in the path, to which the condition of a table is bound."""
     return (own_account(call)["id"],)
 
 
@@ -113,6 +114,27 @@ def pay_batch(
     about, notices = ("PaymentBatch", batch.id), (("PAYMENT", "PAYMENT_BATCH_CREATED"),)
     announce(ledger, account["id"], about, notices, lambda: show_batch(batch))
     return batch.id
+
+
+def pay_entries(
+    ledger: Ledger,
+    account: sqlite3.Row,
+    bodies: list[dict[str, Any]],
+    *,
+    is_batch: bool,
+    **more: int | None,
+) -> int:
+    """Pay one body, or several as a batch; return the id of the payment or the batch."""
+    if is_batch:
+        return pay_batch(ledger, account, bodies, **more)
+    return pay(ledger, account, bodies[0], **more)
+
+
+def show_entries(ledger: Ledger, number: int, *, is_batch: bool) -> dict[str, Any]:
+    """Return what ``pay_entries`` paid, under its name."""
+    if is_batch:
+        return dict([show_batch(Resource.read(ledger, number))])
+    return dict([show_payment_of(ledger, number)])
 
 
 def read_order(

@@ -93,7 +93,7 @@ def create_transaction(call: Call) -> list[Item]:
 
 
 def confirm_funds(call: Call) -> list[Item]:
-    """Return whether an account of the bank has an amount; that of a stranger never has."""
+    """Return whether an account of this bank has an amount; accounts elsewhere never have it."""
     pointer, account = call.body["pointer_iban"], None
     cents, currency = read_cents(call.body, "amount"), call.body["amount"]["currency"]
     if pointer["type"] == "IBAN":

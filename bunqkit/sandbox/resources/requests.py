@@ -16,7 +16,7 @@ from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.ledger import Ledger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
-from bunqkit.sandbox.resources.call import Call, Item, Table, Verbs, created, pick, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Table, Verbs, created
 from bunqkit.sandbox.resources.events import announce, record
 from bunqkit.sandbox.resources.generic_resources import Resource, collection
 from bunqkit.sandbox.resources.labels import label_account, label_pointer, label_user
@@ -26,6 +26,7 @@ from bunqkit.sandbox.resources.payments import (
     check_description,
     find_counterparty,
 )
+from bunqkit.sandbox.resources.rows import pick, read_row
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 

@@ -53,7 +53,7 @@ def _allows(table: dict[str, list[str]], operation: Operation) -> bool:
 
 
 def filter_by_consent(call: Call, answer: list[Item] | Page | File) -> list[Item] | Page | File:
-    """Return an answer without the balances that a provider which only starts payments can't read.
+    """Return an answer, without balances if the caller is a provider that only starts payments.
 
     Source: bunq docs, "PSD2": a PISP reads name and IBAN, an AISP the balance too.
     """

@@ -20,24 +20,20 @@ from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.generic_resources import (
     Resource,
     collection,
+    page_of_accounts,
     scope_of,
     scopes_of_accounts,
     shown_as,
 )
 from bunqkit.sandbox.resources.labels import label_account, label_user
-from bunqkit.sandbox.resources.payments import (
-    pay,
-    pay_batch,
-    problems_of,
-    read_order,
-    show_batch,
-    show_payment_of,
-)
+from bunqkit.sandbox.resources.payments import pay_entries, problems_of, read_order, show_entries
 from bunqkit.sandbox.resources.recurrence import check_schedule, due_at, first_turn
 from bunqkit.sandbox.resources.shape import read, shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
 _KINDS = {"schedule-payment": "ScheduledPayment", "schedule-payment-batch": "ScheduledPaymentBatch"}
+# How the types of events name a batch and a single payment.
+_BATCH, _ONE = "PAYMENT_BATCH", "PAYMENT"
 _NOT_DELETED = "scope = ? AND json_extract(item, '$.status') <> 'CANCELLED'"
 
 
@@ -93,10 +89,7 @@ def delete_payment(call: Call) -> list[Item]:
 
 def list_schedules(call: Call) -> Page:
     """List the schedules of an account, or of a person's accounts, newest first."""
-    scopes = scopes_of_accounts(call, *_KINDS)
-    condition = f"scope IN ({', '.join('?' * len(scopes))})"
-    wrapper = call.operation.wrapper
-    return Resource.page(call, lambda row: (wrapper, show_schedule(row)[1]), condition, *scopes)
+    return page_of_accounts(call, show_schedule, *_KINDS)
 
 
 def get_schedule(call: Call) -> list[Item]:
@@ -110,7 +103,7 @@ def update_instance(call: Call) -> list[Item]:
     own_account(call)
     if call.body.get("state") != "RETRY":
         raise refuse(400, 'The state of a schedule instance can only be set to "RETRY".')
-    # One that was put there by hand has nothing to pay.
+    # A turn that was put there by hand has nothing to pay.
     state = turn.secret and turn.fields["state"]
     if state != "FAILED_USER_ERROR":
         raise refuse(400, f"This schedule instance is {state} and can't be tried again.")
@@ -158,19 +151,11 @@ def cancel_schedule(schedule: Resource, *, person_id: int) -> None:
 def run_schedule(ledger: Ledger, number: int) -> None:
     """Take the turn of a schedule that is due, and plan the next one."""
     schedule, now = Resource.read(ledger, number), wire_time(ledger.clock.now())
-    account_id = schedule.secret["account_id"]
-    turn = Resource.add(
-        ledger,
-        f"monetary-account/{account_id}/schedule/{number}/schedule-instance",
-        "ScheduledInstance",
-        {"time_start": now, "time_end": now},
-        secret={
-            "schedule_id": number,
-            "account_id": account_id,
-            "entries": schedule.secret["entries"],
-        },
-    )
-    _take_turn(turn)
+    account_id, entries = schedule.secret["account_id"], schedule.secret["entries"]
+    scope = f"monetary-account/{account_id}/schedule/{number}/schedule-instance"
+    secret = {"schedule_id": number, "account_id": account_id, "entries": entries}
+    times = {"time_start": now, "time_end": now}
+    _take_turn(Resource.add(ledger, scope, "ScheduledInstance", times, secret=secret))
     schedule.secret["turn"] += 1
     schedule.save()
     if not _plan(schedule):
@@ -190,33 +175,21 @@ def _plan(schedule: Resource) -> bool:
 
 def _take_turn(turn: Resource) -> None:
     """Pay, or write down why it was not possible."""
-    ledger, secret, error = turn.ledger, turn.secret, []
-    account, entries, part_of = (
-        ledger.account(secret["account_id"]),
-        secret["entries"],
-        secret["schedule_id"],
-    )
-    is_batch = _is_batch(Resource.read(ledger, part_of))
+    ledger, secret, problems = turn.ledger, turn.secret, []
+    account, schedule_id = ledger.account(secret["account_id"]), secret["schedule_id"]
+    is_batch = _is_batch(Resource.read(ledger, schedule_id))
+    state, word = "FINISHED_SUCCESSFULLY", "SUCCEEDED"
     try:
         with ledger.attempt():
-            secret["result"] = (
-                pay_batch(ledger, account, entries, scheduled_id=part_of)
-                if is_batch
-                else pay(ledger, account, entries[0], scheduled_id=part_of)
+            secret["result"] = pay_entries(
+                ledger, account, secret["entries"], is_batch=is_batch, scheduled_id=schedule_id
             )
     except Refusal as refusal:
-        error = problems_of(refusal)
-    state, word = (
-        ("FAILED_USER_ERROR", "FAILED") if error else ("FINISHED_SUCCESSFULLY", "SUCCEEDED")
-    )
-    turn.save(state=state, error_message=error)
+        state, word, problems = "FAILED_USER_ERROR", "FAILED", problems_of(refusal)
+    turn.save(state=state, error_message=problems)
     about, kind = ("ScheduledInstance", turn.id), _BATCH if is_batch else _ONE
     notices = (("SCHEDULE_RESULT", f"SCHEDULE_INSTANCE_{kind}_{word}"),)
     announce(ledger, account["id"], about, notices, lambda: show_instance(turn))
-
-
-# How the types of events name a batch and a single payment.
-_BATCH, _ONE = "PAYMENT_BATCH", "PAYMENT"
 
 
 def _announce(schedule: Resource, word: str) -> None:
@@ -283,18 +256,11 @@ def _show_times(schedule: Resource) -> dict[str, Any]:
 @shown_as("ScheduledInstance")
 def show_instance(turn: Resource) -> dict[str, Any]:
     """Return one turn of a schedule, with what was paid."""
-    secret, ledger, paid = turn.secret, turn.ledger, None
+    secret, ledger = turn.secret, turn.ledger
     schedule, number = Resource.read(ledger, secret["schedule_id"]), secret.get("result")
-    if number is not None:
-        is_batch = _is_batch(schedule)
-        paid = (
-            show_batch(Resource.read(ledger, number))
-            if is_batch
-            else show_payment_of(ledger, number)
-        )
     return {
         "scheduled_object": dict([show_scheduled(schedule)]),
-        "result_object": paid and dict([paid]),
+        "result_object": number and show_entries(ledger, number, is_batch=_is_batch(schedule)),
     }
 
 

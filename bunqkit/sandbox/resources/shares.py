@@ -16,10 +16,11 @@ from bunqkit.sandbox.fields import SHARE_DETAILS
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account, person_behind
-from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, read_row
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce, record_for
 from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
+from bunqkit.sandbox.resources.rows import read_row
 from bunqkit.sandbox.resources.wire import read_moment
 
 _INQUIRY = "ShareInviteMonetaryAccountInquiry"

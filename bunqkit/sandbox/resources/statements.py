@@ -18,10 +18,11 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import MINE, own_account
-from bunqkit.sandbox.resources.call import Call, File, Item, Verbs, check_choice, created
+from bunqkit.sandbox.resources.call import Call, File, Item, Verbs, created
 from bunqkit.sandbox.resources.event_list import show_object
 from bunqkit.sandbox.resources.generic_resources import Resource, content_of, scope_of
 from bunqkit.sandbox.resources.labels import label_account, label_user
+from bunqkit.sandbox.resources.rows import check_choice
 from bunqkit.sandbox.resources.shape import fill
 from bunqkit.sandbox.resources.sheets import Line, Statement, write_csv, write_mt940, write_pdf
 from bunqkit.sandbox.resources.wire import write_cents

@@ -16,7 +16,7 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import account_to_use
-from bunqkit.sandbox.resources.call import Call, Item, Verbs, created, read_id
+from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.facts import facts, usual
 from bunqkit.sandbox.resources.generic_resources import (
@@ -28,6 +28,7 @@ from bunqkit.sandbox.resources.generic_resources import (
 from bunqkit.sandbox.resources.labels import label_account, label_outside
 from bunqkit.sandbox.resources.payments import book, transfer
 from bunqkit.sandbox.resources.rates import bought, cost, rate_of
+from bunqkit.sandbox.resources.rows import read_id
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_cents
 
@@ -63,7 +64,7 @@ def _link(ledger: Ledger, person_id: int) -> int:
     for link in Resource.select(ledger, "scope = ?", scope):
         return link.id
     person = ledger.person(person_id)
-    # No source shows what a source is.
+    # No source shows what the field ``source`` holds; the value is our own.
     values = {"name": person["name"], "email": person["email"], "source": "BUNQ"}
     return Resource.add(ledger, scope, "TransferwiseUser", values).id
 
@@ -97,16 +98,14 @@ def create_quote(call: Call) -> list[Item]:
 
 def _amounts(body: dict[str, Any], rate: Decimal) -> tuple[int, int, int] | None:
     """Return the cents that leave, that arrive and the fee; ``None`` if only the rate is asked."""
-    has_source, has_target = (
-        body.get(name) is not None for name in ("amount_source", "amount_target")
-    )
-    if has_source and has_target:
+    source, target = body.get("amount_source"), body.get("amount_target")
+    if source is not None and target is not None:
         raise refuse(400, 'Use either "amount_source" or "amount_target", not both.')
-    if has_source:
+    if source is not None:
         gives = read_cents(body, "amount_source", body["currency_source"])
         fee = max(_LEAST_FEE_CENTS, -(-gives * 5 // 1000))
         gets = bought(gives - fee, rate)
-    elif has_target:
+    elif target is not None:
         gets = read_cents(body, "amount_target", body["currency_target"])
         net = cost(gets, rate)
         fee = max(_LEAST_FEE_CENTS, -(-net * 5 // 995))
@@ -141,7 +140,7 @@ def check_requirement(call: Call) -> list[Item]:
 
 
 def create_recipient(call: Call) -> list[Item]:
-    """Write down who gets it."""
+    """Write down a recipient."""
     quote, body = _quote(call), call.body
     *codes, number = _check_recipient(quote, body)
     currency = _target(quote)
@@ -157,7 +156,7 @@ def create_recipient(call: Call) -> list[Item]:
 
 
 def list_recipients(call: Call) -> list[Item]:
-    """List those of the currency that a person has sent to, newest first."""
+    """List the recipients of the quote's currency, newest first."""
     return [recipient.show() for recipient in _recipients(call, _quote(call))[::-1]]
 
 
@@ -168,7 +167,7 @@ def check_transfer(call: Call) -> list[Item]:
 
 
 def create_transfer(call: Call) -> list[Item]:
-    """Pay a quote, once and while it lives."""
+    """Pay a quote, once and before it expires."""
     ledger, quote = call.ledger, _quote(call)
     secret, item = quote.secret, quote.fields
     if secret["gives"] is None:

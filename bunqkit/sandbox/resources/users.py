@@ -15,17 +15,10 @@ from bunqkit.sandbox import people
 from bunqkit.sandbox.ledger import Ledger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import MOST_ACCOUNTS, check_avatar, count_accounts
-from bunqkit.sandbox.resources.call import (
-    Call,
-    Item,
-    Table,
-    Verbs,
-    by_person,
-    check_choice,
-    created,
-)
+from bunqkit.sandbox.resources.call import Call, Item, Table, Verbs, by_person, created
 from bunqkit.sandbox.resources.facts import usual
 from bunqkit.sandbox.resources.labels import label_nobody, label_user, show_avatar
+from bunqkit.sandbox.resources.rows import check_choice
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount
 
@@ -139,7 +132,7 @@ def check_health(_call: Call) -> list[Item]:
 
 
 def fail(_call: Call) -> list[Item]:
-    """Fail as asked. Source: the official description, whose call is there to be an error."""
+    """Refuse, as the call asks. Source: the official description: the call exists to fail."""
     raise refuse(500, "This error was asked for: POST server-error does nothing else.")
 
 

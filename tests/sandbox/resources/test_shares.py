@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from visitors import Hook, Visitor, payment, refusal
 
-from bunqkit.sandbox import Bank
-
 LEVELS = ["VIEW_BALANCE", "VIEW_TRANSACTION", "DRAFT_PAYMENT", "FULL_TRANSIENT"]
-
-
-@pytest.fixture(autouse=True)
-def _books(bank: Bank) -> Iterator[None]:
-    """Insist after every test that the books balance."""
-    yield
-    assert not any(bank.ledger.imbalance().values())
-
-
-@pytest.fixture
-def rich(visitor: Visitor) -> Visitor:
-    """Give somebody with 500 euro."""
-    visitor.top_up()
-    return visitor
 
 
 def invite(visitor: Visitor, to: str, access: str = "VIEW_TRANSACTION", **more: Any) -> str:
