@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING, overload
 
 from bunqkit.display.terminal import printable, printable_lines
@@ -258,7 +257,7 @@ class Exchange(Private):
         return f"<{self.method} {self.path} -> {self.outcome}, {1000 * self.elapsed_s:.0f} ms>"
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import card, key_values, method_label  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import card, key_values  # noqa: PLC0415 (front ends only)
 
         told = {
             "answer": f"{self.outcome}, in {1000 * self.elapsed_s:.0f} ms",
@@ -266,7 +265,7 @@ class Exchange(Private):
             "came": f"{len(self.answer_body):,} bytes",
             "look inside": ".xray(), .as_curl(), .as_python(), .as_openssl()",
         }
-        return card(f"{method_label(self.method)}{escape(self.path)}", key_values(told))
+        return card(self.path, key_values(told), method=self.method)
 
 
 class Exchanges(Private, Sequence[Exchange]):
@@ -325,7 +324,7 @@ class Exchanges(Private, Sequence[Exchange]):
         from bunqkit.display.html import card, method_label, table  # noqa: PLC0415 (front ends only)
 
         rows = [
-            [str(at), method_label(each.method), escape(each.path), escape(each.outcome)]
+            [str(at), method_label(each.method), each.path, each.outcome]
             for at, each in enumerate(self[:])
         ]
         return card("Calls, oldest first", table(["", "method", "path", "answer"], rows))

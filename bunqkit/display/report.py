@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bunqkit.display.html import byte_view, card, code, key_values, notes, paragraph, section
+from bunqkit.display import html
 from bunqkit.display.terminal import printable_lines
 
 _WIDTH = 80
@@ -39,7 +39,7 @@ class Words:
 
     def html(self) -> str:
         """Give it for a notebook."""
-        return paragraph(self.words)
+        return html.paragraph(self.words)
 
     def text(self) -> str:
         """Give it for a terminal."""
@@ -54,7 +54,7 @@ class Facts:
 
     def html(self) -> str:
         """Give it for a notebook."""
-        return key_values(self.facts)
+        return html.key_values(self.facts)
 
     def text(self) -> str:
         """Give it for a terminal."""
@@ -74,7 +74,7 @@ class Notes:
 
     def html(self) -> str:
         """Give it for a notebook."""
-        return notes(self.header, self.rows)
+        return html.notes(self.header, self.rows)
 
     def text(self) -> str:
         """Give it for a terminal."""
@@ -94,7 +94,7 @@ class Verbatim:
 
     def html(self) -> str:
         """Give it for a notebook."""
-        return code(self.lines)
+        return html.code(self.lines)
 
     def text(self) -> str:
         """Give it for a terminal."""
@@ -141,7 +141,7 @@ class Bytes:
 
     def html(self) -> str:
         """Give it for a notebook."""
-        return byte_view(self.label, self._rows(), self.framed)
+        return html.byte_view(self.label, self._rows(), self.framed)
 
     def text(self) -> str:
         """Give it for a terminal; under the byte that stands out there is a mark."""
@@ -190,8 +190,8 @@ class Sheet:
     def __str__(self) -> str:
         blocks = [_fill(self.title, "", _INDENT)]
         blocks += [
-            "\n".join([each.heading, *(part.text() for part in each.parts)])
-            for each in self.sections
+            "\n".join([section.heading, *(part.text() for part in section.parts)])
+            for section in self.sections
         ]
         # What the bank sends must not steer a terminal.
         return printable_lines("\n\n".join(blocks))
@@ -200,11 +200,11 @@ class Sheet:
         return str(self)
 
     def _repr_html_(self) -> str:
-        body = "".join(
-            section(each.heading, "".join(part.html() for part in each.parts))
-            for each in self.sections
-        )
-        return card(paragraph(self.title), body)
+        body = [
+            html.section(section.heading, *(part.html() for part in section.parts))
+            for section in self.sections
+        ]
+        return html.card(html.paragraph(self.title), *body)
 
 
 def _fill(words: str, first: str, others: str) -> str:

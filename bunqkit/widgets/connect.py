@@ -7,19 +7,18 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from html import escape
 from typing import TYPE_CHECKING
 
 import ipywidgets
 
 from bunqkit.context.steps import Steps
-from bunqkit.display.html import code_to_copy, fold, key_values, paragraph, section
+from bunqkit.display.html import fold, join, key_values, render, section, status_line
 from bunqkit.errors import FieldError, SettingsError
 from bunqkit.frames.statement import show
 from bunqkit.security.env_files import write_api_key
 from bunqkit.security.redaction import Secret, shorten
 from bunqkit.settings import ENVIRONMENTS, load_settings
-from bunqkit.widgets.parts import Panel, status_html
+from bunqkit.widgets.parts import Panel
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
@@ -214,7 +213,7 @@ class ConnectPanel(Panel):
         told = {"API key": key, "bank": steps.client.base_url}
         if places := steps.settings.describe_places():
             told["settings"] = places
-        return key_values(told) + picture.svg()
+        return join(key_values(told), picture.svg())
 
     def _show_calls(self) -> None:
         calls = self._steps.client.exchanges if self._steps else []
@@ -222,7 +221,7 @@ class ConnectPanel(Panel):
             fold(f"{each.method} {each.path}: {each.outcome}", each.xray()._repr_html_())
             for each in calls
         ]
-        self._calls.value = section("What went over the wire", "".join(shown)) if shown else ""
+        self._calls.value = section("What went over the wire", *shown) if shown else ""
 
     def _count_down(self) -> None:
         if self.bunq is None:
@@ -246,14 +245,14 @@ class ConnectPanel(Panel):
 
     def _renew(self) -> None:
         bunq = self._connected
-        self._said.value = status_html("Opening the next session; bunq allows one in 30 seconds.")
+        self._said.value = status_line("Opening the next session; bunq allows one in 30 seconds.")
         bunq.renew()
-        self._said.value = status_html("The next session is open; its token is another.")
+        self._said.value = status_line("The next session is open; its token is another.")
         self._show("to do")
 
     def _log_out(self) -> None:
         self._connected.close()
-        self._said.value = status_html("Logged out. The next call opens another session.")
+        self._said.value = status_line("Logged out. The next call opens another session.")
         self._show("to do")
 
     def _write(self) -> None:
@@ -261,7 +260,7 @@ class ConnectPanel(Panel):
         path = write_api_key(
             steps.api_key, steps.settings.env_file, environment=steps.settings.environment
         )
-        self._said.value = status_html(f"The key is in {path}, which only you can read.")
+        self._said.value = status_line(f"The key is in {path}, which only you can read.")
 
 
 def _environment_of(env_file: str | os.PathLike[str] | None, profile: str | None) -> str:
@@ -273,17 +272,12 @@ def _environment_of(env_file: str | os.PathLike[str] | None, profile: str | None
 
 def _steps_html(done: int, next_one: str) -> str:
     """Give the steps as a list: those that are done, and the state of the one after."""
-    items = []
+    steps = []
     for number, (name, purpose) in enumerate(_STEPS.items()):
         state = "done" if number < done else next_one if number == done else "to do"
-        items.append(
-            f"<li><strong>{_SIGNS[state]} {number}. {name}</strong> ({state}): "
-            f"{escape(purpose)}</li>"
-        )
-    end = ""
-    if done == len(_STEPS):
-        end = paragraph("Go on in the next cell:") + code_to_copy(_NEXT_CELL)
-    return f'<ol style="list-style:none;padding:0;margin:8px 0">{"".join(items)}</ol>{end}'
+        steps.append({"name": name, "purpose": purpose, "state": state})
+    next_cell = _NEXT_CELL if done == len(_STEPS) else ""
+    return render("connect_steps.html", steps=steps, signs=_SIGNS, next_cell=next_cell)
 
 
 def _span(left: timedelta) -> str:

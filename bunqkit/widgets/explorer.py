@@ -14,6 +14,7 @@ from bunqkit.catalogue.operations import Operation, find, operation as operation
 from bunqkit.client.answer import Answer
 from bunqkit.client.exchange import Exchange
 from bunqkit.context.outcome import add_reference
+from bunqkit.display.html import empty_state
 from bunqkit.display.terminal import printable
 from bunqkit.errors import (
     ApiError,
@@ -29,7 +30,7 @@ from bunqkit.widgets.calls import Call
 from bunqkit.widgets.form import Form
 from bunqkit.widgets.history import Entry, History
 from bunqkit.widgets.leaves import Desk
-from bunqkit.widgets.parts import Fold, Panel, Progress, empty_html, swap
+from bunqkit.widgets.parts import Fold, Panel, Progress, swap
 from bunqkit.widgets.pickers import Pickers
 from bunqkit.widgets.question import Question
 from bunqkit.widgets.results import Results
@@ -114,7 +115,7 @@ class Explorer(Panel):
             self._place,
             [
                 ipywidgets.HTML(
-                    empty_html(
+                    empty_state(
                         "Here will be the form of the operation that you choose.",
                         "Type a few words and press Enter.",
                     )

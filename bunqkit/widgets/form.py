@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from html import escape
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import ipywidgets
 
 from bunqkit.catalogue.operations import Operation, type_named
-from bunqkit.display.html import method_label
+from bunqkit.display.html import render
 from bunqkit.security.redaction import MASK, Secret, conceal, is_secret_field
 from bunqkit.widgets.calls import Call, Upload
 from bunqkit.widgets.inputs import Group
@@ -243,9 +242,7 @@ class Form:
 
     def _say(self) -> None:
         """Say the path, what is missing, and what is wrong, each beside its input."""
-        self._path.value = (
-            f"<div>{method_label(self.operation.method)}<code>{escape(self.path)}</code></div>"
-        )
+        self._path.value = render("form_path.html", method=self.operation.method, path=self.path)
         call = self.call
         wrong, self.remarks = call.judge()
         leaves = list(self.body.leaves()) if self.body else []
@@ -275,7 +272,9 @@ class Form:
         self.problems = wrong
         inputs = [*(leaf.path for leaf in leaves), *self.ids]
         apart = [text for text in wrong if not any(_belongs(text, path) for path in inputs)]
-        self._verdict.value = _verdict_html(self.needs, apart, self.remarks)
+        self._verdict.value = render(
+            "form_verdict.html", needs=self.needs, problems=apart, remarks=self.remarks
+        )
 
 
 class _UploadInput:
@@ -336,15 +335,6 @@ def _hide(read: dict[str, Any], held: Any) -> tuple[dict[str, Any], bool]:
 
     hidden: dict[str, Any] = walk(read, held)
     return hidden, has_new
-
-
-def _verdict_html(needs: list[str], problems: list[str], remarks: list[str]) -> str:
-    told = []
-    if needs:
-        told.append(f"<p>Still needed: {escape(', '.join(needs))}.</p>")
-    told += [f'<p class="problem">{escape(text)}</p>' for text in problems]
-    told += [f"<p>{escape(text)} It can be sent all the same.</p>" for text in remarks]
-    return f'<div role="status">{"".join(told)}</div>' if told else ""
 
 
 def _shown_id(name: str, value: object) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from bunqkit.display.html import code_to_copy
+from bunqkit.display.html import code_to_copy, empty_state
 from bunqkit.widgets.calls import SCRIPT_HEAD, Call
-from bunqkit.widgets.parts import Panel, empty_html
+from bunqkit.widgets.parts import Panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ class History:
         self.resend_button = panel.button("Send again", lambda: resend(self._chosen().call))
         self.script_button = panel.button("All as one script", self._show_script)
         self._script = ipywidgets.HTML(
-            empty_html("No calls yet.", "Send one, and it is kept here.")
+            empty_state("No calls yet.", "Send one, and it is kept here.")
         )
         buttons = [self.reopen_button, self.resend_button, self.script_button]
         self.box = ipywidgets.VBox(

@@ -7,12 +7,12 @@ opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from html import escape
 from typing import Any
 
 import ipywidgets
 
 from bunqkit.catalogue.operations import Field, Type, type_named
+from bunqkit.display.html import strong
 from bunqkit.security.redaction import is_secret_field
 from bunqkit.widgets.leaves import Amount, Desk, Hidden, Input, Json, Leaf, Line, Pointer
 from bunqkit.widgets.parts import Fold, swap
@@ -44,7 +44,7 @@ class Group(Input):
         self.fold = Fold(self._count(), desk.panel, self._build_other) if self._other else None
         self.box = ipywidgets.VBox([*shown, *([self.fold] if self.fold else [])])
         if path:
-            title = ipywidgets.HTML(f"<strong>{escape(name)}</strong>")
+            title = ipywidgets.HTML(strong(name))
             self.box = ipywidgets.VBox([title, self.box])
             self.box.add_class("bunqkit-group")
 

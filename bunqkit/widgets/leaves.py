@@ -10,12 +10,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import ipywidgets
 
 from bunqkit.catalogue.values import write_amount, write_pointer
+from bunqkit.display.html import problem_line
 from bunqkit.errors import FieldError
 from bunqkit.security.redaction import MASK, Secret
 from bunqkit.widgets.parts import Panel
@@ -126,7 +126,7 @@ class Leaf(Input):
 
     def note(self, problem: str) -> None:
         """Show below the input what is wrong with it; without a problem the line takes no room."""
-        said = f'<span class="problem">{escape(problem)}</span>' if problem else ""
+        said = problem_line(problem, is_read_out=False)
         if said != self._note.value:
             self._note.value = said
             self._note.layout.display = "" if problem else "none"

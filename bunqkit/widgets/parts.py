@@ -10,12 +10,11 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from bunqkit.display.html import badge, error_card, stylesheet
+from bunqkit.display.html import empty_state, error_card, render, status_line
 from bunqkit.errors import BunqkitError
 
 if TYPE_CHECKING:
@@ -26,32 +25,6 @@ Handler = Callable[..., Any]
 _KEPT_ERRORS = 100
 _REDRAWN_EVERY_S = 0.1
 _ROWS = 50
-# What ipywidgets' own elements need beside the shared rules; the arrow of its menus is black, so
-# that a dark page swallows it.
-_STYLE = """
-.bunqkit.jupyter-widgets{box-sizing:border-box;overflow:hidden auto}
-.bunqkit .bunqkit{border:0;padding:0;margin:0;background:none;max-width:none}
-.bunqkit .widget-html-content{line-height:1.5;min-width:0}
-.bunqkit .bunqkit-list select{font-family:var(--jp-code-font-family,monospace);white-space:pre}
-.bunqkit .bunqkit-list option{white-space:pre}
-.bunqkit .widget-dropdown>select{background-image:url("data:image/svg+xml,\
-%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' \
-fill='none' stroke='%23888' stroke-width='2'/%3E%3C/svg%3E")}
-.bunqkit .bunqkit-json textarea{font-family:var(--jp-code-font-family,monospace)}
-.bunqkit .bunqkit-fold>.widget-toggle-button{text-align:left;background:none;box-shadow:none;
- color:inherit;padding:0 4px;font-weight:600}
-.bunqkit .bunqkit-group{border-left:2px solid var(--jp-border-color2,#9994);padding-left:8px;
- margin:4px 0}
-.bunqkit .lm-TabBar .lm-TabBar-tab{flex:0 1 auto;min-width:min-content;padding:0 8px}
-.bunqkit .problem{color:var(--jp-error-color1,#b91c1c)}
-.bunqkit .problem::before{content:"\\2717\\00a0"}
-.bunqkit .question{border:2px solid #b91c1c;border-radius:4px;padding:4px 16px}
-.bunqkit code{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
-.bunqkit button:focus-visible,.bunqkit input:focus-visible,.bunqkit select:focus-visible,
-.bunqkit textarea:focus-visible,.bunqkit summary:focus-visible,.bunqkit [role=tab]:focus-visible,
-.bunqkit pre:focus-visible,.bunqkit .rows:focus-visible{
- outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
-"""
 _AS_IT_CAME = "(as it came)"
 
 
@@ -102,9 +75,8 @@ class Panel(ipywidgets.VBox):
         """Write the panel's head: badge, title, and a text beside them, such as ``read-only``."""
         self._environment = environment or self._environment
         (self.add_class if self._environment == "PRODUCTION" else self.remove_class)("production")
-        self._head.value = (
-            f'<style>{stylesheet()}{_STYLE}</style><div class="title">{badge(self._environment)}'
-            f"{escape(self._title)} <small>{escape(beside)}</small></div>"
+        self._head.value = render(
+            "panel_head.html", environment=self._environment, title=self._title, beside=beside
         )
 
     def handler(self, act: Handler) -> Handler:
@@ -293,9 +265,9 @@ class DataTable(ipywidgets.VBox):
         last = min(self._first + self._page, count)
         self.previous_button.disabled = self._first == 0
         self.next_button.disabled = last == count
-        self._place.value = escape(f"Rows {self._first + 1:,} to {last:,} of {count:,}")
+        self._place.value = f"Rows {self._first + 1:,} to {last:,} of {count:,}"
         rows = show(self._sorted.iloc[self._first : last], said=self._said)
-        self._rows.value = rows.html() if count else empty_html("No rows.", self._said)
+        self._rows.value = rows.html() if count else empty_state("No rows.", self._said)
 
 
 class Progress(ipywidgets.HBox):
@@ -353,7 +325,7 @@ class Progress(ipywidgets.HBox):
             told.append(f"about {elapsed_s * (1 - done) / done:.0f} s left")
         # Without an end in sight the bar walks, so that one sees that something happens.
         self._bar.value = int(100 * done) if done else int(elapsed_s * 10) % 100
-        self._text.value = status_html(", ".join(part for part in told if part))
+        self._text.value = status_line(", ".join(part for part in told if part))
 
     def cancel(self) -> None:
         """Ask what runs to stop; it does so at its next step."""
@@ -426,21 +398,6 @@ def swap(box: ipywidgets.Box, children: Iterable[ipywidgets.Widget]) -> None:
     box.children = kept
     for child in gone:
         close_tree(child)
-
-
-def status_html(text: str) -> str:
-    """Give a line that a screen reader reads out when it changes."""
-    return f'<div role="status">{escape(text)}</div>' if text else ""
-
-
-def problem_html(text: str) -> str:
-    """Give what is wrong with what was typed, in a line that a screen reader reads out."""
-    return f'<div role="status" class="problem">{escape(text)}</div>' if text else ""
-
-
-def empty_html(what: str, how: str) -> str:
-    """Give what stands where nothing is yet: what would be here, and how to get it."""
-    return f'<p class="empty">{escape(what)} {escape(how)}</p>'
 
 
 def error_html(error: BaseException) -> str:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from bunqkit.display.html import fold, json_tree, key_values, paragraph, section
+from bunqkit.display.html import empty_state, fold, join, json_tree, key_values, paragraph, section
 from bunqkit.errors import ApiError
 from bunqkit.security.redaction import redact
-from bunqkit.widgets.parts import empty_html
 from bunqkit.widgets.results import file_html
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class PaymentView:
     def clear(self) -> None:
         """Show none."""
         self.payment = None
-        self.box.value = empty_html("No payment is open.", "Choose one in the list.")
+        self.box.value = empty_state("No payment is open.", "Choose one in the list.")
 
     def show(self, account_id: int, payment_id: int) -> None:
         """Fetch a payment with what hangs on it, and show it."""
@@ -60,10 +59,12 @@ class PaymentView:
             *(section("Note", paragraph(str(each.get("content") or ""))) for each in notes),
             *self._files(account_id, attached),
         ]
-        none = empty_html("No notes, nothing attached.", "payment.note-text.create adds a note.")
+        nothing = empty_state(
+            "No notes, nothing attached.", "payment.note-text.create adds a note."
+        )
         whole = fold("The whole item", json_tree(redact(payment)))
         self.payment = payment
-        self.box.value = f"{key_values(_tell(payment))}{''.join(hung) or none}{whole}"
+        self.box.value = join(key_values(_tell(payment)), *(hung or [nothing]), whole)
 
     def _files(self, account_id: int, attached: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
         for name, each in attached:

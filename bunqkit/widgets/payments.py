@@ -7,19 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from bunqkit.display.html import empty_state, problem_line, status_line
 from bunqkit.errors import FieldError, Interrupted
 from bunqkit.frames.money import exact
 from bunqkit.frames.paging import say_completeness
 from bunqkit.frames.statement import show
-from bunqkit.widgets.parts import (
-    DataTable,
-    Fold,
-    Panel,
-    Progress,
-    empty_html,
-    problem_html,
-    status_html,
-)
+from bunqkit.widgets.parts import DataTable, Fold, Panel, Progress
 from bunqkit.widgets.payment import PaymentView
 from bunqkit.widgets.pictures import Pictures
 from bunqkit.widgets.transfers import Transfers, account_options
@@ -98,7 +91,7 @@ class PaymentsPanel(Panel):
         self.pictures = Pictures(self)
         self.transfers = Transfers(self, bunq, done=self.refresh)
         self.refresh_button = self.button("Fetch payments", self.refresh)
-        self._empty = ipywidgets.HTML(empty_html("Here will be your payments.", "Wait for them."))
+        self._empty = ipywidgets.HTML(empty_state("Here will be your payments.", "Wait for them."))
         self._found = ipywidgets.VBox(
             [self.table, self.choice, self._cut, self.view.box, self.pictures.fold]
         )
@@ -178,7 +171,7 @@ class PaymentsPanel(Panel):
         self.choice.value = self._opened if self._opened in dict(options).values() else None
         self._is_listing = False
         cut = f"These are the first {_LISTED}. Narrow the filter for others."
-        self._cut.value = status_html(cut if len(frame) > _LISTED else "")
+        self._cut.value = status_line(cut if len(frame) > _LISTED else "")
         if self._opened is not None and self.choice.value is None:
             self._hear_choice()
 
@@ -207,7 +200,7 @@ class PaymentsPanel(Panel):
                 problems.append(str(error))
             else:
                 chosen &= cents is None or is_within(cents)
-        self._problem.value = problem_html(" ".join(problems))
+        self._problem.value = problem_line(" ".join(problems))
         return chosen.fillna(value=False).astype("bool")
 
     def _open(self) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from bunqkit.display.html import empty_state, image
 from bunqkit.errors import FrameError
-from bunqkit.widgets.parts import Fold, Panel, empty_html
+from bunqkit.widgets.parts import Fold, Panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,14 +80,13 @@ def _image(title: str, frame: pd.DataFrame, payments: pd.DataFrame) -> str:
         }
         figure = draw[title]()
     except FrameError as error:
-        return empty_html(f"{title}: nothing to draw.", str(error))
+        return empty_state(f"{title}: nothing to draw.", str(error))
     except ImportError:
-        return empty_html(f"{title}: no plot.", "Install the extra: pip install 'bunqkit[lab]'.")
+        return empty_state(f"{title}: no plot.", "Install the extra: pip install 'bunqkit[lab]'.")
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110)
-    finding = escape(figure.axes[0].get_title(loc="left"), quote=True)
     data = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="{finding}" style="max-width:100%" src="data:image/png;base64,{data}">'
+    return image(f"data:image/png;base64,{data}", figure.axes[0].get_title(loc="left"))
 
 
 def _whole(frame: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import ipywidgets
 
-from bunqkit.widgets.parts import Panel, empty_html
+from bunqkit.display.html import render
+from bunqkit.widgets.parts import Panel
 
 
 class Question:
@@ -48,8 +49,7 @@ class Question:
             Is called when it is pressed.
         """
         self._act = act
-        told = empty_html(read_back, "Is that right?")
-        self._text.value = f'<div role="alert" class="question">{told}</div>'
+        self._text.value = render("question.html", read_back=read_back)
         self.do_button.description = label
         self.box.layout.display = ""
         self.leave_button.focus()

@@ -5,16 +5,23 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from bunqkit.client.answer import Answer
 from bunqkit.client.exchange import Exchange
-from bunqkit.display.html import code_to_copy, json_tree, key_values
+from bunqkit.display.html import (
+    code_to_copy,
+    empty_state,
+    join,
+    json_tree,
+    paragraph,
+    render,
+    status_line,
+)
 from bunqkit.security.redaction import redact, redact_headers
-from bunqkit.widgets.parts import DataTable, Panel, empty_html, status_html, swap
+from bunqkit.widgets.parts import DataTable, Panel, swap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +107,7 @@ class Results:
         self._show(tabs, said)
 
     def _show(self, tabs: list[tuple[str, Build]], said: str) -> None:
-        self.state.value = status_html(said)
+        self.state.value = status_line(said)
         self._pages.layout.display = "none"
         self._builds = [build for _, build in tabs]
         titles = [title for title, _ in tabs]
@@ -165,44 +172,39 @@ def _tree(answer: Answer) -> ipywidgets.Widget:
     wrapped = answer.wrapped
     told: dict[str, Any] = {"Response": redact(wrapped[:_SHOWN_ITEMS])}
     told |= {name: part for name, part in answer.envelope.items() if name != "Response"}
-    more = ""
+    tree = json_tree(told)
     if len(wrapped) > _SHOWN_ITEMS:
-        more = f"<p>The first {_SHOWN_ITEMS} of {len(wrapped):,} items; the table has all.</p>"
-    return ipywidgets.HTML(json_tree(told) + more)
+        more = f"The first {_SHOWN_ITEMS} of {len(wrapped):,} items; the table has all."
+        tree = join(tree, paragraph(more))
+    return ipywidgets.HTML(tree)
 
 
 def _headers(exchange: Exchange) -> str:
-    sent = redact_headers(exchange.request_headers)
-    came = redact_headers(dict(exchange.answer_headers))
-    return (
-        f"<p>{escape(exchange.method)} {escape(exchange.url)}</p>"
-        f"<strong>Sent</strong>{key_values(sent)}<strong>Came back</strong>"
-        + (key_values(came) if came else empty_html("Nothing yet.", "Send the call."))
+    return render(
+        "headers.html",
+        method=exchange.method,
+        url=exchange.url,
+        sent=redact_headers(exchange.request_headers),
+        received=redact_headers(dict(exchange.answer_headers)),
     )
 
 
 def file_html(content: bytes, media_type: str) -> str:
     """Show a file without running anything in it, with a link that saves it."""
     if len(content) > _LARGEST_SHOWN:
-        return empty_html(
+        return empty_state(
             "The file is too large to show.", "explorer.result.content.save() keeps it."
         )
     kind = media_type if media_type in (*_IMAGES, "application/pdf") else "application/octet-stream"
-    url = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     name = f"bunq.{kind.rpartition('/')[2]}" if kind != "application/octet-stream" else "bunq.bin"
-    link = f'<p><a download="{name}" href="{url}">Save the file</a></p>'
-    if kind in _IMAGES:
-        return (
-            f'<img alt="the image that the bank answered" src="{url}" style="max-width:100%">{link}'
-        )
-    if kind == "application/pdf":
-        return (
-            f'<embed type="{kind}" src="{url}" title="the PDF that the bank answered" '
-            f'style="width:100%;height:480px">{link}'
-        )
-    if media_type.startswith("text/"):
-        return code_to_copy(content.decode("utf-8", "replace")) + link
-    return link
+    return render(
+        "file.html",
+        kind=kind,
+        is_image=kind in _IMAGES,
+        text=content.decode("utf-8", "replace") if media_type.startswith("text/") else None,
+        name=name,
+        url=f"data:{kind};base64,{base64.b64encode(content).decode()}",
+    )
 
 
 def _read_csv(content: bytes) -> pd.DataFrame:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from bunqkit.display.html import join, paragraph, status_line
 from bunqkit.errors import OutcomeUnknownError, UnsettledError
 from bunqkit.widgets.calls import Call
-from bunqkit.widgets.parts import Panel, Progress, empty_html, status_html
+from bunqkit.widgets.parts import Panel, Progress
 from bunqkit.widgets.question import Question
 
 if TYPE_CHECKING:
@@ -140,10 +141,9 @@ class Sending:
             self._made()
 
     def _show(self, *lines: str) -> None:
-        told = "".join(empty_html(line, "") for line in lines)
-        ended = "" if self._is_unknown else status_html("What you sent has an outcome.")
-        self._text.value = f"{told}{ended}" if told else ""
-        self.box.layout.display = "" if told else "none"
+        ended = "" if self._is_unknown else status_line("What you sent has an outcome.")
+        self._text.value = join(*(paragraph(line) for line in lines), ended) if lines else ""
+        self.box.layout.display = "" if lines else "none"
         self.look_button.layout.display = "" if self._is_unknown else "none"
 
     def _turn(self, *, is_busy: bool) -> None:

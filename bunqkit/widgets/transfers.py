@@ -13,10 +13,10 @@ from bunqkit.analysis.spending import split_evenly
 from bunqkit.catalogue.operations import operation
 from bunqkit.catalogue.values import write_amount, write_pointer
 from bunqkit.context.outcome import add_reference
-from bunqkit.display.html import code_to_copy, fold
+from bunqkit.display.html import code_to_copy, fold, join, problem_line, status_line
 from bunqkit.errors import FieldError
 from bunqkit.widgets.calls import Call
-from bunqkit.widgets.parts import Panel, problem_html, status_html
+from bunqkit.widgets.parts import Panel
 from bunqkit.widgets.question import Question
 from bunqkit.widgets.sending import Sending
 
@@ -116,7 +116,7 @@ class Transfers:
                 self._pointer(payee)
         except FieldError as error:
             problem = str(error)
-        self._problem.value = problem_html(problem)
+        self._problem.value = problem_line(problem)
         is_off = self.sending.is_off
         is_ready = bool(amount and self.payees and not problem and not is_off)
         is_for_one = is_ready and len(self.payees) == 1
@@ -215,8 +215,7 @@ class Transfers:
         )
 
     def _tell(self, what: str, code: str) -> None:
-        kept = fold("As a cell", code_to_copy(code))
-        self.said.value = f"{status_html(f'Done: {what}.')}{kept}"
+        self.said.value = join(status_line(f"Done: {what}."), fold("As a cell", code_to_copy(code)))
         self._finish()
 
     def _finish(self) -> None:

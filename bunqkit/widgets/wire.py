@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from bunqkit.client.exchange import Exchange
+from bunqkit.display.html import empty_state, status_line
 from bunqkit.display.report import Bytes
 from bunqkit.errors import FieldError
-from bunqkit.widgets.parts import Panel, empty_html, status_html
+from bunqkit.widgets.parts import Panel
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
@@ -111,7 +112,7 @@ class WirePanel(Panel):
         self._xray.value = (
             exchange.xray()._repr_html_()
             if exchange is not None
-            else empty_html(
+            else empty_state(
                 "Here will be the X-ray of a call.", "Call something, or choose one in the list."
             )
         )
@@ -167,7 +168,7 @@ class WirePanel(Panel):
             said = "The bank took it: it did not look at the signature."
         else:
             said = f"The bank refused it, {came.status}: {' '.join(came.refusal)}"
-        self.said.value = status_html(said)
+        self.said.value = status_line(said)
 
 
 def _told(exchange: Exchange) -> str:

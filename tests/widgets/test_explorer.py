@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import html
 import json
 import weakref
 from collections.abc import Iterator
@@ -213,7 +214,7 @@ def test_every_tab_shows_the_answer(explorer: Explorer) -> None:
     assert "<details" in tab(explorer, "JSON")
     assert "The signature" in tab(explorer, "X-ray")
     assert "X-Bunq-Client-Request-Id" in tab(explorer, "Headers")
-    assert "answer = bunq.call(&quot;payment.list&quot;)" in tab(explorer, "As a cell")
+    assert 'answer = bunq.call("payment.list")' in html.unescape(tab(explorer, "As a cell"))
     assert "import requests" in tab(explorer, "Python")
     assert "curl" in tab(explorer, "curl")
 
