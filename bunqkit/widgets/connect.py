@@ -18,7 +18,7 @@ from bunqkit.frames.statement import show
 from bunqkit.security.env_files import write_api_key
 from bunqkit.security.redaction import Secret, shorten
 from bunqkit.settings import ENVIRONMENTS, load_settings
-from bunqkit.widgets.parts import Panel
+from bunqkit.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context

@@ -26,15 +26,15 @@ from bunqkit.errors import (
     UnsettledError,
 )
 from bunqkit.frames.paging import frame_of_pages, say_completeness
-from bunqkit.widgets.calls import Call
+from bunqkit.widgets.confirmation import Confirmation
+from bunqkit.widgets.draft_call import DraftCall
 from bunqkit.widgets.form import Form
-from bunqkit.widgets.history import Entry, History
-from bunqkit.widgets.leaves import Desk
-from bunqkit.widgets.parts import Fold, Panel, Progress, swap
+from bunqkit.widgets.history import History, HistoryEntry
+from bunqkit.widgets.panel import Fold, Panel, ProgressBar, swap
 from bunqkit.widgets.pickers import Pickers
-from bunqkit.widgets.question import Question
-from bunqkit.widgets.results import Results
-from bunqkit.widgets.sending import Sending
+from bunqkit.widgets.result_tabs import ResultTabs
+from bunqkit.widgets.value_inputs import FormContext
+from bunqkit.widgets.write_sender import WriteSender
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,9 +67,9 @@ class Explorer(Panel):
         self._bunq = bunq
         self._environment_name = bunq.settings.environment
         super().__init__("Explorer", self._environment_name, strict=strict)
-        self._desk = Desk(self, Pickers())
+        self._context = FormContext(self, Pickers())
         self._form: Form | None = None
-        self._draft: Call | None = None
+        self._draft: DraftCall | None = None
         self._is_listing = False
         self._entered: str | None = None
         self.search = ipywidgets.Text(
@@ -95,21 +95,21 @@ class Explorer(Panel):
         self._actions = ipywidgets.HBox(
             [self.preview_button, self.send_button, self.pages_button, self.check], layout=_ROW
         )
-        self.question = Question(self)
-        self.sending = Sending(self, bunq, self.question, changed=self._refresh)
-        self.results = Results(self, self._turn)
+        self.confirmation = Confirmation(self)
+        self.sender = WriteSender(self, bunq, self.confirmation, changed=self._refresh)
+        self.results = ResultTabs(self, self._turn)
         self.history = History(
             self, reopen=self._reopen, resend=self._resend, environment=self._environment_name
         )
         fold = Fold("History", self, [self.history.box])
         self.body.children = [
-            self.search, self.matches, self._place, self._actions, self.question.box,
-            self.sending.box, self.outcome, self.results.box, fold,
+            self.search, self.matches, self._place, self._actions, self.confirmation.box,
+            self.sender.box, self.outcome, self.results.box, fold,
         ]  # fmt: skip
         self.children = (self._head, self.body)
         self._tell()
         self._list()
-        self.question.withdraw()
+        self.confirmation.withdraw()
         self._refresh()
         swap(
             self._place,
@@ -200,12 +200,12 @@ class Explorer(Panel):
             self._open(operation_named(self.matches.value))
 
     def _open(self, operation: Operation) -> None:
-        self.question.withdraw()
-        self.sending.leave()
-        self._desk.pickers.learn(self._bunq.exchanges)
+        self.confirmation.withdraw()
+        self.sender.leave()
+        self._context.pickers.learn(self._bunq.exchanges)
         self._form = Form(
             operation,
-            self._desk,
+            self._context,
             defaults=self._defaults(operation),
             changed=self._hear_form,
             look_up=self._look_up,
@@ -233,7 +233,7 @@ class Explorer(Panel):
 
     def _hear_form(self) -> None:
         self._draft = self._entered = None
-        self.question.withdraw()
+        self.confirmation.withdraw()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -243,13 +243,13 @@ class Explorer(Panel):
         if form is None:
             return
         self.preview_button.disabled = not is_ready
-        is_off = form.call.is_write and self.sending.is_off
-        self.send_button.disabled = is_off or not is_ready
+        is_blocked = form.call.is_write and self.sender.is_blocked
+        self.send_button.disabled = is_blocked or not is_ready
         self.send_button.description = f"Send {_named(form.call)}"
         self.pages_button.layout.display = "" if form.operation.is_paged else "none"
         self.pages_button.disabled = not is_ready
 
-    def _drafted(self) -> Call:
+    def _drafted(self) -> DraftCall:
         """Give the call that is previewed and sent: the same bytes, until the form changes."""
         if self._draft is None:
             call = self.form.call
@@ -266,7 +266,7 @@ class Explorer(Panel):
         if known.is_paged:
             given["count"] = _LOOKED_UP
         self._bunq.call(lister, **given)
-        self._desk.pickers.learn(self._bunq.exchanges)
+        self._context.pickers.learn(self._bunq.exchanges)
         self.form.refresh(self._defaults(self.form.operation))
 
     # Sending.
@@ -286,22 +286,22 @@ class Explorer(Panel):
         elif self._is_locked:
             self._ask(call)
         else:
-            self.sending.send(self.form.call, _told(call), lambda: self._carry_out(call))
+            self.sender.send(self.form.call, _told(call), lambda: self._carry_out(call))
 
-    def _ask(self, call: Call) -> None:
+    def _ask(self, call: DraftCall) -> None:
         """Read back what would happen with real money, and wait for a second press."""
         form_call = self.form.call
-        self.question.ask(
+        self.confirmation.ask(
             f"PRODUCTION: {_told(call)}, {self.form.path}.",
             f"Unlock and send {_named(call)}",
-            lambda: self.sending.carry_out(form_call, lambda: self._unlock(call)),
+            lambda: self.sender.carry_out(form_call, lambda: self._unlock(call)),
         )
 
-    def _unlock(self, call: Call) -> None:
+    def _unlock(self, call: DraftCall) -> None:
         with self._bunq.unlock(call.operation.name, **call.bounds()):
             self._carry_out(call)
 
-    def _carry_out(self, call: Call) -> None:
+    def _carry_out(self, call: DraftCall) -> None:
         self.results.clear(f"Sending {_named(call)} …")
         with self._noting(self.form.call) as entry:
             answer = call.send(self._bunq)
@@ -312,7 +312,7 @@ class Explorer(Panel):
         self._draft = None
 
     @contextlib.contextmanager
-    def _noting(self, call: Call) -> Iterator[Entry]:
+    def _noting(self, call: DraftCall) -> Iterator[HistoryEntry]:
         """Keep a call in the history, and show what a refusal can be looked at by."""
         entry = self.history.add(call, self.form.path)
         try:
@@ -341,7 +341,7 @@ class Explorer(Panel):
         name = call.operation.name
         self.results.clear()
 
-        def work(progress: Progress) -> None:
+        def work(progress: ProgressBar) -> None:
             last: list[Answer] = []
             with self._noting(call) as entry:
                 pages = _followed(self._bunq.pages(name, **call.given), last, progress)
@@ -368,11 +368,11 @@ class Explorer(Panel):
 
     # History.
 
-    def _reopen(self, call: Call) -> None:
+    def _reopen(self, call: DraftCall) -> None:
         self._open(call.operation)
         self.form.fill(call.given, call.body, call.upload)
 
-    def _resend(self, call: Call) -> None:
+    def _resend(self, call: DraftCall) -> None:
         self._reopen(call)
         (self._fetch if call.every_page else self._press_send)()
 
@@ -386,7 +386,9 @@ def _ended(error: BaseException) -> str:
     return f"Refused, {error.status}" if isinstance(error, ApiError) else "Not done."
 
 
-def _followed(pages: Iterator[Answer], last: list[Answer], progress: Progress) -> Iterator[Answer]:
+def _followed(
+    pages: Iterator[Answer], last: list[Answer], progress: ProgressBar
+) -> Iterator[Answer]:
     """Give pages, keep the last, say how far they are; stop at the next if somebody cancels."""
     rows = 0
     progress.advance("")
@@ -422,13 +424,13 @@ def _grouped(found: list[Operation]) -> Iterator[tuple[str, str]]:
             yield f"    {each.method:<7}{each.name}", each.name
 
 
-def _told(call: Call) -> str:
+def _told(call: DraftCall) -> str:
     """Return what is sent, and to whom."""
     whom = f" to {', '.join(map(printable, call.payees))}" if call.payees else ""
     return f"{_named(call)}{whom}"
 
 
-def _named(call: Call) -> str:
+def _named(call: DraftCall) -> str:
     """Say what is sent: ``payment of EUR 10.00``, ``card.list``."""
     operation = call.operation
     if call.money and operation.verb == "create":

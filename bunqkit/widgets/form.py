@@ -13,10 +13,10 @@ import ipywidgets
 from bunqkit.catalogue.operations import Operation, type_named
 from bunqkit.display.html import render
 from bunqkit.security.redaction import MASK, Secret, conceal, is_secret_field
-from bunqkit.widgets.calls import Call, Upload
-from bunqkit.widgets.inputs import Group
-from bunqkit.widgets.leaves import Desk, Line, masked
-from bunqkit.widgets.parts import Fold
+from bunqkit.widgets.body_inputs import ObjectInput
+from bunqkit.widgets.draft_call import DraftCall, Upload
+from bunqkit.widgets.panel import Fold
+from bunqkit.widgets.value_inputs import FormContext, TextInput, masked
 
 _NUMBERS = ("count", "older_id", "newer_id", "account")
 
@@ -28,7 +28,7 @@ class Form:
     ----------
     operation
         Whose form it is.
-    desk
+    context
         What all inputs share.
     defaults
         Ids that fill the path unless others are given: the user, and the main account.
@@ -50,7 +50,7 @@ class Form:
     def __init__(
         self,
         operation: Operation,
-        desk: Desk,
+        context: FormContext,
         *,
         defaults: Mapping[str, object],
         changed: Callable[[], None],
@@ -60,8 +60,8 @@ class Form:
         self.needs: list[str] = []
         self.problems: list[str] = []
         self.remarks: list[str] = []
-        self.ids: dict[str, Line] = {}
-        self._desk = desk
+        self.ids: dict[str, TextInput] = {}
+        self._context = context
         self._defaults = defaults
         self._changed = changed
         self._look_up = look_up
@@ -73,17 +73,17 @@ class Form:
         self._verdict = ipywidgets.HTML()
         self.body = self._make_body()
         self.json = self._make_json() if self._has_body else None
-        self.upload = _UploadInput(desk, self._hear) if operation.sends_bytes else None
+        self.upload = _UploadInput(context, self._hear) if operation.sends_bytes else None
         self.box = ipywidgets.VBox(self._layout())
         self._write_json()
         self._say()
 
     @property
-    def call(self) -> Call:
+    def call(self) -> DraftCall:
         """The call as it stands in the form."""
         given = {name: line.value for name, line in self.ids.items() if line.value is not None}
         body = (self._held() or {}) if self._has_body else None
-        return Call(self.operation, given, body, self.upload.value if self.upload else None)
+        return DraftCall(self.operation, given, body, self.upload.value if self.upload else None)
 
     @property
     def path(self) -> str:
@@ -138,7 +138,7 @@ class Form:
         """Offer what was learnt since, and fill the path with other defaults."""
         self._defaults = defaults
         for name, line in self.ids.items():
-            line.offer(self._desk.pickers.choices(name))
+            line.offer(self._context.pickers.choices(name))
         self._say()
 
     @property
@@ -154,18 +154,18 @@ class Form:
         else:
             self._loose = value
 
-    def _make_body(self) -> Group | None:
+    def _make_body(self) -> ObjectInput | None:
         operation = self.operation
         if operation.body is None or not self._has_body:
             return None
-        return Group("", "", self._desk, self._hear, type_=type_named(operation.body))
+        return ObjectInput("", "", self._context, self._hear, type_=type_named(operation.body))
 
     def _make_json(self) -> ipywidgets.Textarea:
         made = ipywidgets.Textarea(
             rows=10, layout={"width": "auto"}, placeholder="{}", description="JSON"
         )
         made.add_class("bunqkit-json")
-        made.observe(self._desk.panel.handler(lambda _: self._hear_json()), "value")
+        made.observe(self._context.panel.handler(lambda _: self._hear_json()), "value")
         return made
 
     def _layout(self) -> list[ipywidgets.Widget]:
@@ -180,14 +180,14 @@ class Form:
             parts.append(self._id_row("account"))
         if self.operation.query:
             lines = [self._line(name).box for name in self.operation.query]
-            parts.append(Fold("Paging and filters", self._desk.panel, lines))
+            parts.append(Fold("Paging and filters", self._context.panel, lines))
         if self.json is not None:
-            parts.append(Fold("Body as JSON", self._desk.panel, [self.json]))
+            parts.append(Fold("Body as JSON", self._context.panel, [self.json]))
         return [*parts, self._verdict]
 
-    def _line(self, name: str) -> Line:
+    def _line(self, name: str) -> TextInput:
         kind = "integer" if _is_number(name) else "text"
-        line = Line(name, name, self._desk, self._hear, kind=kind)
+        line = TextInput(name, name, self._context, self._hear, kind=kind)
         self.ids[name] = line
         return line
 
@@ -201,7 +201,7 @@ class Form:
         if lister is None:
             return line.box
         line.box.layout.flex = "1 1 auto"
-        button = self._desk.panel.button(
+        button = self._context.panel.button(
             "Look up", lambda: self._look_up(lister), tooltip=f"Send {lister}"
         )
         return ipywidgets.HBox([line.box, button])
@@ -245,8 +245,8 @@ class Form:
         self._path.value = render("form_path.html", method=self.operation.method, path=self.path)
         call = self.call
         wrong, self.remarks = call.judge()
-        leaves = list(self.body.leaves()) if self.body else []
-        objections = {leaf.path: leaf.objection() for leaf in leaves}
+        value_inputs = list(self.body.value_inputs()) if self.body else []
+        objections = {value_input.path: value_input.objection() for value_input in value_inputs}
         self.needs = [
             name
             for name in self.operation.ids
@@ -261,16 +261,16 @@ class Form:
                 wrong.append(f"{path}: {objection}")
         if self._wrong_json:
             wrong.append(self._wrong_json)
-        for leaf in leaves:
-            told = [text for text in wrong if _belongs(text, leaf.path)]
-            leaf.note(objections.get(leaf.path) or " ".join(told))
+        for value_input in value_inputs:
+            told = [text for text in wrong if _belongs(text, value_input.path)]
+            value_input.note(objections.get(value_input.path) or " ".join(told))
         for name, line in self.ids.items():
             is_wrong = isinstance(line.value, str) and _is_number(name)
             said = f"{name} is a whole number: pick one from the menu, or type it."
             line.note(said if is_wrong else "")
             wrong += [said] * is_wrong
         self.problems = wrong
-        inputs = [*(leaf.path for leaf in leaves), *self.ids]
+        inputs = [*(value_input.path for value_input in value_inputs), *self.ids]
         apart = [text for text in wrong if not any(_belongs(text, path) for path in inputs)]
         self._verdict.value = render(
             "form_verdict.html", needs=self.needs, problems=apart, remarks=self.remarks
@@ -280,7 +280,7 @@ class Form:
 class _UploadInput:
     """A file to send, and what it is called; ``held`` is one that was sent before."""
 
-    def __init__(self, desk: Desk, changed: Callable[[], None]) -> None:
+    def __init__(self, context: FormContext, changed: Callable[[], None]) -> None:
         self.held: Upload | None = None
         self._changed = changed
         self.control = ipywidgets.FileUpload(description="Choose a file", layout={"width": "auto"})
@@ -288,7 +288,7 @@ class _UploadInput:
             description="description", style={"description_width": "200px"}
         )
         for control in (self.control, self.description):
-            control.observe(desk.panel.handler(lambda _: self._changed()), "value")
+            control.observe(context.panel.handler(lambda _: self._changed()), "value")
         self.box = ipywidgets.VBox([self.control, self.description])
 
     @property

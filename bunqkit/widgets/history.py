@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from bunqkit.display.html import code_to_copy, empty_state
-from bunqkit.widgets.calls import SCRIPT_HEAD, Call
-from bunqkit.widgets.parts import Panel
+from bunqkit.widgets.draft_call import SCRIPT_HEAD, DraftCall
+from bunqkit.widgets.panel import Panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ _KEPT = 500
 
 
 @dataclass
-class Entry:
+class HistoryEntry:
     """One call that was made.
 
     Attributes
@@ -42,7 +42,7 @@ class Entry:
     number: int
     name: str
     sent_at: datetime
-    call: Call
+    call: DraftCall
     path: str
     status: int | None = None
     elapsed_s: float | None = None
@@ -74,11 +74,11 @@ class History:
         self,
         panel: Panel,
         *,
-        reopen: Callable[[Call], None],
-        resend: Callable[[Call], None],
+        reopen: Callable[[DraftCall], None],
+        resend: Callable[[DraftCall], None],
         environment: str,
     ) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[HistoryEntry] = []
         self._environment = environment
         self._is_listing = False
         self.filter = ipywidgets.Text(description="filter", placeholder="words of name or call")
@@ -109,10 +109,10 @@ class History:
         )
         self._list()
 
-    def add(self, call: Call, path: str) -> Entry:
+    def add(self, call: DraftCall, path: str) -> HistoryEntry:
         """Keep a call that is being sent; its outcome is filled in later."""
         number = self.entries[-1].number + 1 if self.entries else 1
-        entry = Entry(number, "", datetime.now(UTC), call, path)
+        entry = HistoryEntry(number, "", datetime.now(UTC), call, path)
         self.entries[:] = [*self.entries, entry][-_KEPT:]
         return entry
 
@@ -181,7 +181,7 @@ class History:
             self._chosen().name = self.name.value.strip()
             self._list()
 
-    def _chosen(self) -> Entry:
+    def _chosen(self) -> HistoryEntry:
         return next(each for each in self.entries if each.number == self.choice.value)
 
     def _show_script(self) -> None:

@@ -12,10 +12,10 @@ from bunqkit.errors import FieldError, Interrupted
 from bunqkit.frames.money import exact
 from bunqkit.frames.paging import say_completeness
 from bunqkit.frames.statement import show
-from bunqkit.widgets.parts import DataTable, Fold, Panel, Progress
-from bunqkit.widgets.payment import PaymentView
-from bunqkit.widgets.pictures import Pictures
-from bunqkit.widgets.transfers import Transfers, account_options
+from bunqkit.widgets.panel import DataTable, Fold, Panel, ProgressBar
+from bunqkit.widgets.payment_view import PaymentView
+from bunqkit.widgets.plot_tabs import PlotTabs
+from bunqkit.widgets.transfer_form import TransferForm, account_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,12 +88,12 @@ class PaymentsPanel(Panel):
         self._problem = ipywidgets.HTML()
         self.choice.observe(self.handler(lambda _: self._hear_choice()), "value")
         self.view = PaymentView(bunq)
-        self.pictures = Pictures(self)
-        self.transfers = Transfers(self, bunq, done=self.refresh)
+        self.plots = PlotTabs(self)
+        self.transfers = TransferForm(self, bunq, done=self.refresh)
         self.refresh_button = self.button("Fetch payments", self.refresh)
         self._empty = ipywidgets.HTML(empty_state("Here will be your payments.", "Wait for them."))
         self._found = ipywidgets.VBox(
-            [self.table, self.choice, self._cut, self.view.box, self.pictures.fold]
+            [self.table, self.choice, self._cut, self.view.box, self.plots.fold]
         )
         self._found.layout.display = "none"
         self.body.children = [
@@ -118,7 +118,7 @@ class PaymentsPanel(Panel):
         if not self._is_listing:
             self.start(self._catch_up, "Opening the payment")
 
-    def _catch_up(self, progress: Progress) -> None:
+    def _catch_up(self, progress: ProgressBar) -> None:
         """Do what was asked for, also what is asked for meanwhile."""
         while not progress.is_cancelled:
             if self._is_stale:
@@ -130,7 +130,7 @@ class PaymentsPanel(Panel):
             else:
                 return
 
-    def _fetch(self, progress: Progress) -> None:
+    def _fetch(self, progress: ProgressBar) -> None:
         accounts = self._bunq.accounts()
         self._balances.value = show(
             accounts[["description", "balance", "currency", "iban", "type", "status"]]
@@ -161,7 +161,7 @@ class PaymentsPanel(Panel):
             said = f"{len(frame):,} of {said}"
         self.table.show(frame[_SHOWN], said)
         self._list(frame)
-        self.pictures.show(frame, payments)
+        self.plots.show(frame, payments)
 
     def _list(self, frame: pd.DataFrame) -> None:
         """Offer the payments to be opened; the one that is open stays so, if it is among them."""

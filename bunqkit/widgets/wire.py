@@ -13,7 +13,7 @@ from bunqkit.client.exchange import Exchange
 from bunqkit.display.html import empty_state, status_line
 from bunqkit.display.report import Bytes
 from bunqkit.errors import FieldError
-from bunqkit.widgets.parts import Panel
+from bunqkit.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context

@@ -54,7 +54,7 @@ def fill_payment(
     """Choose a payment, and type what it needs."""
     explorer.choose("payment.create")
     assert explorer.form.body is not None
-    built: dict[str, Any] = {leaf.path: leaf for leaf in explorer.form.body.leaves()}
+    built: dict[str, Any] = {field.path: field for field in explorer.form.body.value_inputs()}
     built["amount"].control.value = amount
     built["counterparty_alias"].control.value = to
     built["description"].control.value = text
@@ -372,7 +372,7 @@ def test_a_file_is_uploaded(explorer: Explorer, bunq: Context) -> None:
     assert '    "cookie.png",\n' in explorer.history.script()
     explorer.history.choice.value = 1
     explorer.history.resend_button.click()
-    explorer.question.do_button.click()
+    explorer.confirmation.confirm_button.click()
     assert bunq.exchanges[-1].signed == b"\x89PNG"
     assert len(explorer.history.frame) == 2
 
@@ -396,7 +396,7 @@ def test_history_finds_names_reopens_and_sends_again(explorer: Explorer, bunq: C
         bunq.exchanges[-2].request_body) else []  # fmt: skip
     history.resend_button.click()
     # What was sent before goes out again only if somebody says so.
-    explorer.question.do_button.click()
+    explorer.confirmation.confirm_button.click()
     sent = json.loads(bunq.exchanges[-1].request_body)
     assert sent["description"] == "tea"
     assert sent["merchant_reference"] not in references
@@ -427,10 +427,10 @@ def test_a_secret_shows_nowhere(bunq: Context) -> None:
     explorer.choose("session-server.create")
     explorer.form.open_all()
     assert explorer.form.body is not None
-    (leaf,) = [each for each in explorer.form.body.leaves() if each.path == "secret"]
+    (field,) = [each for each in explorer.form.body.value_inputs() if each.path == "secret"]
     key = bunq.settings.api_key
     assert isinstance(key, Secret)
-    leaf.control.value = key.reveal()  # type: ignore[attr-defined]
+    field.control.value = key.reveal()  # type: ignore[attr-defined]
     explorer.preview_button.click()
     explorer.send_button.click()
     explorer.history.script_button.click()
@@ -488,13 +488,15 @@ def test_production_reads_back_and_waits_for_the_unlock(bunq: Context) -> None:
     assert len(real.exchanges) == before
     shown = texts(explorer)
     assert "payment of EUR 10.00 to bravo@bunq.com" in shown
-    explorer.question.leave_button.click()
+    explorer.confirmation.cancel_button.click()
     assert "payment of EUR 10.00 to" not in texts(explorer)
-    explorer.question.do_button.click()
+    explorer.confirmation.confirm_button.click()
     assert len(real.exchanges) == before
     explorer.send_button.click()
-    assert explorer.question.do_button.description == "Unlock and send payment of EUR 10.00"
-    explorer.question.do_button.click()
+    assert (
+        explorer.confirmation.confirm_button.description == "Unlock and send payment of EUR 10.00"
+    )
+    explorer.confirmation.confirm_button.click()
     assert explorer.result is not None
     with pytest.raises(LockedError):
         real.pay("10.00", "bravo@bunq.com", "tea")
@@ -508,9 +510,9 @@ def test_a_change_withdraws_the_question(bunq: Context) -> None:
     fill_payment(explorer)
     explorer.send_button.click()
     assert explorer.form.body is not None
-    built: dict[str, Any] = {leaf.path: leaf for leaf in explorer.form.body.leaves()}
+    built: dict[str, Any] = {field.path: field for field in explorer.form.body.value_inputs()}
     built["amount"].control.value = "99.00"
-    assert explorer.question.box.layout.display == "none"
+    assert explorer.confirmation.box.layout.display == "none"
     explorer.close()
 
 

@@ -146,15 +146,15 @@ def test_an_open_payment_stays_while_it_is_listed(panel: PaymentsPanel) -> None:
 
 def test_plots_follow_the_filter(panel: PaymentsPanel) -> None:
     """Each has its finding as its alternative text; where there is nothing, that is said."""
-    assert "<img" not in text_of(panel.pictures.fold)
-    panel.pictures.fold.toggle.value = True
+    assert "<img" not in text_of(panel.plots.fold)
+    panel.plots.fold.toggle.value = True
     for at in range(3):
-        panel.pictures.tabs.selected_index = at
-    shown = text_of(panel.pictures.fold)
+        panel.plots.tabs.selected_index = at
+    shown = text_of(panel.plots.fold)
     assert shown.count("<img alt=") == 3
     assert "of what goes out" in shown
     panel.text.value = "nobody at all"
-    assert "nothing to draw" in text_of(panel.pictures.fold)
+    assert "nothing to draw" in text_of(panel.plots.fold)
 
 
 def fill(panel: PaymentsPanel, amount: str, to: str, text: str = "tea") -> None:
@@ -237,8 +237,8 @@ def test_production_reads_back_and_unlocks(bunq: Context) -> None:
     fill(panel, "10.00", "bravo@bunq.com")
     panel.transfers.pay_button.click()
     assert len(bunq.payments()) == before
-    assert "payment of EUR 10.00 to bravo@bunq.com" in panel.transfers.question._text.value
-    panel.transfers.question.do_button.click()
+    assert "payment of EUR 10.00 to bravo@bunq.com" in panel.transfers.confirmation._text.value
+    panel.transfers.confirmation.confirm_button.click()
     panel.wait()
     assert len(bunq.payments()) == before + 1
     assert panel.transfers.top_up_button.layout.display == "none"
@@ -252,7 +252,7 @@ def test_typing_withdraws_a_question(bunq: Context) -> None:
     fill(panel, "10.00", "bravo@bunq.com")
     panel.transfers.pay_button.click()
     panel.transfers.amount.value = "99.00"
-    assert panel.transfers.question.box.layout.display == "none"
+    assert panel.transfers.confirmation.box.layout.display == "none"
     panel.close()
 
 

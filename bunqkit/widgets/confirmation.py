@@ -7,10 +7,10 @@ from collections.abc import Callable
 import ipywidgets
 
 from bunqkit.display.html import render
-from bunqkit.widgets.parts import Panel
+from bunqkit.widgets.panel import Panel
 
 
-class Question:
+class Confirmation:
     """A read-back with a button that does it and one that does not.
 
     Parameters
@@ -29,10 +29,10 @@ class Question:
     def __init__(self, panel: Panel) -> None:
         self._act: Callable[[], object] | None = None
         self._text = ipywidgets.HTML()
-        self.do_button = panel.button("Do it", self._do, button_style="danger")
-        self.leave_button = panel.button("Leave it", self.withdraw)
+        self.confirm_button = panel.button("Do it", self._confirm, button_style="danger")
+        self.cancel_button = panel.button("Leave it", self.withdraw)
         self.box = ipywidgets.VBox(
-            [self._text, ipywidgets.HBox([self.do_button, self.leave_button])]
+            [self._text, ipywidgets.HBox([self.confirm_button, self.cancel_button])]
         )
         self.withdraw()
 
@@ -50,16 +50,16 @@ class Question:
         """
         self._act = act
         self._text.value = render("question.html", read_back=read_back)
-        self.do_button.description = label
+        self.confirm_button.description = label
         self.box.layout.display = ""
-        self.leave_button.focus()
+        self.cancel_button.focus()
 
     def withdraw(self) -> None:
         """Ask nothing any more."""
         self._act = None
         self.box.layout.display = "none"
 
-    def _do(self) -> None:
+    def _confirm(self) -> None:
         act = self._act
         self.withdraw()
         if act is not None:

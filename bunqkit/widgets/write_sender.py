@@ -14,15 +14,15 @@ import ipywidgets
 
 from bunqkit.display.html import join, paragraph, status_line
 from bunqkit.errors import OutcomeUnknownError, UnsettledError
-from bunqkit.widgets.calls import Call
-from bunqkit.widgets.parts import Panel, Progress
-from bunqkit.widgets.question import Question
+from bunqkit.widgets.confirmation import Confirmation
+from bunqkit.widgets.draft_call import DraftCall
+from bunqkit.widgets.panel import Panel, ProgressBar
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
 
 
-class Sending:
+class WriteSender:
     """The way by which a panel's writes go out.
 
     Parameters
@@ -51,17 +51,17 @@ class Sending:
         self,
         panel: Panel,
         bunq: Context,
-        question: Question,
+        confirmation: Confirmation,
         *,
         changed: Callable[[], None],
         made: Callable[[], None] = lambda: None,
     ) -> None:
         self._panel = panel
         self._bunq = bunq
-        self._question = question
+        self._confirmation = confirmation
         self._changed = changed
         self._made = made
-        self._sent: Call | None = None
+        self._sent: DraftCall | None = None
         self._sent_at = ""
         self._is_busy = False
         self._is_unknown = self._must_look = False
@@ -71,7 +71,7 @@ class Sending:
         self._show()
 
     @property
-    def is_off(self) -> bool:
+    def is_blocked(self) -> bool:
         """True while a write is under way, or while one of unknown outcome was not looked up."""
         return self._is_busy or self._must_look
 
@@ -80,7 +80,7 @@ class Sending:
         self._must_look = False
         self._show()
 
-    def send(self, call: Call, what: str, carry_out: Callable[[], object]) -> None:
+    def send(self, call: DraftCall, what: str, carry_out: Callable[[], object]) -> None:
         """Carry out a write; if the same one went out just before, ask first.
 
         Parameters
@@ -92,10 +92,10 @@ class Sending:
         carry_out
             Sends it, and shows what came of it.
         """
-        if self.is_off:
+        if self.is_blocked:
             return
         if call == self._sent:
-            self._question.ask(
+            self._confirmation.ask(
                 f"The same was sent at {self._sent_at} UTC: {what}. This would be a second one.",
                 f"Send {what} once more",
                 lambda: self.carry_out(call, carry_out),
@@ -103,9 +103,9 @@ class Sending:
         else:
             self.carry_out(call, carry_out)
 
-    def carry_out(self, call: Call, carry_out: Callable[[], object]) -> None:
+    def carry_out(self, call: DraftCall, carry_out: Callable[[], object]) -> None:
         """Carry out a write that needs no question, or whose question was answered."""
-        if self.is_off:
+        if self.is_blocked:
             return
         self._turn(is_busy=True)
         before, self._sent = self._sent, call
@@ -129,7 +129,7 @@ class Sending:
     def _look(self) -> None:
         self._panel.start(self._settle, "Looking up what became of it")
 
-    def _settle(self, _progress: Progress) -> None:
+    def _settle(self, _progress: ProgressBar) -> None:
         settled = self._bunq.settle()
         self._is_unknown, self._must_look = bool(settled.unknown), False
         self._show(*(str(each) for each in settled))

@@ -36,7 +36,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Call:
+class DraftCall:
     """An operation with all that it is given.
 
     Attributes

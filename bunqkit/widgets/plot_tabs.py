@@ -11,7 +11,7 @@ import ipywidgets
 
 from bunqkit.display.html import empty_state, image
 from bunqkit.errors import FrameError
-from bunqkit.widgets.parts import Fold, Panel
+from bunqkit.widgets.panel import Fold, Panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TITLES = ("Balance", "In and out", "Where it went")
 
 
-class Pictures:
+class PlotTabs:
     """Three plots in tabs, folded.
 
     Parameters

@@ -37,10 +37,12 @@ class Filled:
         Presses Send, as one click does.
     """
 
-    def __init__(self, panel: Any, sending: Any, question: Any, press: Callable[[], None]) -> None:
+    def __init__(
+        self, panel: Any, sender: Any, confirmation: Any, press: Callable[[], None]
+    ) -> None:
         self.panel = panel
-        self.sending = sending
-        self.question = question
+        self.sender = sender
+        self.confirmation = confirmation
         self.press = press
 
 
@@ -56,7 +58,7 @@ def fill_explorer(bunq: Context) -> Filled:
             "description": "shoes",
         },
     )
-    return Filled(explorer, explorer.sending, explorer.question, explorer.send_button.click)
+    return Filled(explorer, explorer.sender, explorer.confirmation, explorer.send_button.click)
 
 
 def fill_transfers(bunq: Context) -> Filled:
@@ -74,7 +76,7 @@ def fill_transfers(bunq: Context) -> Filled:
 
     form.to.value, form.description.value = "bravo@bunq.com", "shoes"
     form.amount.value = "12.50"
-    return Filled(panel, form.sending, form.question, press)
+    return Filled(panel, form.sender, form.confirmation, press)
 
 
 @pytest.fixture(params=[fill_explorer, fill_transfers], ids=["explorer", "payments"])
@@ -103,12 +105,12 @@ def test_a_double_click_pays_once(filled: Filled, bank: Bank) -> None:
     filled.press()
     filled.press()
     assert paid(bank) == 1
-    asked = text_of(filled.question.box)
-    assert filled.question.box.layout.display == ""
+    asked = text_of(filled.confirmation.box)
+    assert filled.confirmation.box.layout.display == ""
     assert "was sent at" in asked
     assert "EUR 12.50" in asked
     assert "bravo@bunq.com" in asked
-    filled.question.leave_button.click()
+    filled.confirmation.cancel_button.click()
     assert paid(bank) == 1
 
 
@@ -116,9 +118,9 @@ def test_a_second_one_is_sent_by_whoever_says_so(filled: Filled, bank: Bank) -> 
     """Each answer to the question sends one, however often it is pressed."""
     filled.press()
     filled.press()
-    assert "once more" in filled.question.do_button.description
-    filled.question.do_button.click()
-    filled.question.do_button.click()
+    assert "once more" in filled.confirmation.confirm_button.description
+    filled.confirmation.confirm_button.click()
+    filled.confirmation.confirm_button.click()
     assert paid(bank) == 2
 
 
@@ -129,7 +131,7 @@ def test_another_payment_needs_no_question(bunq: Context, bank: Bank) -> None:
     form = filled.panel.form
     form.fill(form.call.given, {**form.call.body, "description": "shoes, the left one"})
     filled.press()
-    assert filled.question.box.layout.display == "none"
+    assert filled.confirmation.box.layout.display == "none"
     assert paid(bank) == 1
     filled.panel.close()
 
@@ -140,7 +142,7 @@ def test_a_read_is_never_asked_about(bunq: Context, wire: Wire) -> None:
     explorer.choose("card.list")
     for _ in range(2):
         explorer.send_button.click()
-    assert explorer.question.box.layout.display == "none"
+    assert explorer.confirmation.box.layout.display == "none"
     assert explorer.result is not None
     explorer.close()
 
@@ -193,18 +195,18 @@ def test_an_unknown_outcome_is_looked_up_before_anything_is_sent(
         filled.press()
     assert paid(bank) == 1
     assert "Not done" not in text_of(filled.panel)
-    assert "Nobody can say yet" in text_of(filled.sending.box)
-    assert filled.sending.is_off
+    assert "Nobody can say yet" in text_of(filled.sender.box)
+    assert filled.sender.is_blocked
     filled.press()
     assert paid(bank) == 1
     find_again(wire)
-    filled.sending.look_button.click()
+    filled.sender.look_button.click()
     filled.panel.wait()
-    assert not filled.sending.is_off
-    assert "made" in text_of(filled.sending.box)
-    assert filled.sending.look_button.layout.display == "none"
+    assert not filled.sender.is_blocked
+    assert "made" in text_of(filled.sender.box)
+    assert filled.sender.look_button.layout.display == "none"
     filled.press()
-    assert "was sent at" in text_of(filled.question.box)
+    assert "was sent at" in text_of(filled.confirmation.box)
     assert paid(bank) == 1
 
 
@@ -216,7 +218,7 @@ def test_what_was_made_after_all_is_in_the_table(bunq: Context, wire: Wire) -> N
     with pytest.raises(OutcomeUnknownError):
         filled.press()
     find_again(wire)
-    filled.sending.look_button.click()
+    filled.sender.look_button.click()
     filled.panel.wait()
     assert filled.panel.transfers.amount.value == ""
     assert len(filled.panel.payments) == before + 1
@@ -228,14 +230,14 @@ def test_looking_in_vain_lets_nothing_like_it_go(filled: Filled, wire: Wire, ban
     lose(wire)
     with pytest.raises(OutcomeUnknownError):
         filled.press()
-    filled.sending.look_button.click()
+    filled.sender.look_button.click()
     filled.panel.wait()
-    assert filled.sending.look_button.layout.display == ""
+    assert filled.sender.look_button.layout.display == ""
     find_again(wire)
     filled.press()
-    if filled.question.box.layout.display == "":
+    if filled.confirmation.box.layout.display == "":
         with pytest.raises(UnsettledError):
-            filled.question.do_button.click()
+            filled.confirmation.confirm_button.click()
     assert paid(bank) == 1
 
 
@@ -250,7 +252,7 @@ def test_another_form_is_live(bunq: Context, wire: Wire) -> None:
     filled.press()
     assert filled.panel.result is not None
     filled.panel.choose("payment.create")
-    assert not filled.sending.is_off
+    assert not filled.sender.is_blocked
     filled.panel.close()
 
 
@@ -261,9 +263,9 @@ def test_what_was_not_made_can_be_sent(bunq: Context, wire: Wire, bank: Bank) ->
     with pytest.raises(OutcomeUnknownError):
         filled.press()
     find_again(wire)
-    filled.sending.look_button.click()
+    filled.sender.look_button.click()
     filled.panel.wait()
-    assert "not made" in text_of(filled.sending.box)
+    assert "not made" in text_of(filled.sender.box)
     filled.press()
     assert paid(bank) == 1
     filled.panel.close()
@@ -278,7 +280,7 @@ def test_a_refusal_is_no_unknown_outcome(bunq: Context, bank: Bank) -> None:
     )
     with pytest.raises(bunqkit.ApiError):
         filled.press()
-    assert not filled.sending.is_off
+    assert not filled.sender.is_blocked
     assert "Refused, 400" in text_of(filled.panel)
     filled.panel.close()
 

@@ -15,10 +15,10 @@ from bunqkit.catalogue.values import write_amount, write_pointer
 from bunqkit.context.outcome import add_reference
 from bunqkit.display.html import code_to_copy, fold, join, problem_line, status_line
 from bunqkit.errors import FieldError
-from bunqkit.widgets.calls import Call
-from bunqkit.widgets.parts import Panel
-from bunqkit.widgets.question import Question
-from bunqkit.widgets.sending import Sending
+from bunqkit.widgets.confirmation import Confirmation
+from bunqkit.widgets.draft_call import DraftCall
+from bunqkit.widgets.panel import Panel
+from bunqkit.widgets.write_sender import WriteSender
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 _ACTIVE, _ACCEPTED = "ACTIVE", "ACCEPTED"
 
 
-class Transfers:
+class TransferForm:
     """A form for the four ways in which money moves.
 
     In production each is read back, and unlocked for exactly its amount and payee.
@@ -67,8 +67,10 @@ class Transfers:
         self.top_up_button = panel.button("Top up from the sugar daddy", self._top_up)
         is_real = self._environment == "PRODUCTION"
         self.top_up_button.layout.display = "none" if is_real else ""
-        self.question = Question(panel)
-        self.sending = Sending(panel, bunq, self.question, changed=self._look, made=self._finish)
+        self.confirmation = Confirmation(panel)
+        self.sender = WriteSender(
+            panel, bunq, self.confirmation, changed=self._look, made=self._finish
+        )
         self.said = ipywidgets.HTML()
         self._problem = ipywidgets.HTML()
         fields = [self.account, self.amount, self.to, self.name, self.description]
@@ -80,8 +82,8 @@ class Transfers:
                 ipywidgets.HBox(fields, layout=_ROW),
                 self._problem,
                 ipywidgets.HBox(buttons, layout=_ROW),
-                self.question.box,
-                self.sending.box,
+                self.confirmation.box,
+                self.sender.box,
                 self.said,
             ]
         )
@@ -107,7 +109,7 @@ class Transfers:
 
     def _look(self) -> None:
         """Say what is wrong with what was typed so far, and what the buttons would do."""
-        self.question.withdraw()
+        self.confirmation.withdraw()
         amount, problem = "", ""
         try:
             if self.amount.value.strip():
@@ -117,12 +119,12 @@ class Transfers:
         except FieldError as error:
             problem = str(error)
         self._problem.value = problem_line(problem)
-        is_off = self.sending.is_off
-        is_ready = bool(amount and self.payees and not problem and not is_off)
+        is_blocked = self.sender.is_blocked
+        is_ready = bool(amount and self.payees and not problem and not is_blocked)
         is_for_one = is_ready and len(self.payees) == 1
         self.pay_button.disabled = self.request_button.disabled = not is_for_one
         self.split_button.disabled = not is_ready
-        self.top_up_button.disabled = is_off or not self._currencies
+        self.top_up_button.disabled = is_blocked or not self._currencies
         one, all_of_us = (amount, len(self.payees) + 1) if is_ready else ("", 0)
         self.pay_button.description = f"Send payment of {one}" if one else "Send payment"
         self.request_button.description = f"Ask for {one}" if one else "Ask for money"
@@ -170,7 +172,7 @@ class Transfers:
     def _top_up(self) -> None:
         amount = self.amount.value.strip() or "500.00"
         what = f"top-up of EUR {amount}"
-        call = Call(operation("request-inquiry.create"), {"top_up": amount})
+        call = DraftCall(operation("request-inquiry.create"), {"top_up": amount})
 
         def send() -> None:
             request = self._bunq.top_up(amount)
@@ -181,7 +183,7 @@ class Transfers:
                 )
             self._tell(f"{what}, to the main account", f'bunq.top_up("{amount}")')
 
-        self.sending.send(call, what, send)
+        self.sender.send(call, what, send)
 
     def _inquiry(
         self, amount: dict[str, str], pointer: dict[str, str], description: str
@@ -194,7 +196,7 @@ class Transfers:
         }
 
     def _carry_out(self, name: str, body: dict[str, Any], what: str) -> None:
-        call = Call(operation(name), {"account": self.account.value}, body)
+        call = DraftCall(operation(name), {"account": self.account.value}, body)
 
         def send() -> None:
             # With a reference of its own its outcome can be looked up, should the answer be lost.
@@ -206,12 +208,12 @@ class Transfers:
                 send()
 
         if self._environment != "PRODUCTION":
-            self.sending.send(call, what, send)
+            self.sender.send(call, what, send)
             return
-        self.question.ask(
+        self.confirmation.ask(
             f"PRODUCTION: {what}, account {self.account.label}.",
             f"Unlock and send {what}",
-            lambda: self.sending.carry_out(call, unlock_and_send),
+            lambda: self.sender.carry_out(call, unlock_and_send),
         )
 
     def _tell(self, what: str, code: str) -> None:

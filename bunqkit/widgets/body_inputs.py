@@ -14,24 +14,33 @@ import ipywidgets
 from bunqkit.catalogue.operations import Field, Type, type_named
 from bunqkit.display.html import strong
 from bunqkit.security.redaction import is_secret_field
-from bunqkit.widgets.leaves import Amount, Desk, Hidden, Input, Json, Leaf, Line, Pointer
-from bunqkit.widgets.parts import Fold, swap
+from bunqkit.widgets.panel import Fold, swap
+from bunqkit.widgets.value_inputs import (
+    AmountInput,
+    FormContext,
+    Input,
+    JsonInput,
+    PointerInput,
+    SecretInput,
+    TextInput,
+    ValueInput,
+)
 
 
-class Group(Input):
+class ObjectInput(Input):
     """The fields of an object: required ones are shown, the others are folded."""
 
     def __init__(
         self,
         name: str,
         path: str,
-        desk: Desk,
+        context: FormContext,
         changed: Callable[[], None],
         *,
         type_: Type,
         inside: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, path, desk, changed)
+        super().__init__(name, path, context, changed)
         self._type = type_
         self._inside = (*inside, type_.name)
         self.inputs: dict[str, Input] = {}
@@ -41,7 +50,7 @@ class Group(Input):
         if len(self._other) == 1 and not needed:
             shown = [self._add(field).box for field in self._other]
             self._other = []
-        self.fold = Fold(self._count(), desk.panel, self._build_other) if self._other else None
+        self.fold = Fold(self._count(), context.panel, self._build_other) if self._other else None
         self.box = ipywidgets.VBox([*shown, *([self.fold] if self.fold else [])])
         if path:
             title = ipywidgets.HTML(strong(name))
@@ -60,15 +69,15 @@ class Group(Input):
                 typed[name] = value
         return typed or None
 
-    def leaves(self) -> Iterator[Leaf]:
+    def value_inputs(self) -> Iterator[ValueInput]:
         """Give the inputs of the fields that are built, at any depth."""
         for each in self.inputs.values():
-            yield from each.leaves()
+            yield from each.value_inputs()
 
     def _add(self, field: Field) -> Input:
         path = f"{self.path}.{field.name}" if self.path else field.name
         made = make_input(
-            field, path, self._desk, lambda: self._take(field.name), inside=self._inside
+            field, path, self._context, lambda: self._take(field.name), inside=self._inside
         )
         self.inputs[field.name] = made
         return made
@@ -103,36 +112,36 @@ class Group(Input):
             self.fold.say(self._count() + (f", given: {', '.join(given)}" if given else ""))
 
 
-class Several(Leaf):
+class ListInput(ValueInput):
     """A list: one input for each value, and buttons to add and to remove."""
 
     def __init__(
         self,
         name: str,
         path: str,
-        desk: Desk,
+        context: FormContext,
         changed: Callable[[], None],
         *,
         field: Field,
         inside: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, path, desk, changed)
+        super().__init__(name, path, context, changed)
         self._field = field
         self._inside = inside
         self.inputs: list[Input] = []
         self._rows = ipywidgets.VBox()
-        self.add_button = desk.panel.button(f"Add one to {name}", self._add)
+        self.add_button = context.panel.button(f"Add one to {name}", self._add)
         self.box = ipywidgets.VBox([self._rows, self.add_button, self._note])
 
     def typed(self) -> Any:
         """Give the list as its inputs show it."""
         return [each.typed() for each in self.inputs] or None
 
-    def leaves(self) -> Iterator[Leaf]:
+    def value_inputs(self) -> Iterator[ValueInput]:
         """Give the inputs of each value."""
         yield self
         for each in self.inputs:
-            yield from each.leaves()
+            yield from each.value_inputs()
 
     def _add(self) -> None:
         self.write([*self._held(), None])
@@ -164,14 +173,14 @@ class Several(Leaf):
         return make_one(
             self._field,
             f"{self.path}[{at}]",
-            self._desk,
+            self._context,
             lambda: self._take(at),
             name=f"{self.name} {at + 1}",
             inside=self._inside,
         )
 
     def _row(self, at: int) -> ipywidgets.Widget:
-        remove = self._desk.panel.button(
+        remove = self._context.panel.button(
             f"Remove {self.name} {at + 1}", lambda: self._remove(at), button_style=""
         )
         return ipywidgets.VBox([self.inputs[at].box, remove])
@@ -180,21 +189,21 @@ class Several(Leaf):
 def make_input(
     field: Field,
     path: str,
-    desk: Desk,
+    context: FormContext,
     changed: Callable[[], None],
     *,
     inside: tuple[str, ...] = (),
 ) -> Input:
     """Make the input of a field; ``inside`` names the types that it stands in."""
     if field.is_body_list:
-        return Several(field.name, path, desk, changed, field=field, inside=inside)
-    return make_one(field, path, desk, changed, name=field.name, inside=inside)
+        return ListInput(field.name, path, context, changed, field=field, inside=inside)
+    return make_one(field, path, context, changed, name=field.name, inside=inside)
 
 
 def make_one(
     field: Field,
     path: str,
-    desk: Desk,
+    context: FormContext,
     changed: Callable[[], None],
     *,
     name: str,
@@ -203,13 +212,13 @@ def make_one(
     """Make the input of one value of a field."""
     kind = field.body_kind
     if is_secret_field(field.name):
-        return Hidden(name, path, desk, changed)
+        return SecretInput(name, path, context, changed)
     if kind == "Amount":
-        return Amount(name, path, desk, changed)
+        return AmountInput(name, path, context, changed)
     if kind == "Pointer":
-        return Pointer(name, path, desk, changed)
+        return PointerInput(name, path, context, changed)
     if not kind[0].isupper():
-        return Line(name, path, desk, changed, kind=kind, values=field.values)
+        return TextInput(name, path, context, changed, kind=kind, values=field.values)
     if kind in inside:
-        return Json(name, path, desk, changed)
-    return Group(name, path, desk, changed, type_=type_named(kind), inside=inside)
+        return JsonInput(name, path, context, changed)
+    return ObjectInput(name, path, context, changed, type_=type_named(kind), inside=inside)

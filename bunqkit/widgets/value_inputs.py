@@ -18,7 +18,7 @@ from bunqkit.catalogue.values import write_amount, write_pointer
 from bunqkit.display.html import problem_line
 from bunqkit.errors import FieldError
 from bunqkit.security.redaction import MASK, Secret
-from bunqkit.widgets.parts import Panel
+from bunqkit.widgets.panel import Panel
 from bunqkit.widgets.pickers import Pickers, picked
 
 _CURRENCIES = ("EUR", "GBP", "USD", "CHF", "PLN", "SEK", "DKK", "NOK", "RON", "CZK")
@@ -37,7 +37,7 @@ _LABELLED = {"description_width": "200px"}
 
 
 @dataclass(frozen=True)
-class Desk:
+class FormContext:
     """What all inputs of a form share.
 
     Attributes
@@ -59,7 +59,7 @@ class Input(ABC):
     ----------
     name, path
         What it is called, and its place in the body: ``payments[0].amount``.
-    desk
+    context
         What all inputs of the form share.
     changed
         Is told when a person has changed the value.
@@ -74,11 +74,13 @@ class Input(ABC):
 
     box: ipywidgets.Widget
 
-    def __init__(self, name: str, path: str, desk: Desk, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
+    ) -> None:
         self.name = name
         self.path = path
         self.value: Any = None
-        self._desk = desk
+        self._context = context
         self._changed = changed
         self._is_showing = False
 
@@ -100,12 +102,12 @@ class Input(ABC):
         """Put a value into the widgets."""
 
     @abstractmethod
-    def leaves(self) -> Iterator[Leaf]:
+    def value_inputs(self) -> Iterator[ValueInput]:
         """Give the inputs inside that are built, down to single values."""
 
     def _watch(self, *controls: ipywidgets.Widget) -> None:
         for control in controls:
-            control.observe(self._desk.panel.handler(self._hear), "value")
+            control.observe(self._context.panel.handler(self._hear), "value")
 
     def _hear(self, _change: object) -> None:
         if not self._is_showing:
@@ -113,11 +115,13 @@ class Input(ABC):
             self._changed()
 
 
-class Leaf(Input):
+class ValueInput(Input):
     """An input of one value, with a line below it that says what is wrong with it."""
 
-    def __init__(self, name: str, path: str, desk: Desk, changed: Callable[[], None]) -> None:
-        super().__init__(name, path, desk, changed)
+    def __init__(
+        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
+    ) -> None:
+        super().__init__(name, path, context, changed)
         self._note = ipywidgets.HTML(layout={"display": "none", "margin": "0 0 0 208px"})
 
     def objection(self) -> str:
@@ -131,29 +135,29 @@ class Leaf(Input):
             self._note.value = said
             self._note.layout.display = "" if problem else "none"
 
-    def leaves(self) -> Iterator[Leaf]:
+    def value_inputs(self) -> Iterator[ValueInput]:
         """Give the input itself."""
         yield self
 
 
-class Line(Leaf):
+class TextInput(ValueInput):
     """A text, number, date, or choice in one line; known values can be picked, others typed."""
 
     def __init__(
         self,
         name: str,
         path: str,
-        desk: Desk,
+        context: FormContext,
         changed: Callable[[], None],
         *,
         kind: str = "text",
         values: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, path, desk, changed)
+        super().__init__(name, path, context, changed)
         self._kind = kind
         # What a picker offers is an id and then what it is; a text of one's own is taken whole.
         self.is_picked = name == "account" or name.endswith(("_id", "_uuid"))
-        options = values or desk.pickers.choices(name)
+        options = values or context.pickers.choices(name)
         if kind == "boolean":
             options = ("true", "false")
         how = {
@@ -195,11 +199,13 @@ class Line(Leaf):
         self.control.value = _text(value)
 
 
-class Hidden(Leaf):
+class SecretInput(ValueInput):
     """A secret: taken from the widget when it is typed, so that no notebook keeps it."""
 
-    def __init__(self, name: str, path: str, desk: Desk, changed: Callable[[], None]) -> None:
-        super().__init__(name, path, desk, changed)
+    def __init__(
+        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
+    ) -> None:
+        super().__init__(name, path, context, changed)
         self.control = ipywidgets.Password(
             description=name,
             placeholder="a secret; it is not kept in the notebook",
@@ -227,11 +233,13 @@ class Hidden(Leaf):
         )
 
 
-class Amount(Leaf):
+class AmountInput(ValueInput):
     """An amount of money and its currency."""
 
-    def __init__(self, name: str, path: str, desk: Desk, changed: Callable[[], None]) -> None:
-        super().__init__(name, path, desk, changed)
+    def __init__(
+        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
+    ) -> None:
+        super().__init__(name, path, context, changed)
         self.control = ipywidgets.Text(
             description=name, placeholder="10.00", layout={"flex": "1 1 320px"}, style=_LABELLED
         )
@@ -275,13 +283,15 @@ class Amount(Leaf):
         self.currency.value = _text(told.get("currency", "EUR"))
 
 
-class Pointer(Leaf):
+class PointerInput(ValueInput):
     """Whom it is about: an e-mail address, a phone number, or an IBAN with its holder's name."""
 
-    def __init__(self, name: str, path: str, desk: Desk, changed: Callable[[], None]) -> None:
-        super().__init__(name, path, desk, changed)
+    def __init__(
+        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
+    ) -> None:
+        super().__init__(name, path, context, changed)
         self.control = ipywidgets.Combobox(
-            options=desk.pickers.choices("counterparty_alias"),
+            options=context.pickers.choices("counterparty_alias"),
             ensure_option=False,
             description=name,
             placeholder="e-mail address, +31612345678 or IBAN",
@@ -326,11 +336,13 @@ class Pointer(Leaf):
         self.holder.value = _text(told.get("name"))
 
 
-class Json(Leaf):
+class JsonInput(ValueInput):
     """A value of any shape, written as JSON."""
 
-    def __init__(self, name: str, path: str, desk: Desk, changed: Callable[[], None]) -> None:
-        super().__init__(name, path, desk, changed)
+    def __init__(
+        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
+    ) -> None:
+        super().__init__(name, path, context, changed)
         self.control = ipywidgets.Textarea(
             description=name, placeholder="JSON", rows=3, layout=_WIDE, style=_LABELLED
         )

@@ -21,7 +21,7 @@ from bunqkit.display.html import (
     status_line,
 )
 from bunqkit.security.redaction import redact, redact_headers
-from bunqkit.widgets.parts import DataTable, Panel, swap
+from bunqkit.widgets.panel import DataTable, Panel, swap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ _SHOWN_ITEMS = 50
 Build = Callable[[], ipywidgets.Widget]
 
 
-class Results:
+class ResultTabs:
     """The place where an answer is looked at; a tab is built when it is opened.
 
     Parameters

@@ -16,7 +16,7 @@ from ipywidgets.widgets.widget import _instances
 import bunqkit
 from bunqkit.display.html import code_to_copy, json_tree
 from bunqkit.errors import FieldError
-from bunqkit.widgets.parts import DataTable, Panel, Progress, error_html, swap
+from bunqkit.widgets.panel import DataTable, Panel, ProgressBar, error_html, swap
 
 
 def fail(*_: object) -> None:
@@ -78,7 +78,7 @@ def test_long_work_leaves_the_kernel_free_and_can_be_cancelled(panel: Panel) -> 
     began, go_on = threading.Event(), threading.Event()
     steps = []
 
-    def work(progress: Progress) -> None:
+    def work(progress: ProgressBar) -> None:
         for step in range(1000):
             progress.advance(f"{step} rows", done=(step + 1) / 1000)
             steps.append(step)

@@ -10,7 +10,7 @@ import ipywidgets
 from bunqkit.display.html import empty_state, fold, join, json_tree, key_values, paragraph, section
 from bunqkit.errors import ApiError
 from bunqkit.security.redaction import redact
-from bunqkit.widgets.results import file_html
+from bunqkit.widgets.result_tabs import file_html
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context

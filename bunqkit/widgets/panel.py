@@ -62,7 +62,7 @@ class Panel(ipywidgets.VBox):
         self._environment = environment
         self._head = ipywidgets.HTML()
         self._alert = ipywidgets.HTML()
-        self.progress = Progress(self)
+        self.progress = ProgressBar(self)
         self.body = ipywidgets.VBox()
         self._thread: threading.Thread | None = None
         self._raised: BaseException | None = None
@@ -112,7 +112,7 @@ class Panel(ipywidgets.VBox):
         """Take the error from the screen; it stays in ``errors``."""
         self._alert.value = ""
 
-    def start(self, work: Callable[[Progress], None], said: str) -> None:
+    def start(self, work: Callable[[ProgressBar], None], said: str) -> None:
         """Do something long in a thread, so that the kernel stays free; nothing if one is at it.
 
         What is started by such work is done at its end, in the same thread.
@@ -270,7 +270,7 @@ class DataTable(ipywidgets.VBox):
         self._rows.value = rows.html() if count else empty_state("No rows.", self._said)
 
 
-class Progress(ipywidgets.HBox):
+class ProgressBar(ipywidgets.HBox):
     """What is being done, for how long, how far it is, and a button that stops it."""
 
     def __init__(self, panel: Panel) -> None:
