@@ -253,17 +253,17 @@ def _part(name: str, *arguments: Any) -> Html:
     return html
 
 
-class _Node(NamedTuple):
+class _TreeNode(NamedTuple):
     """One value of a JSON tree: a leaf has a ``text``, a branch a ``size`` and ``nodes``."""
 
     name: str
     text: str | None = None
     size: str = ""
-    nodes: Sequence[_Node] = ()
+    nodes: Sequence[_TreeNode] = ()
     is_open: bool = False
 
 
-def _node(name: str, value: Any, depth: int, room: list[int]) -> _Node | None:
+def _node(name: str, value: Any, depth: int, room: list[int]) -> _TreeNode | None:
     """Return a JSON value as a tree; ``None`` if there is no room for any leaf.
 
     ``room`` holds the number of leaves that may still be shown, and is counted down below zero.
@@ -278,8 +278,8 @@ def _node(name: str, value: Any, depth: int, room: list[int]) -> _Node | None:
         room[0] -= 1
         if room[0] < 0:
             return None
-        return _Node(name, json.dumps(value, ensure_ascii=False))
+        return _TreeNode(name, json.dumps(value, ensure_ascii=False))
     nodes = [node for key, member in members if (node := _node(key, member, depth + 1, room))]
     if not nodes and room[0] < 0:
         return None
-    return _Node(name, None, size, nodes, depth < _OPEN_LEVELS)
+    return _TreeNode(name, None, size, nodes, depth < _OPEN_LEVELS)

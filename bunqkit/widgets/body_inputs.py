@@ -1,7 +1,7 @@
-"""The inputs of a body: objects and lists of inputs, down to single values.
+"""The inputs of a body: objects and lists, made of the inputs of single values.
 
-What the catalogue doesn't know has no input, and is kept. What is folded is built when it is
-opened.
+A field that the catalogue does not know has no input, and its value is kept. The inputs of folded
+fields are made when the fold is opened.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import ipywidgets
 from bunqkit.catalogue.operations import Field, Type, type_named
 from bunqkit.display.html import strong
 from bunqkit.security.redaction import is_secret_field
-from bunqkit.widgets.panel import Fold, swap
+from bunqkit.widgets.fold import Fold
+from bunqkit.widgets.panel import swap
 from bunqkit.widgets.value_inputs import (
     AmountInput,
     FormContext,
@@ -28,11 +29,20 @@ from bunqkit.widgets.value_inputs import (
 
 
 class ObjectInput(Input):
-    """The fields of an object: required ones are shown, the others are folded."""
+    """The fields of an object: required ones are shown, the others are folded.
+
+    Parameters
+    ----------
+    path, context, changed
+        As :class:`Input` takes them.
+    type_
+        The type of the object.
+    inside
+        The names of the types that it stands in: a type inside itself is written as JSON.
+    """
 
     def __init__(
         self,
-        name: str,
         path: str,
         context: FormContext,
         changed: Callable[[], None],
@@ -40,76 +50,69 @@ class ObjectInput(Input):
         type_: Type,
         inside: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, path, context, changed)
-        self._type = type_
+        super().__init__(path, context, changed)
         self._inside = (*inside, type_.name)
         self.inputs: dict[str, Input] = {}
-        needed = [field for field in type_.writable if field.required]
-        self._other = [field for field in type_.writable if not field.required]
-        shown = [self._add(field).box for field in needed]
-        if len(self._other) == 1 and not needed:
-            shown = [self._add(field).box for field in self._other]
-            self._other = []
-        self.fold = Fold(self._count(), context.panel, self._build_other) if self._other else None
-        self.box = ipywidgets.VBox([*shown, *([self.fold] if self.fold else [])])
+        shown = [field for field in type_.writable if field.required]
+        self._folded = [field for field in type_.writable if not field.required]
+        if len(self._folded) == 1 and not shown:
+            shown, self._folded = self._folded, []
+        boxes = [self._add(field).box for field in shown]
+        self.fold: Fold | None = None
+        if self._folded:
+            self.fold = Fold(self._fold_title(), context.panel, self._make_folded)
+            boxes.append(self.fold)
+        self.box = ipywidgets.VBox(boxes)
         if path:
-            title = ipywidgets.HTML(strong(name))
-            self.box = ipywidgets.VBox([title, self.box])
+            self.box = ipywidgets.VBox([ipywidgets.HTML(strong(self.name)), self.box])
             self.box.add_class("bunqkit-group")
 
     def typed(self) -> Any:
-        """Give the object as its inputs show it; fields that have no input are as they were."""
-        held = self.value if isinstance(self.value, Mapping) else {}
-        typed = dict(held)
-        for name, each in self.inputs.items():
-            value = each.typed()
-            if value is None:
-                typed.pop(name, None)
-            else:
-                typed[name] = value
-        return typed or None
+        """Return the object as its inputs show it; fields without an input stay as they were."""
+        return self._with({name: field.typed() for name, field in self.inputs.items()})
 
     def value_inputs(self) -> Iterator[ValueInput]:
-        """Give the inputs of the fields that are built, at any depth."""
-        for each in self.inputs.values():
-            yield from each.value_inputs()
+        """List the inputs of single values, at any depth, that are built so far."""
+        for field in self.inputs.values():
+            yield from field.value_inputs()
+
+    def _with(self, changes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the object with other values of some fields; ``None`` takes a field out."""
+        before = self.value if isinstance(self.value, Mapping) else {}
+        gone = {name for name, part in changes.items() if part is None}
+        fields = {name: part for name, part in {**before, **changes}.items() if name not in gone}
+        return fields or None
 
     def _add(self, field: Field) -> Input:
         path = f"{self.path}.{field.name}" if self.path else field.name
-        made = make_input(
-            field, path, self._context, lambda: self._take(field.name), inside=self._inside
+        self.inputs[field.name] = make_input(
+            field, path, self._context, lambda: self._on_field(field.name), inside=self._inside
         )
-        self.inputs[field.name] = made
-        return made
+        return self.inputs[field.name]
 
-    def _take(self, name: str) -> None:
+    def _on_field(self, name: str) -> None:
         """Put the value of one field into the object; the others stay as they are."""
-        held: dict[str, Any] = dict(self.value) if isinstance(self.value, Mapping) else {}
-        value = self.inputs[name].value
-        if value is None:
-            held.pop(name, None)
-        else:
-            held[name] = value
-        self.value = held or None
+        self.value = self._with({name: self.inputs[name].value})
         self._changed()
 
-    def _build_other(self) -> list[ipywidgets.Widget]:
-        boxes = [self._add(field).box for field in self._other]
+    def _make_folded(self) -> list[ipywidgets.Widget]:
+        boxes = [self._add(field).box for field in self._folded]
         self.write(self.value)
         return boxes
 
-    def _count(self) -> str:
-        count = len(self._other)
+    def _fold_title(self) -> str:
+        count = len(self._folded)
         return f"{count} more field{'' if count == 1 else 's'}"
 
     def _show(self, value: Any) -> None:
-        held = value if isinstance(value, Mapping) else {}
-        for name, each in self.inputs.items():
-            if each.value != held.get(name):
-                each.write(held.get(name))
+        values = value if isinstance(value, Mapping) else {}
+        for name, field in self.inputs.items():
+            if field.value != values.get(name):
+                field.write(values.get(name))
         if self.fold is not None:
-            given = [field.name for field in self._other if field.name in held]
-            self.fold.say(self._count() + (f", given: {', '.join(given)}" if given else ""))
+            filled = [field.name for field in self._folded if field.name in values]
+            suffix = f", given: {', '.join(filled)}" if filled else ""
+            self.fold.set_title(self._fold_title() + suffix)
 
 
 class ListInput(ValueInput):
@@ -117,7 +120,6 @@ class ListInput(ValueInput):
 
     def __init__(
         self,
-        name: str,
         path: str,
         context: FormContext,
         changed: Callable[[], None],
@@ -125,63 +127,64 @@ class ListInput(ValueInput):
         field: Field,
         inside: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, path, context, changed)
         self._field = field
         self._inside = inside
         self.inputs: list[Input] = []
-        self._rows = ipywidgets.VBox()
-        self.add_button = context.panel.button(f"Add one to {name}", self._add)
-        self.box = ipywidgets.VBox([self._rows, self.add_button, self._note])
+        super().__init__(path, context, changed)
 
     def typed(self) -> Any:
-        """Give the list as its inputs show it."""
-        return [each.typed() for each in self.inputs] or None
+        """Return the list as its inputs show it."""
+        return [member.typed() for member in self.inputs] or None
 
     def value_inputs(self) -> Iterator[ValueInput]:
-        """Give the inputs of each value."""
+        """List the list itself and the inputs of its values."""
         yield self
-        for each in self.inputs:
-            yield from each.value_inputs()
+        for member in self.inputs:
+            yield from member.value_inputs()
+
+    def _make_content(self) -> list[ipywidgets.Widget]:
+        self._rows = ipywidgets.VBox()
+        self.add_button = self._context.panel.button(f"Add one to {self.name}", self._add)
+        return [self._rows, self.add_button]
 
     def _add(self) -> None:
-        self.write([*self._held(), None])
+        self.write([*self._values(), None])
         self._changed()
 
     def _remove(self, at: int) -> None:
-        held = self._held()
-        self.write([*held[:at], *held[at + 1 :]] or None)
+        values = self._values()
+        self.write([*values[:at], *values[at + 1 :]] or None)
         self._changed()
 
-    def _take(self, at: int) -> None:
-        held = self._held()
-        held[at] = self.inputs[at].value
-        self.value = held
+    def _on_member(self, at: int) -> None:
+        values = self._values()
+        values[at] = self.inputs[at].value
+        self.value = values
         self._changed()
 
-    def _held(self) -> list[Any]:
+    def _values(self) -> list[Any]:
         return list(self.value) if isinstance(self.value, list) else []
 
     def _show(self, value: Any) -> None:
-        held = value if isinstance(value, list) else []
-        if len(held) != len(self.inputs):
-            self.inputs = [self._make(at) for at in range(len(held))]
-            swap(self._rows, [self._row(at) for at in range(len(held))])
-        for each, one in zip(self.inputs, held, strict=True):
-            each.write(one)
+        values = value if isinstance(value, list) else []
+        if len(values) != len(self.inputs):
+            self.inputs = [self._make_member(at) for at in range(len(values))]
+            swap(self._rows, [self._row(at) for at in range(len(values))])
+        for member, member_value in zip(self.inputs, values, strict=True):
+            member.write(member_value)
 
-    def _make(self, at: int) -> Input:
+    def _make_member(self, at: int) -> Input:
         return make_one(
             self._field,
             f"{self.path}[{at}]",
             self._context,
-            lambda: self._take(at),
-            name=f"{self.name} {at + 1}",
+            lambda: self._on_member(at),
             inside=self._inside,
         )
 
     def _row(self, at: int) -> ipywidgets.Widget:
         remove = self._context.panel.button(
-            f"Remove {self.name} {at + 1}", lambda: self._remove(at), button_style=""
+            f"Remove {self.name} {at + 1}", lambda: self._remove(at)
         )
         return ipywidgets.VBox([self.inputs[at].box, remove])
 
@@ -194,10 +197,10 @@ def make_input(
     *,
     inside: tuple[str, ...] = (),
 ) -> Input:
-    """Make the input of a field; ``inside`` names the types that it stands in."""
+    """Make the input of a field; ``inside`` has the names of the types that it stands in."""
     if field.is_body_list:
-        return ListInput(field.name, path, context, changed, field=field, inside=inside)
-    return make_one(field, path, context, changed, name=field.name, inside=inside)
+        return ListInput(path, context, changed, field=field, inside=inside)
+    return make_one(field, path, context, changed, inside=inside)
 
 
 def make_one(
@@ -206,19 +209,18 @@ def make_one(
     context: FormContext,
     changed: Callable[[], None],
     *,
-    name: str,
     inside: tuple[str, ...],
 ) -> Input:
     """Make the input of one value of a field."""
     kind = field.body_kind
     if is_secret_field(field.name):
-        return SecretInput(name, path, context, changed)
+        return SecretInput(path, context, changed)
     if kind == "Amount":
-        return AmountInput(name, path, context, changed)
+        return AmountInput(path, context, changed)
     if kind == "Pointer":
-        return PointerInput(name, path, context, changed)
+        return PointerInput(path, context, changed)
     if not kind[0].isupper():
-        return TextInput(name, path, context, changed, kind=kind, values=field.values)
+        return TextInput(path, context, changed, kind=kind, values=field.values)
     if kind in inside:
-        return JsonInput(name, path, context, changed)
-    return ObjectInput(name, path, context, changed, type_=type_named(kind), inside=inside)
+        return JsonInput(path, context, changed)
+    return ObjectInput(path, context, changed, type_=type_named(kind), inside=inside)

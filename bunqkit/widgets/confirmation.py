@@ -1,4 +1,4 @@
-"""What would happen is read back, and done only when somebody says so."""
+"""A question that a person must answer before something is done."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from bunqkit.widgets.panel import Panel
 
 
 class Confirmation:
-    """A read-back with a button that does it and one that does not.
+    """Says what would happen, with a button that does it and one that does not.
 
     Parameters
     ----------
     panel
-        Wraps the handlers.
+        The panel that wraps the handlers.
 
     Attributes
     ----------
     box
-        The widget that shows it; hidden while nothing is asked.
-    do_button, leave_button
+        The widget that shows the question; hidden while there is none.
+    confirm_button, cancel_button
         The two answers.
     """
 
     def __init__(self, panel: Panel) -> None:
-        self._act: Callable[[], object] | None = None
+        self._action: Callable[[], object] | None = None
         self._text = ipywidgets.HTML()
         self.confirm_button = panel.button("Do it", self._confirm, button_style="danger")
         self.cancel_button = panel.button("Leave it", self.withdraw)
@@ -36,31 +36,31 @@ class Confirmation:
         )
         self.withdraw()
 
-    def ask(self, read_back: str, label: str, act: Callable[[], object]) -> None:
-        """Read back what would happen, and wait.
+    def ask(self, read_back: str, label: str, action: Callable[[], object]) -> None:
+        """Say what would happen, and wait for an answer.
 
         Parameters
         ----------
         read_back
             What would happen, in a sentence.
         label
-            What the button says: ``Send payment of EUR 10.00``.
-        act
-            Is called when it is pressed.
+            The text of the button that does it: ``Send payment of EUR 10.00``.
+        action
+            Called when that button is pressed.
         """
-        self._act = act
+        self._action = action
         self._text.value = render("question.html", read_back=read_back)
         self.confirm_button.description = label
         self.box.layout.display = ""
         self.cancel_button.focus()
 
     def withdraw(self) -> None:
-        """Ask nothing any more."""
-        self._act = None
+        """Take the question back."""
+        self._action = None
         self.box.layout.display = "none"
 
     def _confirm(self) -> None:
-        act = self._act
+        action = self._action
         self.withdraw()
-        if act is not None:
-            act()
+        if action is not None:
+            action()

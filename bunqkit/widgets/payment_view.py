@@ -1,8 +1,7 @@
-"""One payment, whole: the item, its notes, and what is attached to it."""
+"""One payment with its notes and attachments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -17,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class PaymentView:
-    """Where a payment is shown with its notes and attachments.
+    """The place where a payment is shown with its notes and attachments.
 
     Parameters
     ----------
     bunq
-        Whose payment it is.
+        The context that fetches them.
 
     Attributes
     ----------
     box
-        The widget that shows it.
+        The widget that shows the payment.
     payment
-        The item that is shown, as the bank gave it; ``None`` if there is none.
+        The item as the bank sent it; ``None`` if no payment is open.
     """
 
     def __init__(self, bunq: Context) -> None:
@@ -39,55 +38,54 @@ class PaymentView:
         self.clear()
 
     def clear(self) -> None:
-        """Show none."""
+        """Show no payment."""
         self.payment = None
         self.box.value = empty_state("No payment is open.", "Choose one in the list.")
 
     def show(self, account_id: int, payment_id: int) -> None:
-        """Fetch a payment with what hangs on it, and show it."""
-        of_it: dict[str, Any] = {"account": account_id, "payment_id": payment_id}
+        """Fetch a payment with its notes and attachments, and show them."""
+        ids: dict[str, Any] = {"account": account_id, "payment_id": payment_id}
         payment = self._bunq.call("payment.get", payment_id, account=account_id).item
-        notes = self._bunq.call("payment.note-text.list", **of_it).items
-        files = self._bunq.call("payment.note-attachment.list", **of_it).items
-        attached = [("attachment", each) for each in payment.get("attachment") or []]
-        attached += [
-            (str(note.get("description") or "attachment"), each)
-            for note in files
-            for each in note.get("attachment") or []
-        ]
-        hung = [
-            *(section("Note", paragraph(str(each.get("content") or ""))) for each in notes),
-            *self._files(account_id, attached),
-        ]
-        nothing = empty_state(
-            "No notes, nothing attached.", "payment.note-text.create adds a note."
-        )
-        whole = fold("The whole item", json_tree(redact(payment)))
+        notes = self._bunq.call("payment.note-text.list", **ids).items
+        file_notes = self._bunq.call("payment.note-attachment.list", **ids).items
+        sections = [section("Note", paragraph(str(note.get("content") or ""))) for note in notes]
+        for note in ({"attachment": payment.get("attachment")}, *file_notes):
+            name = str(note.get("description") or "attachment")
+            sections += [
+                section(name, self._file_html(account_id, attachment))
+                for attachment in note.get("attachment") or []
+            ]
+        if not sections:
+            hint = "payment.note-text.create adds a note."
+            sections = [empty_state("No notes, nothing attached.", hint)]
         self.payment = payment
-        self.box.value = join(key_values(_tell(payment)), *(hung or [nothing]), whole)
+        self.box.value = join(
+            key_values(_summary(payment)),
+            *sections,
+            fold("The whole item", json_tree(redact(payment))),
+        )
 
-    def _files(self, account_id: int, attached: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
-        for name, each in attached:
-            account = each.get("monetary_account_id") or account_id
-            try:
-                content = self._bunq.download(
-                    "attachment.content", attachment_id=each.get("id"), account=account
-                )
-            except ApiError as error:
-                yield section(name, paragraph(str(error)))
-            else:
-                yield section(name, file_html(content, content.media_type))
+    def _file_html(self, account_id: int, attachment: dict[str, Any]) -> str:
+        try:
+            content = self._bunq.download(
+                "attachment.content",
+                attachment_id=attachment.get("id"),
+                account=attachment.get("monetary_account_id") or account_id,
+            )
+        except ApiError as error:
+            return paragraph(str(error))
+        return file_html(content, content.media_type)
 
 
-def _tell(payment: dict[str, Any]) -> dict[str, str]:
+def _summary(payment: dict[str, Any]) -> dict[str, str]:
     amount = payment.get("amount") or {}
-    other = payment.get("counterparty_alias") or {}
-    told = {
+    counterparty = payment.get("counterparty_alias") or {}
+    facts = {
         "amount": f"{amount.get('currency', '')} {amount.get('value', '')}",
-        "other side": other.get("display_name"),
-        "their IBAN": other.get("iban"),
+        "other side": counterparty.get("display_name"),
+        "their IBAN": counterparty.get("iban"),
         "description": payment.get("description"),
         "created": f"{payment.get('created')} UTC",
         "type": payment.get("type"),
     }
-    return {name: str(text) for name, text in told.items() if text}
+    return {name: str(value) for name, value in facts.items() if value}

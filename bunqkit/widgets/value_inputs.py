@@ -1,6 +1,7 @@
-"""Inputs of single values: each holds a JSON value, and shows it in widgets.
+"""The inputs of single values in a form: a text, a secret, an amount, a pointer, JSON.
 
-The value is the truth: a widget shows it as well as it can, and what nobody has changed is kept.
+An input holds a JSON value and shows it in its widgets. The value counts, not what the widgets can
+show of it: what nobody has changed stays as it was.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bunqkit.display.html import problem_line
 from bunqkit.errors import FieldError
 from bunqkit.security.redaction import MASK, Secret
 from bunqkit.widgets.panel import Panel
-from bunqkit.widgets.pickers import Pickers, picked
+from bunqkit.widgets.pickers import Pickers, split_choice
 
 _CURRENCIES = ("EUR", "GBP", "USD", "CHF", "PLN", "SEK", "DKK", "NOK", "RON", "CZK")
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
@@ -32,7 +33,7 @@ _PLACEHOLDERS = {
     "number": "a number",
     "decimal": "10.00",
 }
-_WIDE = {"width": "auto"}
+_SECRET_PLACEHOLDER = "a secret; it is not kept in the notebook"  # noqa: S105 (a placeholder)
 _LABELLED = {"description_width": "200px"}
 
 
@@ -43,9 +44,9 @@ class FormContext:
     Attributes
     ----------
     panel
-        Wraps their handlers.
+        The panel that wraps their handlers.
     pickers
-        What there is to pick from.
+        The values that can be picked.
     """
 
     panel: Panel
@@ -53,31 +54,32 @@ class FormContext:
 
 
 class Input(ABC):
-    """One field of a body.
+    """The input of one field of a body.
 
     Parameters
     ----------
-    name, path
-        What it is called, and its place in the body: ``payments[0].amount``.
+    path
+        The field's place in the body: ``payments[0].amount``.
     context
         What all inputs of the form share.
     changed
-        Is told when a person has changed the value.
+        Called when a person has changed the value.
 
     Attributes
     ----------
     box
-        The widget that shows it.
+        The widget that shows the input.
+    name
+        The name of the field; a member of a list has a number, from 1 on.
     value
         The JSON value; ``None`` if there is none.
     """
 
     box: ipywidgets.Widget
 
-    def __init__(
-        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
-    ) -> None:
-        self.name = name
+    def __init__(self, path: str, context: FormContext, changed: Callable[[], None]) -> None:
+        name, _, number = path.rpartition(".")[2].partition("[")
+        self.name = f"{name} {int(number.removesuffix(']')) + 1}" if number else name
         self.path = path
         self.value: Any = None
         self._context = context
@@ -85,7 +87,7 @@ class Input(ABC):
         self._is_showing = False
 
     def write(self, value: Any) -> None:
-        """Hold another value and show it; nobody is told."""
+        """Set the value and show it, without calling ``changed``."""
         self.value = value
         self._is_showing = True
         try:
@@ -95,7 +97,7 @@ class Input(ABC):
 
     @abstractmethod
     def typed(self) -> Any:
-        """Give the value as the widgets show it."""
+        """Return the value as the widgets show it."""
 
     @abstractmethod
     def _show(self, value: Any) -> None:
@@ -103,49 +105,54 @@ class Input(ABC):
 
     @abstractmethod
     def value_inputs(self) -> Iterator[ValueInput]:
-        """Give the inputs inside that are built, down to single values."""
+        """List the inputs of single values inside this one that are built so far."""
 
-    def _watch(self, *controls: ipywidgets.Widget) -> None:
-        for control in controls:
-            control.observe(self._context.panel.handler(self._hear), "value")
 
-    def _hear(self, _change: object) -> None:
+class ValueInput(Input):
+    """The input of one value, with a line below it that says what is wrong with the value."""
+
+    def __init__(self, path: str, context: FormContext, changed: Callable[[], None]) -> None:
+        super().__init__(path, context, changed)
+        self._note = ipywidgets.HTML(layout={"display": "none", "margin": "0 0 0 208px"})
+        self.box = ipywidgets.VBox([*self._make_content(), self._note])
+
+    def objection(self) -> str:
+        """Return what is wrong with the value that the catalogue's check does not find."""
+        return ""
+
+    def note(self, problem: str) -> None:
+        """Show below the input what is wrong with it; without a problem the line is hidden."""
+        note = problem_line(problem, is_read_out=False)
+        if note != self._note.value:
+            self._note.value = note
+            self._note.layout.display = "" if problem else "none"
+
+    def value_inputs(self) -> Iterator[ValueInput]:
+        """List the input itself."""
+        yield self
+
+    @abstractmethod
+    def _make_content(self) -> list[ipywidgets.Widget]:
+        """Make the widgets above the line."""
+
+    def _watched(self, *controls: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+        """Return widgets in one row, after asking them to report what is typed."""
+        self._context.panel.on_change(self._on_change, *controls)
+        if len(controls) == 1:
+            return [*controls]
+        return [ipywidgets.HBox(controls, layout={"flex_flow": "row wrap"})]
+
+    def _on_change(self) -> None:
         if not self._is_showing:
             self.value = self.typed()
             self._changed()
 
 
-class ValueInput(Input):
-    """An input of one value, with a line below it that says what is wrong with it."""
-
-    def __init__(
-        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
-    ) -> None:
-        super().__init__(name, path, context, changed)
-        self._note = ipywidgets.HTML(layout={"display": "none", "margin": "0 0 0 208px"})
-
-    def objection(self) -> str:
-        """Say what is wrong with the value beyond what the catalogue's check would say."""
-        return ""
-
-    def note(self, problem: str) -> None:
-        """Show below the input what is wrong with it; without a problem the line takes no room."""
-        said = problem_line(problem, is_read_out=False)
-        if said != self._note.value:
-            self._note.value = said
-            self._note.layout.display = "" if problem else "none"
-
-    def value_inputs(self) -> Iterator[ValueInput]:
-        """Give the input itself."""
-        yield self
-
-
 class TextInput(ValueInput):
-    """A text, number, date, or choice in one line; known values can be picked, others typed."""
+    """A text, number, date or choice in one line; known values can be picked, others typed."""
 
     def __init__(
         self,
-        name: str,
         path: str,
         context: FormContext,
         changed: Callable[[], None],
@@ -153,32 +160,15 @@ class TextInput(ValueInput):
         kind: str = "text",
         values: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, path, context, changed)
         self._kind = kind
-        # What a picker offers is an id and then what it is; a text of one's own is taken whole.
-        self.is_picked = name == "account" or name.endswith(("_id", "_uuid"))
-        options = values or context.pickers.choices(name)
-        if kind == "boolean":
-            options = ("true", "false")
-        how = {
-            "description": name,
-            "placeholder": _PLACEHOLDERS.get(kind, ""),
-            "layout": _WIDE,
-            "style": _LABELLED,
-        }
-        self.control = (
-            ipywidgets.Combobox(options=options, ensure_option=False, **how)
-            if options or self.is_picked
-            else ipywidgets.Text(**how)
-        )
-        self.box = ipywidgets.VBox([self.control, self._note])
-        self._watch(self.control)
+        self._values = ("true", "false") if kind == "boolean" else values
+        super().__init__(path, context, changed)
 
     def typed(self) -> Any:
-        """Give what the text says; a text that is none of the kind stays a text."""
+        """Return the value of the text; a text that is not of the field's kind stays a text."""
         text = self.control.value
         if self.is_picked:
-            text = picked(text)[0]
+            text = split_choice(text)[0]
         if text == "":
             return None
         if self._kind == "integer":
@@ -195,68 +185,59 @@ class TextInput(ValueInput):
         if isinstance(self.control, ipywidgets.Combobox):
             self.control.options = choices
 
+    def _make_content(self) -> list[ipywidgets.Widget]:
+        look = {
+            "description": self.name,
+            "placeholder": _PLACEHOLDERS.get(self._kind, ""),
+            "layout": {"width": "auto"},
+            "style": _LABELLED,
+        }
+        # A picker offers an id with a description behind it; any other text is taken as a whole.
+        self.is_picked = self.name == "account" or self.name.endswith(("_id", "_uuid"))
+        options = self._values or self._context.pickers.choices(self.name)
+        if options or self.is_picked:
+            self.control = ipywidgets.Combobox(options=options, ensure_option=False, **look)
+        else:
+            self.control = ipywidgets.Text(**look)
+        return self._watched(self.control)
+
     def _show(self, value: Any) -> None:
         self.control.value = _text(value)
 
 
 class SecretInput(ValueInput):
-    """A secret: taken from the widget when it is typed, so that no notebook keeps it."""
-
-    def __init__(
-        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
-    ) -> None:
-        super().__init__(name, path, context, changed)
-        self.control = ipywidgets.Password(
-            description=name,
-            placeholder="a secret; it is not kept in the notebook",
-            continuous_update=False,
-            layout=_WIDE,
-            style=_LABELLED,
-        )
-        self.box = ipywidgets.VBox([self.control, self._note])
-        self._watch(self.control)
+    """A secret: it is taken out of the widget when it is typed, so that no notebook keeps it."""
 
     def typed(self) -> Any:
-        """Give the secret that was held, or the one that was typed."""
+        """Return the secret that was typed, or else the one that was typed before."""
         text = self.control.value
         return Secret(text) if text else self.value
 
-    def _hear(self, change: object) -> None:
-        super()._hear(change)
+    def _make_content(self) -> list[ipywidgets.Widget]:
+        self.control = ipywidgets.Password(
+            description=self.name,
+            placeholder=_SECRET_PLACEHOLDER,
+            continuous_update=False,
+            layout={"width": "auto"},
+            style=_LABELLED,
+        )
+        return self._watched(self.control)
+
+    def _on_change(self) -> None:
+        super()._on_change()
         if self.control.value:
             self.write(self.value)
 
     def _show(self, value: Any) -> None:
         self.control.value = ""
-        self.control.placeholder = (
-            "a secret; it is not kept in the notebook" if value is None else "given, not shown"
-        )
+        self.control.placeholder = _SECRET_PLACEHOLDER if value is None else "given, not shown"
 
 
 class AmountInput(ValueInput):
     """An amount of money and its currency."""
 
-    def __init__(
-        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
-    ) -> None:
-        super().__init__(name, path, context, changed)
-        self.control = ipywidgets.Text(
-            description=name, placeholder="10.00", layout={"flex": "1 1 320px"}, style=_LABELLED
-        )
-        self.currency = ipywidgets.Combobox(
-            value="EUR",
-            options=_CURRENCIES,
-            ensure_option=False,
-            description="currency",
-            layout={"width": "170px"},
-            style={"description_width": "70px"},
-        )
-        row = ipywidgets.HBox([self.control, self.currency], layout={"flex_flow": "row wrap"})
-        self.box = ipywidgets.VBox([row, self._note])
-        self._watch(self.control, self.currency)
-
     def typed(self) -> Any:
-        """Give the amount as bunq writes it; what is no amount stays as it was typed."""
+        """Return the amount as bunq writes it; a text that is no amount stays as it was typed."""
         text, currency = self.control.value.strip(), self.currency.value.strip()
         if not text:
             return None
@@ -266,7 +247,7 @@ class AmountInput(ValueInput):
             return {"value": text, "currency": currency}
 
     def objection(self) -> str:
-        """Say what ``write_amount`` says."""
+        """Return what ``write_amount`` says of the amount."""
         if not isinstance(self.value, Mapping) or not isinstance(self.value.get("value"), str):
             return ""
         if not _DECIMAL.fullmatch(self.value["value"]):
@@ -277,23 +258,59 @@ class AmountInput(ValueInput):
             return str(error)
         return ""
 
+    def _make_content(self) -> list[ipywidgets.Widget]:
+        self.control = ipywidgets.Text(
+            description=self.name,
+            placeholder="10.00",
+            layout={"flex": "1 1 320px"},
+            style=_LABELLED,
+        )
+        self.currency = ipywidgets.Combobox(
+            value="EUR",
+            options=_CURRENCIES,
+            ensure_option=False,
+            description="currency",
+            layout={"width": "170px"},
+            style={"description_width": "70px"},
+        )
+        return self._watched(self.control, self.currency)
+
     def _show(self, value: Any) -> None:
-        told = value if isinstance(value, Mapping) else {"value": value}
-        self.control.value = _text(told.get("value"))
-        self.currency.value = _text(told.get("currency", "EUR"))
+        amount = value if isinstance(value, Mapping) else {"value": value}
+        self.control.value = _text(amount.get("value"))
+        self.currency.value = _text(amount.get("currency", "EUR"))
 
 
 class PointerInput(ValueInput):
-    """Whom it is about: an e-mail address, a phone number, or an IBAN with its holder's name."""
+    """A counterparty: an e-mail address, a phone number, or an IBAN with its holder's name."""
 
-    def __init__(
-        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
-    ) -> None:
-        super().__init__(name, path, context, changed)
+    def typed(self) -> Any:
+        """Return the pointer as bunq writes it; a text that is none stays as it was typed."""
+        text, described = split_choice(self.control.value)
+        name = self.holder.value.strip() or described
+        if not text:
+            return None
+        try:
+            return write_pointer(text, name or None)
+        except FieldError:
+            return {"type": _guess_type(text), "value": text, **({"name": name} if name else {})}
+
+    def objection(self) -> str:
+        """Return what ``write_pointer`` says of the pointer."""
+        value = self.value
+        if not isinstance(value, Mapping) or value.get("type") not in _POINTERS:
+            return ""
+        try:
+            write_pointer(str(value.get("value", "")), str(value.get("name") or "") or None)
+        except FieldError as error:
+            return str(error)
+        return ""
+
+    def _make_content(self) -> list[ipywidgets.Widget]:
         self.control = ipywidgets.Combobox(
-            options=context.pickers.choices("counterparty_alias"),
+            options=self._context.pickers.choices("counterparty_alias"),
             ensure_option=False,
-            description=name,
+            description=self.name,
             placeholder="e-mail address, +31612345678 or IBAN",
             layout={"flex": "1 1 320px"},
             style=_LABELLED,
@@ -304,70 +321,46 @@ class PointerInput(ValueInput):
             layout={"flex": "1 1 220px"},
             style={"description_width": "50px"},
         )
-        row = ipywidgets.HBox([self.control, self.holder], layout={"flex_flow": "row wrap"})
-        self.box = ipywidgets.VBox([row, self._note])
-        self._watch(self.control, self.holder)
-
-    def typed(self) -> Any:
-        """Give the pointer as bunq writes it; what is none stays as it was typed."""
-        text, told = picked(self.control.value)
-        name = self.holder.value.strip() or told
-        if not text:
-            return None
-        try:
-            return write_pointer(text, name or None)
-        except FieldError:
-            return {"type": _guess(text), "value": text, **({"name": name} if name else {})}
-
-    def objection(self) -> str:
-        """Say what ``write_pointer`` says."""
-        value = self.value
-        if not isinstance(value, Mapping) or value.get("type") not in _POINTERS:
-            return ""
-        try:
-            write_pointer(str(value.get("value", "")), str(value.get("name") or "") or None)
-        except FieldError as error:
-            return str(error)
-        return ""
+        return self._watched(self.control, self.holder)
 
     def _show(self, value: Any) -> None:
-        told = value if isinstance(value, Mapping) else {"value": value}
-        self.control.value = _text(told.get("value"))
-        self.holder.value = _text(told.get("name"))
+        pointer = value if isinstance(value, Mapping) else {"value": value}
+        self.control.value = _text(pointer.get("value"))
+        self.holder.value = _text(pointer.get("name"))
 
 
 class JsonInput(ValueInput):
     """A value of any shape, written as JSON."""
 
-    def __init__(
-        self, name: str, path: str, context: FormContext, changed: Callable[[], None]
-    ) -> None:
-        super().__init__(name, path, context, changed)
-        self.control = ipywidgets.Textarea(
-            description=name, placeholder="JSON", rows=3, layout=_WIDE, style=_LABELLED
-        )
-        self.box = ipywidgets.VBox([self.control, self._note])
-        self._watch(self.control)
-
     def typed(self) -> Any:
-        """Give the JSON value; what is no JSON stays as it was typed."""
+        """Return the JSON value; a text that is no JSON stays a text."""
         text = self.control.value
         try:
             return json.loads(text) if text.strip() else None
         except (ValueError, RecursionError):
             return text
 
+    def _make_content(self) -> list[ipywidgets.Widget]:
+        self.control = ipywidgets.Textarea(
+            description=self.name,
+            placeholder="JSON",
+            rows=3,
+            layout={"width": "auto"},
+            style=_LABELLED,
+        )
+        return self._watched(self.control)
+
     def _show(self, value: Any) -> None:
         self.control.value = "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def masked(value: Any) -> Any:
-    """Give a JSON value with a mask in place of each secret."""
+    """Return a JSON value with a mask in place of each secret."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, dict):
-        return {name: masked(inner) for name, inner in value.items()}
-    return [masked(inner) for inner in value] if isinstance(value, list) else value
+        return {name: masked(member) for name, member in value.items()}
+    return [masked(member) for member in value] if isinstance(value, list) else value
 
 
 def _text(value: Any) -> str:
@@ -376,8 +369,8 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _guess(text: str) -> str:
-    """Give the type of pointer that a text which is none yet looks like."""
+def _guess_type(text: str) -> str:
+    """Return the type of pointer that an unfinished text looks like."""
     if text.startswith("+"):
         return "PHONE_NUMBER"
     return "IBAN" if text[:2].isalpha() and text[2:4].isdigit() else "EMAIL"

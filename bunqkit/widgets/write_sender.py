@@ -1,7 +1,7 @@
 """Sends the writes of a panel: none twice by accident, and none while an outcome is unknown.
 
-A front end keeps a second click until the first one's work has ended, so a button that is off
-meanwhile is not enough: the same write is sent again only after a question.
+A front end keeps a second click until the work of the first one has ended, so it is not enough to
+disable the button meanwhile. A write that equals the last one is sent only after a question.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
 
 
 class WriteSender:
-    """The way by which a panel's writes go out.
+    """Sends the writes of one panel.
 
     Parameters
     ----------
     panel
-        Wraps the handlers, and shows that it looks.
+        The panel that wraps the handlers and shows the progress of a look-up.
     bunq
-        Whose writes they are.
-    question
-        Asks before the same write goes out again.
+        The context that looks up outcomes.
+    confirmation
+        Asks before a write like the last one is sent.
     changed
-        Is called when ``is_off`` may have changed.
+        Called when ``is_blocked`` may have changed.
     made
-        Is called when it turns out that a write of unknown outcome was made.
+        Called when a look-up finds that a write of unknown outcome was made.
 
     Attributes
     ----------
     box
-        Shown while the outcome of a write is unknown: what that means, and ``look_button``. After
-        a look in vain other writes may go out, and the kit refuses one like it.
+        The widget that is shown while the outcome of a write is unknown. If a look-up does not
+        find the outcome, other writes may be sent, and the kit refuses one like the unknown one.
     look_button
-        Looks up what became of the write.
+        The button that looks up the outcome.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class WriteSender:
         self._confirmation = confirmation
         self._changed = changed
         self._made = made
-        self._sent: DraftCall | None = None
-        self._sent_at = ""
+        self._last: DraftCall | None = None
+        self._last_at = ""
         self._is_busy = False
         self._is_unknown = self._must_look = False
         self._text = ipywidgets.HTML()
@@ -72,44 +72,45 @@ class WriteSender:
 
     @property
     def is_blocked(self) -> bool:
-        """True while a write is under way, or while one of unknown outcome was not looked up."""
+        """True while a write is under way, or while an unknown outcome was not looked up."""
         return self._is_busy or self._must_look
 
-    def leave(self) -> None:
-        """Stop waiting for a look: another form is shown, by which something else is sent."""
+    def unblock(self) -> None:
+        """Allow writes without a look-up: another form is shown, which sends something else."""
         self._must_look = False
         self._show()
 
-    def send(self, call: DraftCall, what: str, carry_out: Callable[[], object]) -> None:
-        """Carry out a write; if the same one went out just before, ask first.
+    def send(self, call: DraftCall, description: str, carry_out: Callable[[], object]) -> None:
+        """Carry out a write; ask first if it equals the last one.
 
         Parameters
         ----------
         call
-            What is sent, without the reference that each sending has of its own.
-        what
-            The same in words, with amount and payee: ``payment of EUR 10.00 to x@example.com``.
+            The write, without the reference that is new in each sending.
+        description
+            The write in words, with amount and payee: ``payment of EUR 10.00 to x@example.com``.
         carry_out
-            Sends it, and shows what came of it.
+            The function that sends it and shows the answer.
         """
         if self.is_blocked:
             return
-        if call == self._sent:
+        if call == self._last:
             self._confirmation.ask(
-                f"The same was sent at {self._sent_at} UTC: {what}. This would be a second one.",
-                f"Send {what} once more",
+                f"The same was sent at {self._last_at} UTC: {description}. This would be a second "
+                "one.",
+                f"Send {description} once more",
                 lambda: self.carry_out(call, carry_out),
             )
         else:
             self.carry_out(call, carry_out)
 
     def carry_out(self, call: DraftCall, carry_out: Callable[[], object]) -> None:
-        """Carry out a write that needs no question, or whose question was answered."""
+        """Carry out a write without a question."""
         if self.is_blocked:
             return
-        self._turn(is_busy=True)
-        before, self._sent = self._sent, call
-        self._sent_at = f"{datetime.now(UTC):%H:%M:%S}"
+        self._set_busy(is_busy=True)
+        before, self._last = self._last, call
+        self._last_at = f"{datetime.now(UTC):%H:%M:%S}"
         try:
             carry_out()
         except (OutcomeUnknownError, UnsettledError):
@@ -121,31 +122,31 @@ class WriteSender:
             raise
         except BaseException:
             # It was refused, or not sent: the same may be tried again.
-            self._sent = before
+            self._last = before
             raise
         finally:
-            self._turn(is_busy=False)
+            self._set_busy(is_busy=False)
 
     def _look(self) -> None:
         self._panel.start(self._settle, "Looking up what became of it")
 
     def _settle(self, _progress: ProgressBar) -> None:
-        settled = self._bunq.settle()
-        self._is_unknown, self._must_look = bool(settled.unknown), False
-        self._show(*(str(each) for each in settled))
-        outcomes = {each.outcome for each in settled}
+        settlement = self._bunq.settle()
+        self._is_unknown, self._must_look = bool(settlement.unknown), False
+        self._show(*map(str, settlement))
+        outcomes = {settled.outcome for settled in settlement}
         if "made" not in outcomes and not self._is_unknown:
-            self._sent = None
+            self._last = None
         self._changed()
         if "made" in outcomes:
             self._made()
 
     def _show(self, *lines: str) -> None:
-        ended = "" if self._is_unknown else status_line("What you sent has an outcome.")
-        self._text.value = join(*(paragraph(line) for line in lines), ended) if lines else ""
+        end = "" if self._is_unknown else status_line("What you sent has an outcome.")
+        self._text.value = join(*map(paragraph, lines), end) if lines else ""
         self.box.layout.display = "" if lines else "none"
         self.look_button.layout.display = "" if self._is_unknown else "none"
 
-    def _turn(self, *, is_busy: bool) -> None:
+    def _set_busy(self, *, is_busy: bool) -> None:
         self._is_busy = is_busy
         self._changed()

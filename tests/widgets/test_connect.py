@@ -131,7 +131,7 @@ def test_the_session_is_renewed_and_ended(panel: ConnectPanel) -> None:
     panel.renew_button.click()
     assert panel.bunq.session.token != first
     panel.log_out_button.click()
-    assert "Logged out" in panel._said.value
+    assert "Logged out" in panel._status.value
     assert panel.bunq.accounts() is not None
 
 

@@ -111,9 +111,9 @@ def test_enter_takes_the_first_match(explorer: Explorer) -> None:
 def test_letters_that_come_after_enter_count(explorer: Explorer) -> None:
     """A front end holds letters back while the kernel is busy, and sends Enter at once."""
     submit = {"event": "submit"}
-    explorer._hear_key(explorer.search, submit, [])
+    explorer._on_key(explorer.search, submit, [])
     explorer.search.value = "card"
-    explorer._hear_key(explorer.search, submit, [])
+    explorer._on_key(explorer.search, submit, [])
     explorer.search.value = "card get"
     assert explorer.form.operation.name == "card.get"
     explorer.search.value = "payment list"
@@ -131,10 +131,10 @@ def test_enter_leaves_a_form_that_is_open_already(explorer: Explorer) -> None:
 def test_a_form_that_was_touched_stays(explorer: Explorer) -> None:
     """Who types on in the search after filling something keeps what was filled in."""
     explorer.search.value = "payment get"
-    explorer._hear_key(explorer.search, {"event": "submit"}, [])
+    explorer._on_key(explorer.search, {"event": "submit"}, [])
     explorer.form.ids["payment_id"].control.value = "5"
     explorer.search.value = "payment get note"
-    assert explorer.form.call.given == {"payment_id": 5}
+    assert explorer.form.call.arguments == {"payment_id": 5}
 
 
 def test_enter_on_nothing_says_so(explorer: Explorer) -> None:
@@ -175,7 +175,7 @@ def test_a_preview_is_what_is_sent(explorer: Explorer, bunq: Context) -> None:
     assert "Nothing was sent" in texts(explorer.results.box)
     for title in ("X-ray", "Headers", "As a cell", "Python", "curl"):
         assert tab(explorer, title)
-    previewed = explorer._drafted().preview(bunq)
+    previewed = explorer._make_draft().preview(bunq)
     explorer.send_button.click()
     sent = bunq.exchanges[-1]
     assert (previewed.url, previewed.request_body) == (sent.url, sent.request_body)

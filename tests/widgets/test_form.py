@@ -261,7 +261,7 @@ def test_a_picked_value_is_sent_without_what_explains_it(make: Make) -> None:
     """An id out of a menu; a text of one's own is taken whole."""
     form = make("payment.get")
     form.ids["payment_id"].control.value = "5 · tea · EUR -2.00"
-    assert form.call.given == {"payment_id": 5}
+    assert form.call.arguments == {"payment_id": 5}
     form = make("payment.create")
     fields(form)["counterparty_alias"].control.value = "NL91ABNA0417164300 · A. Example"
     fields(form)["description"].control.value = "this · that"

@@ -293,7 +293,7 @@ def test_a_changed_byte_is_refused(wire: WirePanel, bunq: Context) -> None:
     wire.replay_button.click()
     assert wire.shown is not None
     assert wire.shown.status == 400
-    assert "The bank refused it" in wire.said.value
+    assert "The bank refused it" in wire._reply.value
     assert "<mark>" in wire._xray.value
     assert len(bunq.payments()) == before
 

@@ -129,7 +129,7 @@ def test_another_payment_needs_no_question(bunq: Context, bank: Bank) -> None:
     filled = fill_explorer(bunq)
     filled.press()
     form = filled.panel.form
-    form.fill(form.call.given, {**form.call.body, "description": "shoes, the left one"})
+    form.fill(form.call.arguments, {**form.call.body, "description": "shoes, the left one"})
     filled.press()
     assert filled.confirmation.box.layout.display == "none"
     assert paid(bank) == 1
@@ -276,7 +276,8 @@ def test_a_refusal_is_no_unknown_outcome(bunq: Context, bank: Bank) -> None:
     filled = fill_explorer(bunq)
     form = filled.panel.form
     form.fill(
-        form.call.given, {**form.call.body, "amount": {"value": "9999999.00", "currency": "EUR"}}
+        form.call.arguments,
+        {**form.call.body, "amount": {"value": "9999999.00", "currency": "EUR"}},
     )
     with pytest.raises(bunqkit.ApiError):
         filled.press()
