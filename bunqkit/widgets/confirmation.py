@@ -37,7 +37,7 @@ class Confirmation:
         self.withdraw()
 
     def ask(self, read_back: str, label: str, action: Callable[[], object]) -> None:
-        """Say what would happen, and wait for an answer.
+        """Ask if something shall happen, and wait for an answer.
 
         Parameters
         ----------

@@ -90,7 +90,7 @@ class ConnectPanel(Panel):
         self._connection = ipywidgets.VBox(
             [self._accounts, self._session, ipywidgets.HBox(buttons, layout=ROW)]
         )
-        self.body.children = [
+        self.lay_out(
             ipywidgets.HBox([self.environment, self.key, self.new_user], layout=ROW),
             ipywidgets.HBox([self.step_button, self.all_button, self.again_button], layout=ROW),
             self.outcome,
@@ -99,8 +99,7 @@ class ConnectPanel(Panel):
             self._status,
             self._picture,
             self._calls,
-        ]
-        self.children = (self._head, self.body)
+        )
         self._stop = threading.Event()
         self._begin_anew()
         threading.Thread(target=self._tick, name="bunqkit countdown", daemon=True).start()

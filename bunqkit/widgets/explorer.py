@@ -66,8 +66,7 @@ class Explorer(Panel):
 
     def __init__(self, bunq: Context, *, strict: bool = False) -> None:
         self._bunq = bunq
-        self._environment_name = bunq.settings.environment
-        super().__init__("Explorer", self._environment_name, strict=strict)
+        super().__init__("Explorer", bunq.settings.environment, strict=strict)
         self._form_context = FormContext(self, Pickers())
         self._form: Form | None = None
         self._draft: DraftCall | None = None
@@ -95,15 +94,12 @@ class Explorer(Panel):
         self.sender = WriteSender(self, bunq, self.confirmation, changed=self._refresh)
         self.results = ResultTabs(self, self._turn)
         self.history = History(
-            self, reopen=self._reopen, resend=self._resend, environment=self._environment_name
+            self, reopen=self._reopen, resend=self._resend, environment=self._environment
         )
         fold = Fold("History", self, [self.history.box])
-        self.body.children = [
-            self.search, self.matches, self._place, self._actions, self.confirmation.box,
-            self.sender.box, self.outcome, self.results.box, fold,
-        ]  # fmt: skip
-        self.children = (self._head, self.body)
-        self._write_head()
+        parts = [self.search, self.matches, self._place, self._actions, self.confirmation.box]
+        self.lay_out(*parts, self.sender.box, self.outcome, self.results.box, fold)
+        self.show_user(bunq)
         self._list()
         self.confirmation.withdraw()
         self._refresh()
@@ -139,16 +135,6 @@ class Explorer(Panel):
     def choose(self, operation: str) -> None:
         """Show the form of an operation, by any of its names."""
         self._open(operation_named(operation))
-
-    def _write_head(self) -> None:
-        """Name the user, and say if writes are locked."""
-        user = str(self._bunq.user.get("display_name") or "")
-        writes = "read-only until a call is unlocked" if self._is_locked else ""
-        self.set_head(", ".join(part for part in (user, writes) if part))
-
-    @property
-    def _is_locked(self) -> bool:
-        return self._environment_name == "PRODUCTION"
 
     # Finding an operation.
 
@@ -256,19 +242,19 @@ class Explorer(Panel):
 
     @property
     def _code(self) -> str:
-        return self.form.call.as_code(self._environment_name)
+        return self.form.call.as_code(self._environment)
 
     def _press_send(self) -> None:
         call = self._make_draft()
         if not call.is_write:
             self._carry_out(call)
-        elif self._is_locked:
+        elif self._environment == "PRODUCTION":
             self._ask(call)
         else:
             self.sender.send(self.form.call, _in_words(call), lambda: self._carry_out(call))
 
     def _ask(self, call: DraftCall) -> None:
-        """Say what would happen with real money, and wait for a second press."""
+        """Ask before real money moves, and wait for a second press."""
         form_call = self.form.call
         self.confirmation.ask(
             f"PRODUCTION: {_in_words(call)}, {self.form.path}.",
@@ -304,7 +290,7 @@ class Explorer(Panel):
             exchange = self._exchange_of(error)
             if exchange is not None:
                 entry.status = exchange.status or None
-                self.results.show_exchange(exchange, call.as_code(self._environment_name), state)
+                self.results.show_exchange(exchange, call.as_code(self._environment), state)
             raise
         finally:
             self.history.refresh()
@@ -334,14 +320,16 @@ class Explorer(Panel):
             if self.comm is None:
                 # The explorer was closed meanwhile: new widgets would never be freed.
                 return
-            code = call.as_code(self._environment_name)
+            code = call.as_code(self._environment)
             self.results.show_frame(frame, last, say_completeness(frame), code)
 
         self.start(work, f"Fetching {name}")
 
     def _turn(self, where: str) -> None:
-        shown = self.results.answer
-        page = None if shown is None else (shown.older() if where == "older" else shown.newer())
+        answer = self.results.answer
+        page = None
+        if answer is not None:
+            page = answer.older() if where == "older" else answer.newer()
         if page is None:
             raise FieldError(f"There are no {where} items at the bank.")
         self.results.show_answer(page, self._code)

@@ -123,24 +123,21 @@ class History:
         """One row a call, oldest first, without bodies."""
         import pandas as pd  # noqa: PLC0415 (when first used)
 
-        rows = [
+        entries, calls = self.entries, [entry.call for entry in self.entries]
+        frame = pd.DataFrame(
             {
-                "number": entry.number,
-                "name": entry.name,
-                "sent_at": entry.sent_at,
-                "operation": entry.call.operation.name,
-                "method": entry.call.operation.method,
-                "path": entry.path,
-                "status": entry.status,
-                "elapsed_s": entry.elapsed_s,
-                "rows": entry.rows,
-                "error": entry.error,
+                "number": [entry.number for entry in entries],
+                "name": [entry.name for entry in entries],
+                "sent_at": [entry.sent_at for entry in entries],
+                "operation": [call.operation.name for call in calls],
+                "method": [call.operation.method for call in calls],
+                "path": [entry.path for entry in entries],
+                "status": [entry.status for entry in entries],
+                "elapsed_s": [entry.elapsed_s for entry in entries],
+                "rows": [entry.rows for entry in entries],
+                "error": [entry.error for entry in entries],
             }
-            for entry in self.entries
-        ]
-        columns = ["number", "name", "sent_at", "operation", "method", "path", "status",
-                   "elapsed_s", "rows", "error"]  # fmt: skip
-        frame = pd.DataFrame(rows, columns=columns)
+        )
         return frame.astype({"status": "Int64", "rows": "Int64", "elapsed_s": "Float64"})
 
     def script(self) -> str:

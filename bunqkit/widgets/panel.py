@@ -11,12 +11,15 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from bunqkit.display.html import error_card, render, status_line
 from bunqkit.errors import BunqkitError
+
+if TYPE_CHECKING:
+    from bunqkit.context.context import Context
 
 Handler = Callable[..., Any]
 
@@ -29,7 +32,7 @@ _REDRAWN_EVERY_S = 0.1
 class Panel(ipywidgets.VBox):
     """A box with a badge and a title, and a place where errors are shown.
 
-    A widget of the kit is a subclass that puts its parts into ``body``. It hands its functions to
+    A widget of the kit is a subclass that gives its parts to ``lay_out``, and its functions to
     ``button``, ``on_change``, ``start`` or ``handler``, which wrap them.
 
     Parameters
@@ -50,7 +53,7 @@ class Panel(ipywidgets.VBox):
     progress
         The progress bar, visible while something long runs.
     outcome
-        The box of error and progress: at the end, or wherever a panel puts it in its body.
+        The box of error and progress, one of the parts or at the end.
     """
 
     def __init__(self, title: str, environment: str, *, strict: bool = False) -> None:
@@ -69,6 +72,12 @@ class Panel(ipywidgets.VBox):
         self.add_class("bunqkit")
         self.set_head()
 
+    def lay_out(self, *parts: ipywidgets.Widget) -> None:
+        """Put the parts below the head; ``outcome`` comes last unless it is one of them."""
+        self.body.children = parts
+        end = () if self.outcome in parts else (self.outcome,)
+        self.children = (self._head, self.body, *end)
+
     def set_head(self, beside: str = "", *, environment: str | None = None) -> None:
         """Write the first line: badge, title, and a text beside them, such as ``read-only``."""
         self._environment = environment or self._environment
@@ -76,6 +85,12 @@ class Panel(ipywidgets.VBox):
         self._head.value = render(
             "panel_head.html", environment=self._environment, title=self._title, beside=beside
         )
+
+    def show_user(self, bunq: Context) -> None:
+        """Write beside the title who the user is, and that writes are locked if they are."""
+        is_locked = self._environment == "PRODUCTION"
+        lock = "read-only until a call is unlocked" if is_locked else ""
+        self.set_head(", ".join(filter(None, (str(bunq.user.get("display_name") or ""), lock))))
 
     def handler(self, action: Handler) -> Handler:
         """Wrap a handler: its error is shown, kept, and in strict mode raised again."""

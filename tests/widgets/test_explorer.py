@@ -30,20 +30,20 @@ from bunqkit.widgets import Explorer
 
 @pytest.fixture
 def bunq(bank: Bank) -> Context:
-    """Give the person with a history, at a bank whose clock stands still."""
+    """Return the person with a history, at a bank whose clock stands still."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
 @pytest.fixture
 def explorer(bunq: Context) -> Iterator[Explorer]:
-    """Give an explorer that raises what its handlers raise."""
+    """Return an explorer that raises what its handlers raise."""
     explorer = Explorer(bunq, strict=True)
     yield explorer
     explorer.close()
 
 
 def in_production(bunq: Context) -> Context:
-    """Give the same person of the same bank, as if the money were real."""
+    """Return the same person of the same bank, as if the money were real."""
     settings = replace(bunq.settings, environment="PRODUCTION")
     return Context(settings, bunq._client, bunq._sessions, bank=bunq.bank)
 
@@ -61,7 +61,7 @@ def fill_payment(
 
 
 def texts(widget: ipywidgets.Widget) -> str:
-    """Give all HTML inside a widget that is displayed."""
+    """Return all HTML inside a widget that is displayed."""
     if widget.layout.display == "none":
         return ""
     inner = "".join(texts(child) for child in getattr(widget, "children", ()))
@@ -76,7 +76,7 @@ def tab(explorer: Explorer, title: str) -> str:
 
 
 def names(explorer: Explorer) -> list[str]:
-    """Give the operations that the search shows."""
+    """Return the operations that the search shows."""
     return [value for _, value in explorer.matches.options if value]
 
 
@@ -548,7 +548,7 @@ def test_many_explorers_leave_nothing(bunq: Context, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def visitors(world: World) -> Iterator[dict[str, Explorer]]:
-    """Give an explorer each for the person and the company of a world that has everything."""
+    """Return two explorers: for the person and the company of a world that has everything."""
     explorers = {
         who: Explorer(
             bunqkit.connect(bank=world.bank, api_key=getattr(world, who).api_key), strict=True

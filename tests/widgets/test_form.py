@@ -47,7 +47,7 @@ def make_form(panel: Panel, name: str, **how: Any) -> Form:
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Give a way to make forms, all of which are closed in the end."""
+    """Return a way to make forms, all of which are closed in the end."""
     panel = Panel("Test", "OFFLINE", strict=True)
     forms = []
 
@@ -63,20 +63,20 @@ def make() -> Iterator[Make]:
 
 @pytest.fixture(scope="module")
 def panel() -> Iterator[Panel]:
-    """Give one panel for the forms of all operations."""
+    """Return one panel for the forms of all operations."""
     panel = Panel("Test", "OFFLINE", strict=True)
     yield panel
     panel.close()
 
 
 def fields(form: Form) -> dict[str, Any]:
-    """Give the inputs that are built, by their place in the body."""
+    """Return the inputs that are built, by their place in the body."""
     assert form.body is not None
     return {field.path: field for field in form.body.value_inputs()}
 
 
 def texts(widget: ipywidgets.Widget) -> str:
-    """Give all HTML inside a widget that is displayed."""
+    """Return all HTML inside a widget that is displayed."""
     if widget.layout.display == "none":
         return ""
     inner = "".join(texts(child) for child in getattr(widget, "children", ()))

@@ -26,7 +26,7 @@ def fail(*_: object) -> None:
 
 
 def shown(panel: Panel) -> str:
-    """Give all HTML of a panel."""
+    """Return all HTML of a panel."""
     return "".join(
         widget.value for widget in _instances.values() if isinstance(widget, ipywidgets.HTML)
     )
@@ -34,7 +34,7 @@ def shown(panel: Panel) -> str:
 
 @pytest.fixture
 def panel() -> Any:
-    """Give a panel that shows errors and goes on, as a person's does."""
+    """Return a panel that shows errors and goes on, as a person's does."""
     panel = Panel("Test", "OFFLINE")
     yield panel
     panel.close()

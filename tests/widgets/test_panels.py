@@ -24,13 +24,13 @@ from bunqkit.widgets import PaymentsPanel, WirePanel
 
 @pytest.fixture
 def bunq(bank: Bank) -> Context:
-    """Give the person with a history, at a bank whose clock stands still."""
+    """Return the person with a history, at a bank whose clock stands still."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
 @pytest.fixture
 def panel(bunq: Context) -> Iterator[PaymentsPanel]:
-    """Give a panel whose payments have come."""
+    """Return a panel whose payments have come."""
     panel = PaymentsPanel(bunq, strict=True)
     panel.wait()
     yield panel
@@ -39,20 +39,20 @@ def panel(bunq: Context) -> Iterator[PaymentsPanel]:
 
 @pytest.fixture
 def wire(bunq: Context) -> Iterator[WirePanel]:
-    """Give a panel that watches the calls."""
+    """Return a panel that watches the calls."""
     panel = WirePanel(bunq, strict=True)
     yield panel
     panel.close()
 
 
 def in_production(bunq: Context) -> Context:
-    """Give the same person of the same bank, as if the money were real."""
+    """Return the same person of the same bank, as if the money were real."""
     settings = replace(bunq.settings, environment="PRODUCTION")
     return Context(settings, bunq._client, bunq._sessions, bank=bunq.bank)
 
 
 def text_of(widget: ipywidgets.Widget) -> str:
-    """Give all HTML in a widget."""
+    """Return all HTML in a widget."""
     own = str(widget.value) if isinstance(widget, ipywidgets.HTML) else ""
     return own + "".join(text_of(child) for child in getattr(widget, "children", ()))
 

@@ -20,7 +20,7 @@ from bunqkit.widgets import Explorer, PaymentsPanel
 
 @pytest.fixture
 def bunq(bank: Bank, wire: Wire) -> Context:
-    """Give the person with a history, whose calls go over the wire."""
+    """Return the person with a history, whose calls go over the wire."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     bunq.client._transport = LiveTransport(adapter=doors.InProcess(wire))
     bunq.client.retries = Retries(sleep=lambda _seconds: None)
@@ -81,7 +81,7 @@ def fill_transfers(bunq: Context) -> Filled:
 
 @pytest.fixture(params=[fill_explorer, fill_transfers], ids=["explorer", "payments"])
 def filled(request: pytest.FixtureRequest, bunq: Context) -> Iterator[Filled]:
-    """Give either panel with the payment in its form."""
+    """Return either panel with the payment in its form."""
     filled = request.param(bunq)
     yield filled
     filled.panel.close()
@@ -95,7 +95,7 @@ def paid(bank: Bank) -> int:
 
 
 def text_of(widget: ipywidgets.Widget) -> str:
-    """Give all HTML in a widget."""
+    """Return all HTML in a widget."""
     own = str(widget.value) if isinstance(widget, ipywidgets.HTML) else ""
     return own + "".join(text_of(child) for child in getattr(widget, "children", ()))
 
@@ -165,7 +165,7 @@ def test_the_button_is_off_while_its_call_runs(bunq: Context, wire: Wire) -> Non
 
 
 def lose(wire: Wire, *, is_made: bool = True) -> None:
-    """Have no answer be believed any more; whether the payment is made is up to the case."""
+    """Take the signature off every answer; without ``is_made`` the bank refuses the payment."""
 
     def bend(
         status: int, headers: dict[str, str], body: bytes
@@ -181,7 +181,7 @@ def lose(wire: Wire, *, is_made: bool = True) -> None:
 
 
 def find_again(wire: Wire) -> None:
-    """Have the wire be as it should."""
+    """Pass calls and answers on unchanged."""
     wire.bend = lambda status, headers, body: (status, headers, body)
     wire.bend_request = lambda _environ: None
 
