@@ -7,7 +7,6 @@ import html
 import json
 import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ import ipywidgets
 import pytest
 from adversary.hostile_names import HTML as HOSTILE
 from ipywidgets.widgets.widget import _instances
+from widgets.panels import in_production
 from world import ELSEWHERE, EVERY, REFUSED, World, prepare
 
 import bunqkit
@@ -22,16 +22,9 @@ from bunqkit.catalogue.operations import Operation, example_body
 from bunqkit.client.retries import Retries
 from bunqkit.context.context import Context
 from bunqkit.errors import ApiError, CallError, FieldError, LockedError, NoAnswerError
-from bunqkit.sandbox import Bank
 from bunqkit.sandbox.faults import Fault
 from bunqkit.security.redaction import Secret
 from bunqkit.widgets import Explorer
-
-
-@pytest.fixture
-def bunq(bank: Bank) -> Context:
-    """Return the person with a history, at a bank whose clock stands still."""
-    return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
 @pytest.fixture
@@ -40,12 +33,6 @@ def explorer(bunq: Context) -> Iterator[Explorer]:
     explorer = Explorer(bunq, strict=True)
     yield explorer
     explorer.close()
-
-
-def in_production(bunq: Context) -> Context:
-    """Return the same person of the same bank, as if the money were real."""
-    settings = replace(bunq.settings, environment="PRODUCTION")
-    return Context(settings, bunq._client, bunq._sessions, bank=bunq.bank)
 
 
 def fill_payment(
@@ -65,7 +52,7 @@ def texts(widget: ipywidgets.Widget) -> str:
     if widget.layout.display == "none":
         return ""
     inner = "".join(texts(child) for child in getattr(widget, "children", ()))
-    return inner + (widget.value if isinstance(widget, ipywidgets.HTML) else "")
+    return inner + (str(widget.value) if isinstance(widget, ipywidgets.HTML) else "")
 
 
 def tab(explorer: Explorer, title: str) -> str:

@@ -80,7 +80,7 @@ def texts(widget: ipywidgets.Widget) -> str:
     if widget.layout.display == "none":
         return ""
     inner = "".join(texts(child) for child in getattr(widget, "children", ()))
-    return inner + (widget.value if isinstance(widget, ipywidgets.HTML) else "")
+    return inner + (str(widget.value) if isinstance(widget, ipywidgets.HTML) else "")
 
 
 @pytest.mark.parametrize("operation", one_in(5, EVERY), ids=lambda each: each.name)

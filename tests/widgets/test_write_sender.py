@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import ipywidgets
 import pytest
 from visitors import Wire
+from widgets.panels import text_of
 
 import bunqkit
 from bunqkit.client.live import LiveTransport
@@ -92,12 +92,6 @@ def paid(bank: Bank) -> int:
     row = bank.ledger.row("SELECT COUNT(*) AS number FROM movement WHERE description = 'shoes'")
     assert row is not None
     return int(row["number"])
-
-
-def text_of(widget: ipywidgets.Widget) -> str:
-    """Return all HTML in a widget."""
-    own = str(widget.value) if isinstance(widget, ipywidgets.HTML) else ""
-    return own + "".join(text_of(child) for child in getattr(widget, "children", ()))
 
 
 def test_a_double_click_pays_once(filled: Filled, bank: Bank) -> None:
