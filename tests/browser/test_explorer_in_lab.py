@@ -284,7 +284,7 @@ def test_it_is_quick(open_notebook: Open) -> None:
     choose(notebook, "payment list")
     notebook.page.get_by_role("button", name="Send payment.list").wait_for()
     table_s = notebook.measure(
-        "explorer.results.show_frame(frame, [], '5,000 rows', '')", ".bunqkit table.rows"
+        "explorer.results.show_frame(frame, None, '5,000 rows', '')", ".bunqkit table.rows"
     )
     print(f"shown {shown_s:.3f} s, keystrokes {keys_s}, table {table_s:.3f} s")
     assert shown_s < 1.0
