@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from bunqkit.auth.state import Device, Installation, Session
-from bunqkit.display.html import badge, card, paragraph
+from bunqkit.display.html import card, paragraph, render
 from bunqkit.display.report import Facts, Section, Sheet
 from bunqkit.security.redaction import Secret, shorten
 
@@ -116,9 +116,10 @@ class HandshakePicture(Sheet):
 
     def _repr_html_(self) -> str:
         return card(
-            f"{badge(self._environment)} The handshake of this context",
-            self.svg() + paragraph("The same as text: print(bunq.handshake)"),
-            is_production=self._environment == "PRODUCTION",
+            "The handshake of this context",
+            self.svg(),
+            paragraph("The same as text: print(bunq.handshake)"),
+            environment=self._environment,
         )
 
 
@@ -206,78 +207,76 @@ def _at_home(path: Path) -> str:
         return str(path)
 
 
+class _Arrow(NamedTuple):
+    """A message: from ``tail`` to ``head``, where its point begins at ``back``."""
+
+    tail: int
+    head: int
+    back: int
+    y: int
+    is_dashed: bool
+
+
+class _Label(NamedTuple):
+    """A line of text."""
+
+    words: str
+    y: int
+    x: int = _WIDTH // 2
+    anchor: str = "middle"
+    weight: int = 400
+    opacity: float = 1
+
+
 class _Drawing:
-    """Writes the SVG from the top down; every colour is the text's own or the front end's."""
+    """Lays the SVG out from the top down."""
 
     def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._is_dashed = False
-        self._y = 24
-        self._text("You", x=_LEFT, anchor="start", weight=600)
-        self._text("The bank", x=_RIGHT, anchor="end", weight=600)
-        self._y += 8
-        self._top = self._y
+        self._labels = [
+            _Label("You", 24, _LEFT, "start", 600),
+            _Label("The bank", 24, _RIGHT, "end", 600),
+        ]
+        self._arrows: list[_Arrow] = []
+        self._top = self._y = 32
 
     def step(self, number: int, step: _Step) -> None:
-        """Draw a step: its name, a message there, a message back, and what is to be known."""
+        """Draw a step: its name, a message to the bank, a message back, and notes."""
         self._y += 36
-        self._is_dashed = not step.is_done
         state = "" if step.is_done else " (to do)"
-        self._text(f"{number}. {step.name}{state}", weight=600)
-        self._message(step.sent, to_bank=True)
+        self._labels.append(_Label(f"{number}. {step.name}{state}", self._y, weight=600))
+        self._message(step.sent, _LEFT, _RIGHT, is_dashed=not step.is_done)
         self._note("opened by", step.opened_by)
-        self._message(step.came, to_bank=False)
+        self._message(step.came, _RIGHT, _LEFT, is_dashed=not step.is_done)
         self._note("for", step.purpose)
         self._note("kept", step.kept)
         self._note("ends", step.end)
 
     def finish(self, title: str, description: str) -> str:
-        """Close the drawing."""
-        height = self._y + 20
-        lives = "".join(
-            f'<line x1="{x}" y1="{self._top}" x2="{x}" y2="{height - 8}" stroke-width="2" '
-            'style="stroke:var(--jp-border-color2,#9998)"/>'
-            for x in (_LEFT, _RIGHT)
-        )
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-            f'role="img" aria-label="{escape(title)}" font-size="13" fill="currentColor" '
-            f'style="display:block;width:100%;max-width:{_WIDTH}px;height:auto;color:inherit">'
-            f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
-            f"{lives}{''.join(self._parts)}</svg>"
+        """Return the drawing as SVG."""
+        return render(
+            "handshake.html",
+            title=title,
+            description=description,
+            width=_WIDTH,
+            height=self._y + 20,
+            top=self._top,
+            sides=(_LEFT, _RIGHT),
+            arrows=self._arrows,
+            labels=self._labels,
         )
 
-    def _message(self, words: str, *, to_bank: bool) -> None:
+    def _message(self, words: str, tail: int, head: int, *, is_dashed: bool) -> None:
         self._y += 6
         for line in textwrap.wrap(words, _LETTERS, break_on_hyphens=False):
             self._y += _LINE
-            self._text(line)
+            self._labels.append(_Label(line, self._y))
         self._y += 8
-        tail, head = (_LEFT, _RIGHT) if to_bank else (_RIGHT, _LEFT)
-        back = head - 9 if to_bank else head + 9
-        dashes = ' stroke-dasharray="4 4"' if self._is_dashed else ""
-        self._parts.append(
-            f'<line x1="{tail}" y1="{self._y}" x2="{back}" y2="{self._y}" '
-            f'stroke="currentColor" stroke-width="1.5"{dashes}/>'
-            f'<polygon points="{head},{self._y} {back},{self._y - 5} {back},{self._y + 5}"/>'
-        )
+        back = head - 9 if tail < head else head + 9
+        self._arrows.append(_Arrow(tail, head, back, self._y, is_dashed))
         self._y += 3
 
     def _note(self, name: str, words: str) -> None:
         for at, line in enumerate(textwrap.wrap(f"{name}: {words}", _LETTERS)):
             self._y += _LINE
-            self._text(line, x=_LEFT + (16 if not at else 28), anchor="start", opacity=0.8)
-
-    def _text(
-        self,
-        words: str,
-        *,
-        x: int = _WIDTH // 2,
-        anchor: str = "middle",
-        weight: int = 400,
-        opacity: float = 1,
-    ) -> None:
-        self._parts.append(
-            f'<text x="{x}" y="{self._y}" text-anchor="{anchor}" font-weight="{weight}" '
-            f'opacity="{opacity:g}">{escape(words)}</text>'
-        )
+            x = _LEFT + (16 if not at else 28)
+            self._labels.append(_Label(line, self._y, x, "start", opacity=0.8))

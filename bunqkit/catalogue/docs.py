@@ -10,11 +10,10 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bunqkit.display.html import card, code, method_label, table
+from bunqkit.display.html import card, code, fold, method_label, paragraph, table
 
 if TYPE_CHECKING:
     from bunqkit.catalogue.operations import Operation
@@ -51,7 +50,7 @@ class DocPage:
 
     def html(self) -> str:
         """Return the page as HTML; every text is escaped."""
-        return card(escape(self.title), "".join(block.html() for block in self.blocks))
+        return card(self.title, *(block.html() for block in self.blocks))
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ class Paragraph:
 
     def html(self) -> str:
         """Return it as HTML."""
-        link = f' <a href="{escape(self.link)}">{escape(self.link)}</a>' if self.link else ""
-        return f"<p>{escape(self.words)}{link}</p>"
+        return paragraph(self.words, link=self.link)
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,7 @@ class Table:
 
     def html(self) -> str:
         """Return it as HTML."""
-        rows = [[method_label(cell) if at == 0 else escape(cell) for at, cell in enumerate(row)]
-                for row in self.rows]  # fmt: skip
-        return table(self.header, rows)
+        return table(self.header, [(method_label(first), *rest) for first, *rest in self.rows])
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ class JsonExample:
 
     def html(self) -> str:
         """Return it as HTML, folded."""
-        return f"<details><summary>{escape(self.caption)}</summary>{code(self._dumped())}</details>"
+        return fold(self.caption, code(self._dumped()))
 
 
 class FoundOperations(list["Operation"]):

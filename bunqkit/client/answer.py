@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -132,18 +131,19 @@ class Answer(Private):
     def _repr_html_(self) -> str:
         from bunqkit.display import html as look  # noqa: PLC0415 (front ends only)
 
-        shown = f"{look.method_label(self.exchange.method)}{escape(self.exchange.path)}"
         facts = look.key_values({"answer": self._summarise()})
         if not self.is_json:
-            return look.card(shown, facts)
+            return look.card(self.exchange.path, facts, method=self.exchange.method)
         try:
             shown_items = redact({"Response": self.wrapped[:_MOST_SHOWN]})
             tree = look.json_tree(map_texts(shown_items, self.exchange.mask))
         except RecursionError:
-            tree = "<p>Its items are too deep to be shown: .items has them.</p>"
+            tree = look.paragraph("Its items are too deep to be shown: .items has them.")
         more = len(self.wrapped) - _MOST_SHOWN
-        rest = f"<p>{more:,} more items: .frame() has all of this page.</p>" if more > 0 else ""
-        return look.card(shown, f"{facts}{tree}{rest}")
+        parts = [facts, tree]
+        if more > 0:
+            parts.append(look.paragraph(f"{more:,} more items: .frame() has all of this page."))
+        return look.card(self.exchange.path, *parts, method=self.exchange.method)
 
     def older(self) -> Answer | None:
         """Fetch the page of older items; ``None`` if this is the last."""

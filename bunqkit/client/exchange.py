@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING, overload
 
 from bunqkit.client.bodies import read_media_type
@@ -252,7 +251,7 @@ class Exchange(Private):
         return f"<{self.method} {self.path} -> {self.outcome}, {1000 * self.elapsed_s:.0f} ms>"
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import card, key_values, method_label  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import card, key_values  # noqa: PLC0415 (front ends only)
 
         facts = {
             "answer": f"{self.outcome}, in {1000 * self.elapsed_s:.0f} ms",
@@ -260,7 +259,7 @@ class Exchange(Private):
             "came": f"{len(self.answer_body):,} bytes",
             "look inside": ".xray(), .as_curl(), .as_python(), .as_openssl()",
         }
-        return card(f"{method_label(self.method)}{escape(self.path)}", key_values(facts))
+        return card(self.path, key_values(facts), method=self.method)
 
 
 class Exchanges(Private, Sequence[Exchange]):
@@ -319,7 +318,7 @@ class Exchanges(Private, Sequence[Exchange]):
         from bunqkit.display.html import card, method_label, table  # noqa: PLC0415 (front ends only)
 
         rows = [
-            [str(at), method_label(call.method), escape(call.path), escape(call.outcome)]
+            [str(at), method_label(call.method), call.path, call.outcome]
             for at, call in enumerate(self[:])
         ]
         return card("Calls, oldest first", table(["", "method", "path", "answer"], rows))

@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,9 +136,9 @@ class Unsettled(tuple[Entry, ...]):
     def _repr_html_(self) -> str:
         from bunqkit.display.html import card, table  # noqa: PLC0415 (front ends only)
 
-        rows = [[escape(entry.id), escape(str(entry))] for entry in self]
+        rows = [[entry.id, str(entry)] for entry in self]
         title = "Unsettled: bunq.settle() looks them up" if rows else "Nothing is unsettled"
-        return card(title, table(["id", "write"], rows) if rows else "")
+        return card(title, *([table(["id", "write"], rows)] if rows else []))
 
 
 class Journal:

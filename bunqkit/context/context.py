@@ -27,7 +27,7 @@ from bunqkit.client.rate_limits import Limiter
 from bunqkit.client.retries import Retries
 from bunqkit.context.caller import Caller
 from bunqkit.context.tables import Overview
-from bunqkit.display.html import badge, card, key_values
+from bunqkit.display.html import card, key_values
 from bunqkit.display.terminal import printable
 from bunqkit.errors import SettingsError, StateError, UnsettledError
 from bunqkit.security.redaction import Secret
@@ -434,9 +434,10 @@ class Context(Caller, Overview):
     def _repr_html_(self) -> str:
         environment = self.settings.environment
         return card(
-            f"{badge(environment)} bunq",
+            "bunq",
             key_values(self._told()),
-            is_production=self.client.is_production or environment == "PRODUCTION",
+            environment=environment,
+            is_production=self.client.is_production,
         )
 
 

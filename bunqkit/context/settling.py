@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from bunqkit.catalogue.operations import Operation
@@ -69,8 +68,8 @@ class Settlement(tuple[Settled, ...]):
     def _repr_html_(self) -> str:
         from bunqkit.display.html import card, table  # noqa: PLC0415 (front ends only)
 
-        rows = [[escape(each.outcome), escape(str(each))] for each in self]
-        return card("Settled", table(["outcome", "write"], rows)) if rows else card(repr(self), "")
+        rows = [[each.outcome, str(each)] for each in self]
+        return card("Settled", table(["outcome", "write"], rows)) if rows else card(repr(self))
 
 
 def settle(

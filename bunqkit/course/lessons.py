@@ -11,7 +11,6 @@ import json
 import pkgutil
 import textwrap
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,30 +175,30 @@ def _note(exercise: str, *, is_right: bool) -> int:
 
 
 def _show_state(exercise: Exercise, said: str, wrong: int) -> None:
-    folds = fold("Hint", paragraph(exercise.hint), is_open=wrong > 0)
-    folds += fold("Solution", code(exercise.solution), is_open=wrong >= _SHOW_SOLUTION_AFTER)
+    hint = fold("Hint", paragraph(exercise.hint), is_open=wrong > 0)
+    solution = fold("Solution", code(exercise.solution), is_open=wrong >= _SHOW_SOLUTION_AFTER)
     text = said
     if wrong > 0:
         text += f"\nHint: {exercise.hint}"
     if wrong >= _SHOW_SOLUTION_AFTER:
         text += f"\nSolution:\n{exercise.solution}"
-    _show(f"Exercise {exercise.id}", text, paragraph(said) + folds)
+    _show(f"Exercise {exercise.id}", text, paragraph(said), hint, solution)
 
 
 class _Verdict:
     """What is said of an answer: a card in a notebook, text elsewhere."""
 
-    def __init__(self, title: str, text: str, body_html: str) -> None:
-        self._title, self._text, self._body_html = title, text, body_html
+    def __init__(self, title: str, text: str, body: tuple[str, ...]) -> None:
+        self._title, self._text, self._body = title, text, body
 
     def __repr__(self) -> str:
         return f"{self._title}: {self._text}"
 
     def _repr_html_(self) -> str:
-        return card(escape(self._title), self._body_html)
+        return card(self._title, *self._body)
 
 
-def _show(title: str, text: str, body_html: str | None = None) -> None:
+def _show(title: str, text: str, *body: str) -> None:
     from IPython.display import display  # noqa: PLC0415 (ipywidgets brings it; loaded when used)
 
-    display(_Verdict(title, text, body_html or paragraph(text)))  # type: ignore[no-untyped-call]
+    display(_Verdict(title, text, body or (paragraph(text),)))  # type: ignore[no-untyped-call]

@@ -17,13 +17,12 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from html import escape
 from importlib import metadata
 from pathlib import Path
 
 from bunqkit.diagnosis.causes import Cause, load_texts, make_cause
 from bunqkit.diagnosis.probe import CauseFoundError, Check, Probe
-from bunqkit.display.html import badge, card, key_values, table
+from bunqkit.display.html import card, key_values, table
 from bunqkit.display.terminal import printable
 from bunqkit.errors import SettingsError
 from bunqkit.security.env_files import list_profiles
@@ -87,15 +86,10 @@ class Checkup:
     def _repr_html_(self) -> str:
         steps = self.cause.steps if self.cause else ()
         told = {str(number): step for number, step in enumerate(steps, 1)}
-        rows = [[escape(check.name), escape(check.state), escape(check.told)]
-                for check in self.checks]  # fmt: skip
-        looked_at = table(("check", "state", "found"), rows)
-        label = badge(self.environment) if self.environment else ""
-        return card(
-            f"{label}{escape(self.headline)}",
-            (key_values(told) if told else "") + looked_at,
-            is_production=self.environment == "PRODUCTION",
-        )
+        rows = [[check.name, check.state, check.told] for check in self.checks]
+        parts = [key_values(told)] if told else []
+        parts.append(table(("check", "state", "found"), rows))
+        return card(self.headline, *parts, environment=self.environment or "")
 
 
 @forgetting

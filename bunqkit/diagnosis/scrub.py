@@ -139,8 +139,8 @@ class Scrubbing:
         return f"{self.diff()}\n{self.path}: secrets found: {len(self.findings)}."
 
     def _repr_html_(self) -> str:
-        title = f"{escape(str(self.path))}: secrets found: {len(self.findings) or 'none'}"
-        return card(title, code(self.diff()) if self.findings else "")
+        title = f"{self.path}: secrets found: {len(self.findings) or 'none'}"
+        return card(title, *([code(self.diff())] if self.findings else []))
 
     def _line(self, edits: list[Edit], texts: list[str]) -> str:
         """Return a line with other texts in place of its secrets; its ends may be cut off."""

@@ -1,155 +1,184 @@
-"""The look of everything that a notebook shows as HTML: one stylesheet, a few parts.
+"""The parts of everything that a notebook shows as HTML: cards, tables, trees, badges.
 
-Colours come from the front end, with a fallback; every text is escaped here or by who gives it.
+The HTML is in ``templates/``, and Jinja2 escapes every text that is put into it. A part returns
+``Html``, which another part takes as it is; a plain text that is given in its place is escaped.
+Jinja2 is loaded when the first part is made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from html import escape
-from typing import Any
+from collections.abc import Mapping, Sequence, Set as AbstractSet
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-_STYLE = """
-.bunqkit{color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit));max-width:100ch;
- border:1px solid var(--jp-border-color2,#9994);border-radius:4px;padding:8px 16px;
- background:var(--jp-layout-color1,transparent);margin:4px 0;overflow-x:auto}
-.bunqkit .title{font-weight:600;margin-bottom:8px}
-.bunqkit p{margin:8px 0;max-width:80ch;overflow-wrap:anywhere}
-.bunqkit dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:0}
-.bunqkit dt{opacity:.75;font-weight:400;float:none;width:auto;white-space:nowrap}
-.bunqkit dd{margin:0;padding:0;overflow-wrap:anywhere}
-.bunqkit .badge{border-radius:4px;padding:0 8px;margin-right:8px;font-weight:600;
- display:inline-block}
-.bunqkit .OFFLINE{background:#0f766e;color:#fff}.bunqkit .SANDBOX{background:#fbbf24;color:#1f1300}
-.bunqkit .PRODUCTION{background:#b91c1c;color:#fff}
-.bunqkit.production{border-left:4px solid #b91c1c}
-.bunqkit table{border-collapse:collapse;margin:8px 0;font-size:inherit;table-layout:auto}
-.bunqkit td,.bunqkit th{padding:4px 16px 4px 0;vertical-align:top;
- border-bottom:1px solid var(--jp-border-color2,#9994);font-weight:400}
-.bunqkit td:not(.number),.bunqkit th:not(.number){text-align:left}
-.bunqkit th{opacity:.75}
-.bunqkit .method{display:inline-block;width:8ch;font-family:var(--jp-code-font-family,monospace)}
-.bunqkit .error{border-left:4px solid #b91c1c;padding:4px 16px;margin:8px 0}
-.bunqkit .error dl{grid-template-columns:16ch 1fr;margin:4px 0}
-.bunqkit .error code{user-select:all;-webkit-user-select:all}
-.bunqkit h4{font-size:inherit;font-weight:600;margin:16px 0 4px}
-.bunqkit .notes td{overflow-wrap:anywhere;width:50%}
-.bunqkit code{font-family:var(--jp-code-font-family,monospace)}
-.bunqkit .bytes{margin:8px 0}.bunqkit .bytes pre{white-space:pre;overflow-x:auto;font-size:12px;
- line-height:1.5}
-.bunqkit .bytes i{opacity:.6;font-style:normal}
-.bunqkit .bytes mark{background:none;color:inherit;font-weight:700;
- outline:2px solid #d55e00;border-radius:2px}
-.bunqkit pre{font-family:var(--jp-code-font-family,monospace);margin:4px 0;white-space:pre-wrap;
- overflow-wrap:anywhere}
-.bunqkit .copied{display:flex;flex-direction:row-reverse;align-items:flex-start;gap:8px}
-.bunqkit .copied button{font:inherit;color:inherit;background:none;border:1px solid
- var(--jp-border-color1,#999);border-radius:4px;padding:0 8px;cursor:pointer}
-.bunqkit .copied pre{flex:1;user-select:all;-webkit-user-select:all}
-.bunqkit .json{font-family:var(--jp-code-font-family,monospace);overflow-wrap:anywhere}
-.bunqkit .json details,.bunqkit .json div{margin-left:16px}
-.bunqkit .json .key{opacity:.75}.bunqkit summary{cursor:pointer}
-"""
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup as Html
+
 _OPEN_LEVELS = 3
 _SHORT_TREE = 4000
 
 
-def stylesheet() -> str:
-    """Give the rules that all parts share, for a ``<style>`` element; a card brings its own."""
-    return _STYLE
-
-
-def badge(environment: str) -> str:
-    """Give the environment as a filled label with the word in it."""
-    word = escape(environment)
-    return f'<span class="badge {word}">{word}</span>'
-
-
-def key_values(rows: Mapping[str, str]) -> str:
-    """Give names and texts side by side."""
-    told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
-    return f"<dl>{told}</dl>"
-
-
-def method_label(text: str) -> str:
-    """Give a method as a word of fixed width; any other text as it is."""
-    word = escape(text)
-    is_method = text in ("GET", "POST", "PUT", "DELETE")
-    return f'<span class="method">{word}</span>' if is_method else word
-
-
-def table(header: Sequence[str], rows_html: Sequence[Sequence[str]]) -> str:
-    """Give a table; its cells are HTML."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows_html
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def code(text: str) -> str:
-    """Give a piece of code."""
-    return f"<pre>{escape(text)}</pre>"
-
-
-def code_to_copy(text: str) -> str:
-    """Give a piece of code with a button that copies it; one click into it selects it."""
-    return (
-        '<div class="copied"><button type="button" onclick="navigator.clipboard.writeText('
-        f'this.nextElementSibling.textContent)">Copy</button><pre tabindex="0">{escape(text)}'
-        "</pre></div>"
-    )
-
-
-def json_tree(value: Any, *, most: int = 2000) -> str:
-    """Give a JSON value as a tree that unfolds; the first levels are open, more if it is short.
+def render(template: str, **values: Any) -> Html:
+    """Return a template of ``display/templates`` with values put into it.
 
     Parameters
     ----------
-    value
-        What ``json.loads`` gives; secrets have been taken out of it.
-    most
-        How many leaves are shown; the number of the others is told.
+    template
+        The name of its file.
+    values
+        What it needs. It can import parts: ``{% from "parts.html" import table %}``.
     """
-    left = [most]
-    is_short = len(json.dumps(value)) < _SHORT_TREE
-    tree = "".join(_branch("", value, -_OPEN_LEVELS if is_short else 0, left))
-    more = f"<p>{-left[0]:,} more values are not shown here.</p>" if left[0] < 0 else ""
-    return f'<div class="json">{tree}{more}</div>'
+    html: Html = _environment().get_template(template).make_module(values).__html__()
+    return html
 
 
-def paragraph(text: str) -> str:
-    """Give a piece of prose."""
-    return f"<p>{escape(text)}</p>"
+def join(*parts: str) -> Html:
+    """Return parts one after another."""
+    return _part("join", parts)
 
 
-def section(heading: str, body_html: str) -> str:
-    """Give parts under a heading."""
-    return f"<section><h4>{escape(heading)}</h4>{body_html}</section>"
+def card(
+    title: str,
+    *body: str,
+    environment: str = "",
+    is_production: bool = False,
+    method: str = "",
+) -> Html:
+    """Return a framed part with a title; it brings the stylesheet with it.
+
+    Parameters
+    ----------
+    title
+        The first line; without it and what stands before it, there is none.
+    body
+        Parts below the title.
+    environment
+        The bank's environment, shown as a badge before the title.
+    is_production
+        True for the red line of production, whatever the environment is called.
+    method
+        The method of a call, shown before the title.
+    """
+    return _part("card", title, body, environment, is_production, method)
 
 
-def notes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give a table of names with their values, and a remark on each.
+def error_card(what: str, reasons: Mapping[str, str], *, response_id: str | None = None) -> Html:
+    """Return what went wrong: what happened, why, what to do, and the bank's words.
+
+    Parameters
+    ----------
+    what
+        What happened, and to which thing; its first sentence stands out.
+    reasons
+        Names and sentences, in the order of reading.
+    response_id
+        What the bank's support asks for; one click selects it.
+    """
+    first, stop, rest = what.partition(". ")
+    return _part("error_card", first + stop.strip(), rest, reasons, response_id)
+
+
+def badge(environment: str) -> Html:
+    """Return the environment as a filled label with the word in it."""
+    return _part("badge", environment)
+
+
+def method_label(text: str) -> Html:
+    """Return a method as a word of fixed width; any other text as it is."""
+    return _part("method_label", text)
+
+
+def paragraph(text: str, *, link: str = "") -> Html:
+    """Return a paragraph, with a link at its end if there is one."""
+    return _part("paragraph", text, link)
+
+
+def section(heading: str, *body: str) -> Html:
+    """Return parts under a heading."""
+    return _part("section", heading, body)
+
+
+def fold(title: str, *body: str, is_open: bool = False) -> Html:
+    """Return parts that are shown when their title is chosen."""
+    return _part("fold", title, body, is_open)
+
+
+def key_values(rows: Mapping[str, str]) -> Html:
+    """Return names and texts side by side."""
+    return _part("key_values", rows)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    """Return a table; a cell is a text or a part."""
+    return _part("table", header, rows)
+
+
+def data_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numbers: AbstractSet[int],
+    longest: int,
+) -> Html:
+    """Return a table of data that scrolls when the page is narrow.
+
+    Parameters
+    ----------
+    header, rows
+        Titles and cells, all texts.
+    numbers
+        The positions of the columns that are aligned to the right.
+    longest
+        The number of letters after which a cell is cut; its tooltip has the whole text.
+    """
+    return _part("data_table", header, rows, numbers, longest)
+
+
+def notes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    """Return a table of names with their values, and a remark on each.
 
     Parameters
     ----------
     header
-        What the three are called; the first two share a column.
+        The titles of the three; the first two share a column.
     rows
         Name, value, remark.
     """
-    cells = [
-        [f"{escape(name)}<br><code>{escape(value)}</code>", escape(remark)]
-        for name, value, remark in rows
-    ]
-    return f'<div class="notes">{table([f"{header[0]}, {header[1]}", header[2]], cells)}</div>'
+    return _part("notes", header, rows)
+
+
+def code(text: str) -> Html:
+    """Return a piece of code."""
+    return _part("code", text)
+
+
+def code_to_copy(text: str) -> Html:
+    """Return a piece of code with a button that copies it; one click into it selects it."""
+    return _part("code_to_copy", text)
+
+
+def json_tree(value: Any, *, most: int = 2000) -> Html:
+    """Return a JSON value as a tree that unfolds; the first levels are open, more if it is short.
+
+    Parameters
+    ----------
+    value
+        What ``json.loads`` returns, without secrets.
+    most
+        The number of leaves that are shown; a line says how many are not.
+    """
+    room = [most]
+    is_short = len(json.dumps(value)) < _SHORT_TREE
+    root = _node("", value, -_OPEN_LEVELS if is_short else 0, room)
+    return _part("json_tree", root, max(-room[0], 0))
 
 
 def byte_view(
     label: str, rows: Sequence[tuple[int, Sequence[tuple[str, str]]]], framed: int | None = None
-) -> str:
-    """Give bytes in hexadecimal and as text; the byte at ``framed`` stands out by its frame.
+) -> Html:
+    """Return bytes in hexadecimal and as text; the byte at ``framed`` is framed.
 
     Parameters
     ----------
@@ -158,75 +187,99 @@ def byte_view(
     rows
         For each row the number of its first byte, and of every byte the digits and the letter.
     framed
-        The number of the byte that stands out.
+        The number of the byte that is framed.
     """
-    lines = []
-    for start, cells in rows:
-        shown = [
-            tuple(f"<mark>{escape(text)}</mark>" for text in cell)
-            if start + at == framed
-            else tuple(escape(text) for text in cell)
-            for at, cell in enumerate(cells)
-        ]
-        width = len(rows[0][1])
-        digits = " ".join(digit for digit, _ in shown) + "   " * (width - len(cells))
-        letters = "".join(letter for _, letter in shown)
-        lines.append(f"<i>{start:06x}</i>  {digits}  {letters}")
-    told = label if framed is None else f"{label.removesuffix(':')}; byte {framed} is framed:"
-    caption = f"<figcaption>{escape(told)}</figcaption>"
-    return f'<figure class="bytes">{caption}<pre tabindex="0">{chr(10).join(lines)}</pre></figure>'
+    caption = label if framed is None else f"{label.removesuffix(':')}; byte {framed} is framed:"
+    return _part("byte_view", caption, rows, framed)
 
 
-def error_card(what: str, told: Mapping[str, str], *, response_id: str | None = None) -> str:
-    """Give what went wrong: what happened, why, what to do, and the bank's words.
+def strong(text: str) -> Html:
+    """Return a text that stands out."""
+    return _part("strong", text)
+
+
+def status_line(text: str) -> Html:
+    """Return a line that a screen reader reads out when it changes; nothing for no text."""
+    return _part("status_line", text)
+
+
+def problem_line(text: str, *, is_read_out: bool = True) -> Html:
+    """Return a line that says what is wrong with an input; nothing for no text.
 
     Parameters
     ----------
-    what
-        What happened, and to which thing; its first sentence stands out.
-    told
-        Names and sentences, in the order of reading.
-    response_id
-        What the bank's support asks for; one click selects it.
+    text
+        What is wrong.
+    is_read_out
+        True if a screen reader shall read the line out when it changes.
     """
-    trace = (
-        f"<dl><dt>Response id</dt><dd><code>{escape(response_id)}</code></dd></dl>"
-        if response_id
-        else ""
+    return _part("problem_line", text, is_read_out)
+
+
+def empty_state(what: str, how: str) -> Html:
+    """Return what stands where nothing is yet: what would be here, and how to get it."""
+    return _part("empty_state", what, how)
+
+
+def image(url: str, description: str) -> Html:
+    """Return an image that is never wider than the page."""
+    return _part("image", url, description)
+
+
+def trusted_html(html: str) -> Html:
+    """Return HTML that a library has made, and in which it has escaped every text."""
+    return _part("trusted_html", html)
+
+
+@cache
+def _environment() -> Environment:
+    import jinja2  # noqa: PLC0415 (when something is shown)
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("bunqkit.display"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
     )
-    first, stop, rest = what.partition(". ")
-    head = f"<p><strong>{escape(first + stop.strip())}</strong> {escape(rest)}</p>"
-    body = f"{head}{key_values(told)}{trace}"
-    return card("", f'<div class="error" role="alert">{body}</div>')
 
 
-def card(title_html: str, body_html: str, *, is_production: bool = False) -> str:
-    """Give a framed part with a title; both are HTML that the other parts have made."""
-    frame = "bunqkit production" if is_production else "bunqkit"
-    title = f'<div class="title">{title_html}</div>' if title_html else ""
-    return f'<div class="{frame}"><style>{_STYLE}</style>{title}{body_html}</div>'
+@cache
+def _macros() -> Any:
+    return _environment().get_template("parts.html").module
 
 
-def fold(title: str, body_html: str, *, is_open: bool = False) -> str:
-    """Give a part that opens when its title is chosen; the body is HTML of other parts."""
-    opened = " open" if is_open else ""
-    return f"<details{opened}><summary>{escape(title)}</summary>{body_html}</details>"
+def _part(name: str, *arguments: Any) -> Html:
+    html: Html = getattr(_macros(), name)(*arguments)
+    return html
 
 
-def _branch(name: str, value: Any, depth: int, left: list[int]) -> Iterator[str]:
-    key = f'<span class="key">{escape(name)}</span> ' if name else ""
+class _TreeNode(NamedTuple):
+    """One value of a JSON tree: a leaf has a ``text``, a branch a ``size`` and ``nodes``."""
+
+    name: str
+    text: str | None = None
+    size: str = ""
+    nodes: Sequence[_TreeNode] = ()
+    is_open: bool = False
+
+
+def _node(name: str, value: Any, depth: int, room: list[int]) -> _TreeNode | None:
+    """Return a JSON value as a tree; ``None`` if there is no room for any leaf.
+
+    ``room`` holds the number of leaves that may still be shown, and is counted down below zero.
+    """
     if isinstance(value, dict):
-        inner: list[tuple[str, Any]] = [(str(each), value[each]) for each in value]
-        size = f"{{{len(inner)}}}"
+        members: list[tuple[str, Any]] = [(str(key), member) for key, member in value.items()]
+        size = f"{{{len(members)}}}"
     elif isinstance(value, list):
-        inner = [(str(at), each) for at, each in enumerate(value)]
-        size = f"[{len(inner)}]"
+        members = [(str(at), member) for at, member in enumerate(value)]
+        size = f"[{len(members)}]"
     else:
-        left[0] -= 1
-        if left[0] >= 0:
-            yield f"<div>{key}{escape(json.dumps(value, ensure_ascii=False))}</div>"
-        return
-    branches = "".join(part for each in inner for part in _branch(*each, depth + 1, left))
-    if branches or left[0] >= 0:
-        is_open = " open" if depth < _OPEN_LEVELS else ""
-        yield f"<details{is_open}><summary>{key}{size}</summary>{branches}</details>"
+        room[0] -= 1
+        if room[0] < 0:
+            return None
+        return _TreeNode(name, json.dumps(value, ensure_ascii=False))
+    nodes = [node for key, member in members if (node := _node(key, member, depth + 1, room))]
+    if not nodes and room[0] < 0:
+        return None
+    return _TreeNode(name, None, size, nodes, depth < _OPEN_LEVELS)

@@ -1,6 +1,6 @@
-"""A page that reads the same as HTML in a notebook and as text in a terminal of 80 columns.
+"""A report: HTML in a notebook, and the same words as text in a terminal of 80 columns.
 
-A sheet has sections, a section has parts, and every part knows both ways to show itself.
+A sheet has sections, and a section has parts. Every part returns itself as HTML and as text.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bunqkit.display.html import byte_view, card, code, key_values, notes, paragraph, section
+from bunqkit.display import html
 from bunqkit.display.terminal import printable_lines
 
 _WIDTH = 80
@@ -20,14 +20,14 @@ _ROW = 16
 
 
 class Part(Protocol):
-    """Something that is shown: prose, facts, bytes."""
+    """A part of a section: prose, facts, code or bytes."""
 
     def html(self) -> str:
-        """Give it for a notebook."""
+        """Return the part as HTML."""
         ...
 
     def text(self) -> str:
-        """Give it for a terminal."""
+        """Return the part as text."""
         ...
 
 
@@ -38,46 +38,46 @@ class Words:
     words: str
 
     def html(self) -> str:
-        """Give it for a notebook."""
-        return paragraph(self.words)
+        """Return the part as HTML."""
+        return html.paragraph(self.words)
 
     def text(self) -> str:
-        """Give it for a terminal."""
+        """Return the part as text."""
         return _fill(self.words, _INDENT, _INDENT)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what they are, side by side."""
+    """Names and values, side by side."""
 
     facts: Mapping[str, str]
 
     def html(self) -> str:
-        """Give it for a notebook."""
-        return key_values(self.facts)
+        """Return the part as HTML."""
+        return html.key_values(self.facts)
 
     def text(self) -> str:
-        """Give it for a terminal."""
+        """Return the part as text."""
         beside = _INDENT + " " * _NAME_WIDTH
         return "\n".join(
-            _fill(what, f"{_INDENT}{name:<{_NAME_WIDTH - 1}} ", beside)
-            for name, what in self.facts.items()
+            _fill(value, f"{_INDENT}{name:<{_NAME_WIDTH - 1}} ", beside)
+            for name, value in self.facts.items()
         )
 
 
 @dataclass(frozen=True)
 class Notes:
-    """Rows of a name, a value, and a remark on why it is there."""
+    """Rows of a name, a value, and a remark that explains the value."""
 
     header: tuple[str, str, str]
     rows: Sequence[tuple[str, str, str]]
 
     def html(self) -> str:
-        """Give it for a notebook."""
-        return notes(self.header, self.rows)
+        """Return the part as HTML."""
+        return html.notes(self.header, self.rows)
 
     def text(self) -> str:
-        """Give it for a terminal."""
+        """Return the part as text."""
         lines = []
         for name, value, remark in self.rows:
             lines.append(_fill(f"{name}: {value}", _INDENT, _INDENT * 3))
@@ -88,16 +88,16 @@ class Notes:
 
 @dataclass(frozen=True)
 class Verbatim:
-    """Code, or JSON: every line as it is."""
+    """Code or JSON, with its line ends as they are."""
 
     lines: str
 
     def html(self) -> str:
-        """Give it for a notebook."""
-        return code(self.lines)
+        """Return the part as HTML."""
+        return html.code(self.lines)
 
     def text(self) -> str:
-        """Give it for a terminal."""
+        """Return the part as text."""
         return "\n".join(
             part
             for line in self.lines.splitlines()
@@ -123,13 +123,13 @@ class Bytes:
     content
         The bytes.
     label
-        What they are.
+        The line above them.
     hidden
-        Where secrets stand, as first byte and end: shown as dots.
+        The places of secrets, each as first byte and end; dots are shown there.
     framed
-        The byte that stands out, if one does.
+        The number of the byte that is framed, or ``None``.
     first, end
-        Which of them are shown; a whole number of rows.
+        The range that is shown; ``first`` is a multiple of 16.
     """
 
     content: bytes
@@ -140,16 +140,16 @@ class Bytes:
     end: int | None = None
 
     def html(self) -> str:
-        """Give it for a notebook."""
-        return byte_view(self.label, self._rows(), self.framed)
+        """Return the part as HTML."""
+        return html.byte_view(self.label, self._rows(), self.framed)
 
     def text(self) -> str:
-        """Give it for a terminal; under the byte that stands out there is a mark."""
+        """Return the part as text, with a mark under the framed byte."""
         lines = [f"{_INDENT}{self.label}"]
         for start, cells in self._rows():
-            shown = " ".join(digits for digits, _ in cells)
+            digits = " ".join(pair for pair, _ in cells)
             letters = "".join(letter for _, letter in cells)
-            lines.append(f"{_INDENT}{start:06x}  {shown:<{3 * _ROW}} {letters}")
+            lines.append(f"{_INDENT}{start:06x}  {digits:<{3 * _ROW}} {letters}")
             if self.framed is not None and start <= self.framed < start + _ROW:
                 at = self.framed - start
                 lines.append(
@@ -168,20 +168,20 @@ class Bytes:
         if any(first <= at < end for first, end in self.hidden):
             return "··", "·"
         byte = self.content[at]
-        is_letter = 0x20 <= byte < 0x7F  # noqa: PLR2004 (what ASCII can print)
-        return f"{byte:02x}", chr(byte) if is_letter else "·"
+        letter = chr(byte)
+        return f"{byte:02x}", letter if letter.isascii() and letter.isprintable() else "·"
 
 
 @dataclass(frozen=True)
 class Section:
-    """Some parts under a heading."""
+    """Parts under a heading."""
 
     heading: str
     parts: Sequence[Part]
 
 
 class Sheet:
-    """What is shown; made of sections, in the order in which they are read."""
+    """A report of sections, in the order in which they are read."""
 
     def __init__(self, title: str, sections: Sequence[Section]) -> None:
         self.title = title
@@ -190,8 +190,8 @@ class Sheet:
     def __str__(self) -> str:
         blocks = [_fill(self.title, "", _INDENT)]
         blocks += [
-            "\n".join([each.heading, *(part.text() for part in each.parts)])
-            for each in self.sections
+            "\n".join([section.heading, *(part.text() for part in section.parts)])
+            for section in self.sections
         ]
         # What the bank sends must not steer a terminal.
         return printable_lines("\n\n".join(blocks))
@@ -200,11 +200,11 @@ class Sheet:
         return str(self)
 
     def _repr_html_(self) -> str:
-        body = "".join(
-            section(each.heading, "".join(part.html() for part in each.parts))
-            for each in self.sections
-        )
-        return card(paragraph(self.title), body)
+        body = [
+            html.section(section.heading, *(part.html() for part in section.parts))
+            for section in self.sections
+        ]
+        return html.card(html.paragraph(self.title), *body)
 
 
 def _fill(words: str, first: str, others: str) -> str:

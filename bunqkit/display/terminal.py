@@ -1,7 +1,7 @@
-"""Texts that somebody else wrote, made harmless for a terminal and for whoever reads it.
+"""Makes texts of strangers safe to print in a terminal.
 
-A description may hold codes that move the cursor, turn the direction of writing, or can't be
-printed at all. A dot stands in place of each, so that nothing is hidden either.
+A description may hold codes that move the cursor, change the direction of writing, or can't be
+printed. A dot takes the place of each, so that the reader sees that something was there.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 _LINE_ENDS = re.compile("\r\n|[\t\n\x0b\x0c\r\x85\u2028\u2029]")
-# Control characters, soft hyphens, what has no width (but for the two joiners, which emoji and
-# Persian need), what turns the direction of writing, halves of surrogate pairs, tags.
+# Control characters, soft hyphens, characters without width (except the two joiners, which emoji
+# and Persian need), characters that change the direction of writing, lone surrogates, tags.
 _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -24,12 +24,12 @@ _STACKED = re.compile(
 
 
 def printable(text: str) -> str:
-    """Return a text as one line: line ends become spaces, what can't be seen becomes a dot."""
+    """Return a text as one line: line ends become spaces, unprintable characters become dots."""
     if text.isascii() and text.isprintable():
         return text
     return _STACKED.sub(r"\1", _HARMFUL.sub("·", _LINE_ENDS.sub(" ", text)))
 
 
 def printable_lines(text: str) -> str:
-    """Return a text of several lines, each as ``printable`` gives it."""
+    """Return a text of several lines, each made safe by ``printable``."""
     return "\n".join(map(printable, text.split("\n")))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from html import escape
 from numbers import Number
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from bunqkit.display.html import card
+from bunqkit.display.html import card, data_table, join, paragraph, trusted_html
 from bunqkit.display.terminal import printable
 from bunqkit.errors import FrameError
 from bunqkit.frames.column_docs import CENTS, describe_columns
@@ -20,15 +18,6 @@ from bunqkit.frames.paging import say_completeness
 from bunqkit.security.redaction import redact
 
 _LONGEST = 40
-_LONG = 16
-_STYLE = """
-.bunqkit .rows{overflow-x:auto}
-.bunqkit table.rows{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
-.bunqkit table.rows th,.bunqkit table.rows td{padding:4px 8px;text-align:left;white-space:nowrap;
- border-bottom:1px solid var(--jp-border-color2,#9994)}
-.bunqkit table.rows .number{text-align:right}
-.bunqkit table.rows .long{white-space:normal;min-width:14ch}
-"""
 
 
 def show(
@@ -146,29 +135,16 @@ class View:
 
     def html(self) -> str:
         """Give the table and the line below it, for a place that has a frame already."""
-        return f"<style>{_STYLE}</style>{self._table()}<p>{escape(self._said)}</p>"
+        rows = list(zip(*self._texts.values(), strict=True))
+        numbers = {at for at, title in enumerate(self._texts) if title in self._numbers}
+        table = data_table(list(self._texts), rows, numbers=numbers, longest=_LONGEST)
+        return join(table, paragraph(self._said))
 
     def _repr_html_(self) -> str:
         if self._searchable:
-            table = str(_itables().to_html_datatable(self.texts))
-            return card("", f"{table}<p>{escape(self._said)}</p>")
+            table = trusted_html(str(_itables().to_html_datatable(self.texts)))
+            return card("", table, paragraph(self._said))
         return card("", self.html())
-
-    def _table(self) -> str:
-        kinds = {title: ' class="number"' * (title in self._numbers) for title in self._texts}
-        head = "".join(f"<th{kinds[title]}>{escape(title)}</th>" for title in self._texts)
-        body = "".join(
-            "<tr>" + "".join(_cell(text, kinds[title]) for title, text in row.items()) + "</tr>"
-            for row in self._rows()
-        )
-        table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        # It scrolls, so the keyboard must reach it.
-        region = '<div class="rows" role="region" aria-label="rows" tabindex="0">'
-        return f'{region}<table class="rows">{table}</table></div>'
-
-    def _rows(self) -> list[Mapping[str, str]]:
-        rows = zip(*self._texts.values(), strict=True)
-        return [dict(zip(self._texts, row, strict=True)) for row in rows]
 
 
 def _itables() -> Any:
@@ -179,14 +155,6 @@ def _itables() -> Any:
             "A searchable table needs itables. Install bunqkit[lab], or leave searchable out."
         ) from error
     return itables
-
-
-def _cell(text: str, kind: str) -> str:
-    # On a narrow page a long text takes two lines before the table scrolls.
-    kind = kind or ' class="long"' * (len(text) > _LONG)
-    if len(text) <= _LONGEST:
-        return f"<td{kind}>{escape(text)}</td>"
-    return f'<td{kind} title="{escape(text)}">{escape(_cut(text))}</td>'
 
 
 def _cut(text: str) -> str:

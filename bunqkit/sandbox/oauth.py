@@ -14,12 +14,12 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
+from bunqkit.display.html import render
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.page import HTML, POLICY, frame_page
+from bunqkit.sandbox.page import HTML, POLICY
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources import consents
 from bunqkit.sandbox.resources.generic_resources import Resource
@@ -92,9 +92,7 @@ class OAuth:
         except _Sent as sent:
             return _redirect(start_response, sent.address)
         except Refusal as refusal:
-            why = f"<p>{escape(refusal.texts[0][0])}</p>"
-            remedy = "<p>Nothing was allowed. Go back to the app, and begin again from there.</p>"
-            page = frame_page("This request can't be answered", why + remedy)
+            page = render("consent_refused.html", why=refusal.texts[0][0])
             return _show(start_response, page, status=f"{refusal.status} Refused")
 
     def consent(self, address: str, api_key: str, accounts: Iterable[int] | None = None) -> str:
@@ -207,42 +205,35 @@ class OAuth:
 
     def _ask_who(self, wish: _Wish, *, problem: str = "") -> str:
         demo = consents.granter_behind(self._ledger, self._demo_key.reveal())
-        name = escape(demo["label"]) if demo else ""
-        as_demo = f'<button name="answer" value="demo">Go on as {name}</button>' if demo else ""
-        return _form(
-            f"{escape(wish.name)} asks to be let in",
-            f"""<p>In the bunq app you would scan a code to say who you are. This bank has no app:
-say it by your API key{f", or go on as the demo person, {name}" if demo else ""}.</p>
-{_tell(problem)}
-<p><label>API key<br><input name="api_key" type="password" autocomplete="off" size="40"></label></p>
-<p><button name="answer" value="key">Go on with this key</button> {as_demo}
-<button name="answer" value="refuse">Refuse</button></p>""",
-            self._keep(wish),
+        return render(
+            "consent_who.html",
+            app=wish.name,
+            ticket=self._keep(wish),
+            demo=demo["label"] if demo else "",
+            problem=problem,
         )
 
     def _ask_what(self, wish: _Wish, *, problem: str = "") -> str:
         assert wish.person_id is not None
         person = self._ledger.person(wish.person_id)
-        rows = "".join(
-            f'<tr><td><label><input type="checkbox" name="account" value="{row["id"]}" checked> '
-            f"{escape(row['description'])}</label></td><td><code>{escape(row['iban'])}</code></td>"
-            f"<td class='number'>{row['currency']} {amount(row['balance'], '')['value']}</td></tr>"
+        accounts = [
+            {
+                "id": row["id"],
+                "description": row["description"],
+                "iban": row["iban"],
+                "balance": f"{row['currency']} {amount(row['balance'], '')['value']}",
+            }
             for row in consents.accounts_of(self._ledger, wish.person_id)
-        )
-        scopes = "".join(f"<li>{escape(each)}</li>" for each in wish.scopes)
-        name = escape(wish.name)
-        heading = "<tr><th>Account</th><th>IBAN</th><th class='number'>Balance</th></tr>"
-        return _form(
-            f"{name} asks to be let in",
-            f"""<p>You are {escape(person["label"])}. {name} will then be able to</p>
-<ul>{scopes}</ul>
-<p>without your API key, until you take it back. Choose the accounts that it may see.</p>
-{_tell(problem)}
-<table>{heading}{rows}</table>
-<p><button name="answer" value="allow">Allow {name}</button>
-<button name="answer" value="refuse">Refuse</button></p>
-<p>You are then sent to <code>{escape(wish.redirect_uri)}</code>.</p>""",
-            self._keep(wish),
+        ]
+        return render(
+            "consent_what.html",
+            app=wish.name,
+            ticket=self._keep(wish),
+            person=person["label"],
+            scopes=wish.scopes,
+            accounts=accounts,
+            redirect_uri=wish.redirect_uri,
+            problem=problem,
         )
 
 
@@ -261,15 +252,6 @@ def _came_back(redirect_uri: str, state: str | None, **told: str) -> str:
     more = told if state is None else told | {"state": state}
     query = "&".join(part for part in (parts.query, urlencode(more)) if part)
     return quote(parts._replace(query=query, fragment="").geturl(), safe="!#$%&'()*+,/:;=?@[]~")
-
-
-def _form(title_html: str, body_html: str, ticket: str) -> str:
-    hidden = f'<input type="hidden" name="ticket" value="{ticket}">'
-    return frame_page(title_html, f'<form method="post" action="/auth">{hidden}{body_html}</form>')
-
-
-def _tell(problem: str) -> str:
-    return f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
 
 
 def _read_form(environ: WSGIEnvironment) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""``ConnectPanel()``: from an API key to a first call, a step at a time."""
+"""``ConnectPanel()``: from an API key to a first call, step by step."""
 
 from __future__ import annotations
 
@@ -7,54 +7,52 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from html import escape
 from typing import TYPE_CHECKING
 
 import ipywidgets
 
 from bunqkit.context.steps import Steps
-from bunqkit.display.html import code_to_copy, fold, key_values, paragraph, section
+from bunqkit.display.html import fold, join, key_values, render, section, status_line
 from bunqkit.errors import FieldError, SettingsError
 from bunqkit.frames.statement import show
 from bunqkit.security.env_files import write_api_key
 from bunqkit.security.redaction import Secret, shorten
 from bunqkit.settings import ENVIRONMENTS, load_settings
-from bunqkit.widgets.parts import Panel, status_html
+from bunqkit.widgets.panel import ROW, Panel
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
 
-_ROW = {"flex_flow": "row wrap", "align_items": "center"}
 _TICK_S = 1.0
 _STEPS = {
     "API key": "It stands for you: whoever has it can move your money.",
-    "Installation": "You send your public key, the bank its own. From now on both sides sign.",
+    "Installation": "You send your public key, and the bank sends its own. Now both sides sign.",
     "Device": "The key is bound to this installation and to the addresses that may use it.",
-    "Session": "The key is traded for a token that opens everything else.",
-    "First call": "Any call, with the session token. This one lists your accounts.",
+    "Session": "The key is exchanged for a token that opens everything else.",
+    "First call": "Any call with the session token. This one lists your accounts.",
 }
 _SIGNS = {"done": "✓", "doing": "▸", "failed": "✗", "to do": "○"}
 _NEXT_CELL = "bunq = panel.bunq"
 
 
 class ConnectPanel(Panel):
-    """The three steps as a stepper: choose a bank and a key, then go step by step, or all at once.
+    """Choose a bank and a key, then take the steps to a first call, one by one or all at once.
 
     The key is taken out of its field before it is used, so that no notebook keeps it.
 
     Parameters
     ----------
     env_file
-        A ``.env`` to read and write in place of the one found upward from the working folder.
+        The ``.env`` to read and write; by default the first one upward from the working folder.
     profile
-        ``work`` reads and writes ``.env.work`` in its place.
+        The name of a profile: ``work`` reads and writes ``.env.work``.
     strict
-        Whether what a handler raises is raised again after it was shown; tests use it.
+        True to raise a handler's error again after it was shown; tests use it.
 
     Attributes
     ----------
     bunq
-        The context, when the third step is done; ``None`` before.
+        The context; ``None`` before the session is open.
     """
 
     def __init__(
@@ -75,8 +73,7 @@ class ConnectPanel(Panel):
         )
         self.key = ipywidgets.Password(description="API key", placeholder="empty: the one in .env")
         self.new_user = ipywidgets.Checkbox(description="make me a sandbox user", indent=False)
-        for control in (self.environment, self.new_user):
-            control.observe(self.handler(lambda _: self._begin_anew()), "value")
+        self.on_change(self._begin_anew, self.environment, self.new_user)
         self.step_button = self.button("", self._step, button_style="primary")
         self.all_button = self.button("All steps", self._all)
         self.again_button = self.button("Begin anew", self._begin_anew)
@@ -87,23 +84,22 @@ class ConnectPanel(Panel):
         self.renew_button = self.button("Renew the session", self._renew)
         self.log_out_button = self.button("Log out", self._log_out)
         self.write_button = self.button("Write the key to .env", self._write)
-        self._said = ipywidgets.HTML()
+        self._status = ipywidgets.HTML()
         self._accounts = ipywidgets.HTML()
-        life = [self.renew_button, self.log_out_button, self.write_button]
-        self._end = ipywidgets.VBox(
-            [self._accounts, self._session, ipywidgets.HBox(life, layout=_ROW)]
+        buttons = [self.renew_button, self.log_out_button, self.write_button]
+        self._connection = ipywidgets.VBox(
+            [self._accounts, self._session, ipywidgets.HBox(buttons, layout=ROW)]
         )
-        self.body.children = [
-            ipywidgets.HBox([self.environment, self.key, self.new_user], layout=_ROW),
-            ipywidgets.HBox([self.step_button, self.all_button, self.again_button], layout=_ROW),
+        self.lay_out(
+            ipywidgets.HBox([self.environment, self.key, self.new_user], layout=ROW),
+            ipywidgets.HBox([self.step_button, self.all_button, self.again_button], layout=ROW),
             self.outcome,
             self._list,
-            self._end,
-            self._said,
+            self._connection,
+            self._status,
             self._picture,
             self._calls,
-        ]
-        self.children = (self._head, self.body)
+        )
         self._stop = threading.Event()
         self._begin_anew()
         threading.Thread(target=self._tick, name="bunqkit countdown", daemon=True).start()
@@ -117,10 +113,10 @@ class ConnectPanel(Panel):
 
     def _begin_anew(self) -> None:
         environment = self.environment.value
-        self.say(environment=environment)
+        self.set_head(environment=environment)
         self._steps = self.bunq = None
         self._done = 0
-        self._said.value = self._accounts.value = ""
+        self._status.value = self._accounts.value = ""
         self.new_user.disabled = environment == "PRODUCTION"
         if self.new_user.disabled:
             self.new_user.value = False
@@ -128,15 +124,19 @@ class ConnectPanel(Panel):
         self._show_calls()
 
     def _step(self) -> None:
-        """Do the next step; what fails is marked, and may be tried again."""
+        """Take the next step; a step that fails is marked, and can be tried again."""
         if self._done == len(_STEPS):
             return
-        acts: list[Callable[[], None]] = [
-            self._take_key, self._install, self._register, self._open_session, self._call
-        ]  # fmt: skip
+        actions: list[Callable[[], None]] = [
+            self._take_key,
+            self._install,
+            self._register,
+            self._open_session,
+            self._call,
+        ]
         self._show("doing")
         try:
-            acts[self._done]()
+            actions[self._done]()
         except BaseException:
             self._show("failed")
             raise
@@ -151,33 +151,33 @@ class ConnectPanel(Panel):
             self._step()
 
     def _take_key(self) -> None:
-        # Out of the field before anything is done with it: a saved notebook keeps fields.
-        typed, self.key.value = self.key.value.strip(), ""
+        # Take it out of the field before anything else: a saved notebook keeps fields.
+        key, self.key.value = self.key.value.strip(), ""
         self._steps = Steps(
             self.environment.value,
-            api_key=Secret(typed) if typed else None,
+            api_key=Secret(key) if key else None,
             is_new=self.new_user.value,
             env_file=self._env_file,
             profile=self._profile,
         )
 
     def _install(self) -> None:
-        self._taken.install()
+        self._started.install()
 
     def _register(self) -> None:
-        self._taken.register()
+        self._started.register()
 
     def _open_session(self) -> None:
-        self._taken.open_session()
-        self.bunq = self._taken.make_context()
+        self._started.open_session()
+        self.bunq = self._started.make_context()
 
     def _call(self) -> None:
         accounts = self._connected.accounts()
-        shown = show(accounts[["description", "balance", "currency", "iban"]])
-        self._accounts.value = shown.html()
+        view = show(accounts[["description", "balance", "currency", "iban"]])
+        self._accounts.value = view.html()
 
     @property
-    def _taken(self) -> Steps:
+    def _started(self) -> Steps:
         if self._steps is None:
             raise FieldError("There is no API key yet. Take the first step.")
         return self._steps
@@ -188,41 +188,41 @@ class ConnectPanel(Panel):
             raise FieldError("There is no session yet. Take the steps first.")
         return self.bunq
 
-    # What is shown.
+    # The parts of the panel.
 
-    def _show(self, next_one: str) -> None:
+    def _show(self, state: str) -> None:
+        """Show the steps, the next of them in a state, and everything that depends on them."""
         is_done = self._done == len(_STEPS)
-        self._list.value = _steps_html(self._done, next_one)
+        self._list.value = _steps_html(self._done, state)
         if is_done:
             self.step_button.description = "All steps are done"
         else:
             self.step_button.description = f"Step {self._done}: {list(_STEPS)[self._done]}"
         self.step_button.disabled = self.all_button.disabled = is_done
-        self._end.layout.display = "none" if self.bunq is None else ""
+        self._connection.layout.display = "none" if self.bunq is None else ""
         is_kept = self._steps is not None and self._steps.bank is None
         self.write_button.layout.display = "" if is_kept else "none"
-        self._picture.value = self._way_html()
+        self._picture.value = self._picture_html()
         self._count_down()
 
-    def _way_html(self) -> str:
-        """Give whose key it is, and the picture as far as it goes."""
+    def _picture_html(self) -> str:
+        """Return the key's source, and the picture of the steps that are done."""
         steps = self._steps
         if steps is None:
             return ""
         key = f"{shorten(steps.api_key.reveal())} {steps.source}"
         picture = steps.picture() if self.bunq is None else self.bunq.handshake
-        told = {"API key": key, "bank": steps.client.base_url}
+        facts = {"API key": key, "bank": steps.client.base_url}
         if places := steps.settings.describe_places():
-            told["settings"] = places
-        return key_values(told) + picture.svg()
+            facts["settings"] = places
+        return join(key_values(facts), picture.svg())
 
     def _show_calls(self) -> None:
-        calls = self._steps.client.exchanges if self._steps else []
-        shown = [
-            fold(f"{each.method} {each.path}: {each.outcome}", each.xray()._repr_html_())
-            for each in calls
+        calls = [
+            fold(f"{call.method} {call.path}: {call.outcome}", call.xray()._repr_html_())
+            for call in (self._steps.client.exchanges if self._steps else ())
         ]
-        self._calls.value = section("What went over the wire", "".join(shown)) if shown else ""
+        self._calls.value = section("What went over the wire", *calls) if calls else ""
 
     def _count_down(self) -> None:
         if self.bunq is None:
@@ -231,62 +231,57 @@ class ConnectPanel(Panel):
         state = self.bunq.state
         session = state.session if state else None
         if session is None:
-            told = "none: the next call opens one"
+            text = "none: the next call opens one"
         else:
-            left = _span(session.expires_at - self._taken.now())
-            told = f"until {session.expires_at:%Y-%m-%d %H:%M} UTC, {left}"
-        self._session.value = key_values({"session": told})
+            left = _time_left(session.expires_at - self._started.now())
+            text = f"until {session.expires_at:%Y-%m-%d %H:%M} UTC, {left}"
+        self._session.value = key_values({"session": text})
 
     def _tick(self) -> None:
         count_down = self.handler(self._count_down)
         while not self._stop.wait(_TICK_S):
             count_down()
 
-    # The session's life.
+    # The session.
 
     def _renew(self) -> None:
         bunq = self._connected
-        self._said.value = status_html("Opening the next session; bunq allows one in 30 seconds.")
+        self._status.value = status_line("Opening the next session; bunq allows one in 30 seconds.")
         bunq.renew()
-        self._said.value = status_html("The next session is open; its token is another.")
+        self._status.value = status_line("The next session is open, with another token.")
         self._show("to do")
 
     def _log_out(self) -> None:
         self._connected.close()
-        self._said.value = status_html("Logged out. The next call opens another session.")
+        self._status.value = status_line("Logged out. The next call opens another session.")
         self._show("to do")
 
     def _write(self) -> None:
-        steps = self._taken
+        steps = self._started
         path = write_api_key(
             steps.api_key, steps.settings.env_file, environment=steps.settings.environment
         )
-        self._said.value = status_html(f"The key is in {path}, which only you can read.")
+        self._status.value = status_line(f"The key is in {path}, which only you can read.")
 
 
 def _environment_of(env_file: str | os.PathLike[str] | None, profile: str | None) -> str:
-    """Give the environment of the settings; what is wrong with them is said by the first step."""
+    """Return the environment of the settings; the first step reports what is wrong with them."""
     with contextlib.suppress(SettingsError):
         return load_settings(env_file=env_file, profile=profile).environment
     return "OFFLINE"
 
 
-def _steps_html(done: int, next_one: str) -> str:
-    """Give the steps as a list: those that are done, and the state of the one after."""
-    items = []
+def _steps_html(done: int, next_state: str) -> str:
+    """Return the list of steps, of which some are done; the one after them is in a state."""
+    steps = []
     for number, (name, purpose) in enumerate(_STEPS.items()):
-        state = "done" if number < done else next_one if number == done else "to do"
-        items.append(
-            f"<li><strong>{_SIGNS[state]} {number}. {name}</strong> ({state}): "
-            f"{escape(purpose)}</li>"
-        )
-    end = ""
-    if done == len(_STEPS):
-        end = paragraph("Go on in the next cell:") + code_to_copy(_NEXT_CELL)
-    return f'<ol style="list-style:none;padding:0;margin:8px 0">{"".join(items)}</ol>{end}'
+        state = "done" if number < done else next_state if number == done else "to do"
+        steps.append({"name": name, "purpose": purpose, "state": state})
+    next_cell = _NEXT_CELL if done == len(_STEPS) else ""
+    return render("connect_steps.html", steps=steps, signs=_SIGNS, next_cell=next_cell)
 
 
-def _span(left: timedelta) -> str:
+def _time_left(left: timedelta) -> str:
     if left <= timedelta():
         return "which is over: the next call opens another"
     minutes, seconds = divmod(int(left.total_seconds()), 60)

@@ -5,53 +5,54 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from html import escape
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import ipywidgets
 
 from bunqkit.catalogue.operations import Operation, type_named
-from bunqkit.display.html import method_label
+from bunqkit.display.html import render
 from bunqkit.security.redaction import MASK, Secret, conceal, is_secret_field
-from bunqkit.widgets.calls import Call, Upload
-from bunqkit.widgets.inputs import Group
-from bunqkit.widgets.leaves import Desk, Line, masked
-from bunqkit.widgets.parts import Fold
+from bunqkit.widgets.body_inputs import ObjectInput
+from bunqkit.widgets.draft_call import DraftCall, Upload
+from bunqkit.widgets.fold import Fold
+from bunqkit.widgets.value_inputs import FormContext, TextInput, masked
 
 _NUMBERS = ("count", "older_id", "newer_id", "account")
 
 
 class Form:
-    """Everything that one operation takes.
+    """The inputs of one operation.
 
     Parameters
     ----------
     operation
-        Whose form it is.
-    desk
+        The operation.
+    context
         What all inputs share.
     defaults
-        Ids that fill the path unless others are given: the user, and the main account.
+        Ids that fill the path unless others are typed: the user, and the main account.
     changed
-        Is told when a person has changed anything.
+        Called when a person has changed anything.
     look_up
-        Asks the bank for what an id may be: gets the name of the operation that lists it.
+        Asks the bank for the values of an id: gets the name of the operation that lists them.
 
     Attributes
     ----------
     box
-        The widget that shows it.
+        The widget that shows the form.
     needs
-        Names of what is still missing.
+        The names of the inputs that are still missing.
     problems
-        What is wrong with what was given, each with its place.
+        What is wrong with the values, each with its place.
+    remarks
+        What is unusual about the values, though they can be sent.
     """
 
     def __init__(
         self,
         operation: Operation,
-        desk: Desk,
+        context: FormContext,
         *,
         defaults: Mapping[str, object],
         changed: Callable[[], None],
@@ -61,44 +62,43 @@ class Form:
         self.needs: list[str] = []
         self.problems: list[str] = []
         self.remarks: list[str] = []
-        self.ids: dict[str, Line] = {}
-        self._desk = desk
+        self.ids: dict[str, TextInput] = {}
+        self._context = context
         self._defaults = defaults
         self._changed = changed
         self._look_up = look_up
-        # A body of which the catalogue knows no field is written as JSON only.
-        self._loose: dict[str, Any] | None = None
+        # The body, if the catalogue knows none of its fields: it is written as JSON only.
+        self._free_body: dict[str, Any] | None = None
         self._is_typing_json = False
         self._wrong_json = ""
         self._path = ipywidgets.HTML()
         self._verdict = ipywidgets.HTML()
         self.body = self._make_body()
         self.json = self._make_json() if self._has_body else None
-        self.upload = _UploadInput(desk, self._hear) if operation.sends_bytes else None
+        self.upload = _UploadInput(context, self._on_input) if operation.sends_bytes else None
         self.box = ipywidgets.VBox(self._layout())
         self._write_json()
-        self._say()
+        self._check()
 
     @property
-    def call(self) -> Call:
+    def call(self) -> DraftCall:
         """The call as it stands in the form."""
-        given = {name: line.value for name, line in self.ids.items() if line.value is not None}
-        body = (self._held() or {}) if self._has_body else None
-        return Call(self.operation, given, body, self.upload.value if self.upload else None)
+        ids = {name: field.value for name, field in self.ids.items() if field.value is not None}
+        body = (self._body_value() or {}) if self._has_body else None
+        return DraftCall(self.operation, ids, body, self.upload.value if self.upload else None)
 
     @property
     def path(self) -> str:
-        """The path as it will be sent; what is missing stands in braces."""
-        given = self.call.given
-        query = {name: given[name] for name in self.operation.query if name in given}
-        ids = {name: given[name] for name in self.operation.ids if name in given}
-        filled = {**self._defaults, **ids}
-        missing = {name: "_" for name in self.operation.ids if filled.get(name) is None}
-        parts = iter(self.operation.ids)
-        if missing:
+        """The path as it will be sent; the name of a missing id stands in braces."""
+        arguments = self.call.arguments
+        query = {name: arguments[name] for name in self.operation.query if name in arguments}
+        ids = {name: arguments[name] for name in self.operation.ids if name in arguments}
+        values = {**self._defaults, **ids}
+        names = iter(self.operation.ids)
+        if any(values.get(name) is None for name in self.operation.ids):
             path = re.sub(
                 r"\{[^}]*\}",
-                lambda _: _shown_id(name := next(parts), filled.get(name)),
+                lambda _: _path_segment(name := next(names), values.get(name)),
                 self.operation.path,
             )
         else:
@@ -107,72 +107,70 @@ class Form:
 
     def fill(
         self,
-        given: Mapping[str, object],
+        arguments: Mapping[str, object],
         body: Mapping[str, Any] | None,
         upload: Upload | None = None,
     ) -> None:
-        """Put a call into the form, in place of what stands there."""
+        """Replace the content of the form by a call."""
         if self.upload is not None:
-            self.upload.held = upload
-        for name, line in self.ids.items():
-            line.write(given.get(name))
-            # An id may be given as text; it is what the line makes of it.
-            line.value = line.typed()
-        self._hold(dict(body) if body else None)
-        self._hear()
+            self.upload.previous = upload
+        for name, field in self.ids.items():
+            field.write(arguments.get(name))
+            # An id may come as a text; its input makes a number of it.
+            field.value = field.typed()
+        self._set_body(dict(body) if body else None)
+        self._on_input()
 
     def open_all(self) -> None:
         """Open everything that is folded."""
-        folds = [each for each in _folds(self.box) if not each.toggle.value]
-        while folds:
-            for fold in folds:
+        while closed := [fold for fold in _folds(self.box) if not fold.toggle.value]:
+            for fold in closed:
                 fold.toggle.value = True
-            folds = [each for each in _folds(self.box) if not each.toggle.value]
 
     def focus(self) -> None:
         """Put the cursor into the first input."""
-        for control in _controls(self.box):
-            control.focus()
-            return
+        if controls := _controls(self.box):
+            controls[0].focus()
 
     def refresh(self, defaults: Mapping[str, object]) -> None:
-        """Offer what was learnt since, and fill the path with other defaults."""
+        """Offer new choices, and fill the path with other defaults."""
         self._defaults = defaults
-        for name, line in self.ids.items():
-            line.offer(self._desk.pickers.choices(name))
-        self._say()
+        for name, field in self.ids.items():
+            field.offer(self._context.pickers.choices(name))
+        self._check()
 
     @property
     def _has_body(self) -> bool:
         return self.operation.method in ("POST", "PUT") and not self.operation.sends_bytes
 
-    def _held(self) -> Any:
-        return self.body.value if self.body is not None else self._loose
+    def _body_value(self) -> Any:
+        return self.body.value if self.body is not None else self._free_body
 
-    def _hold(self, value: dict[str, Any] | None) -> None:
+    def _set_body(self, value: dict[str, Any] | None) -> None:
         if self.body is not None:
             self.body.write(value)
         else:
-            self._loose = value
+            self._free_body = value
 
-    def _make_body(self) -> Group | None:
+    def _make_body(self) -> ObjectInput | None:
         operation = self.operation
         if operation.body is None or not self._has_body:
             return None
-        return Group("", "", self._desk, self._hear, type_=type_named(operation.body))
+        return ObjectInput("", self._context, self._on_input, type_=type_named(operation.body))
 
     def _make_json(self) -> ipywidgets.Textarea:
-        made = ipywidgets.Textarea(
+        area = ipywidgets.Textarea(
             rows=10, layout={"width": "auto"}, placeholder="{}", description="JSON"
         )
-        made.add_class("bunqkit-json")
-        made.observe(self._desk.panel.handler(lambda _: self._hear_json()), "value")
-        return made
+        area.add_class("bunqkit-json")
+        self._context.panel.on_change(self._on_json, area)
+        return area
 
     def _layout(self) -> list[ipywidgets.Widget]:
-        needed = [name for name in self.operation.ids if name not in ("user_id", "account")]
         parts: list[ipywidgets.Widget] = [self._path]
-        parts += [self._id_row(name) for name in needed]
+        parts += [
+            self._id_row(name) for name in self.operation.ids if name not in ("user_id", "account")
+        ]
         if self.upload is not None:
             parts.append(self.upload.box)
         if self.body is not None:
@@ -180,80 +178,77 @@ class Form:
         if "account" in self.operation.ids:
             parts.append(self._id_row("account"))
         if self.operation.query:
-            lines = [self._line(name).box for name in self.operation.query]
-            parts.append(Fold("Paging and filters", self._desk.panel, lines))
+            boxes = [self._make_id(name).box for name in self.operation.query]
+            parts.append(Fold("Paging and filters", self._context.panel, boxes))
         if self.json is not None:
-            parts.append(Fold("Body as JSON", self._desk.panel, [self.json]))
+            parts.append(Fold("Body as JSON", self._context.panel, [self.json]))
         return [*parts, self._verdict]
 
-    def _line(self, name: str) -> Line:
+    def _make_id(self, name: str) -> TextInput:
         kind = "integer" if _is_number(name) else "text"
-        line = Line(name, name, self._desk, self._hear, kind=kind)
-        self.ids[name] = line
-        return line
+        self.ids[name] = TextInput(name, self._context, self._on_input, kind=kind)
+        return self.ids[name]
 
     def _id_row(self, name: str) -> ipywidgets.Widget:
-        line = self._line(name)
-        if name == "account":
-            line.control.placeholder = "the main account"
+        """Make the input of an id, with a button that looks up its values if they can be listed."""
+        field = self._make_id(name)
         lister = self.operation.lister(name)
         if name == "account":
+            field.control.placeholder = "the main account"
             lister = "monetary-account.list"
         if lister is None:
-            return line.box
-        line.box.layout.flex = "1 1 auto"
-        button = self._desk.panel.button(
+            return field.box
+        field.box.layout.flex = "1 1 auto"
+        button = self._context.panel.button(
             "Look up", lambda: self._look_up(lister), tooltip=f"Send {lister}"
         )
-        return ipywidgets.HBox([line.box, button])
+        return ipywidgets.HBox([field.box, button])
 
-    def _hear(self) -> None:
-        """Bring everything in step with what a person has changed in the form."""
+    def _on_input(self) -> None:
+        """Update everything that depends on the inputs."""
         self._wrong_json = ""
         self._write_json()
-        self._say()
+        self._check()
         self._changed()
 
     def _write_json(self) -> None:
         if self.json is None:
             return
-        text = json.dumps(masked(self._held() or {}), indent=2, ensure_ascii=False)
+        text = json.dumps(masked(self._body_value() or {}), indent=2, ensure_ascii=False)
         self._is_typing_json = True
         self.json.value = text
         self._is_typing_json = False
 
-    def _hear_json(self) -> None:
-        """Bring the form in step with the JSON; while it is none, the form stays as it was."""
+    def _on_json(self) -> None:
+        """Update the inputs from the JSON; while it is not valid, they stay as they were."""
         if self._is_typing_json or self.json is None:
             return
         self._wrong_json = ""
         try:
-            read = json.loads(self.json.value or "{}")
-            if not isinstance(read, dict):
+            body = json.loads(self.json.value or "{}")
+            if not isinstance(body, dict):
                 self._wrong_json = "The body is an object: write it in braces."
         except (ValueError, RecursionError) as error:
             self._wrong_json = f"This is no JSON yet: {error}."
         if not self._wrong_json:
-            hidden, has_new = _hide(read, self._held())
-            self._hold(hidden or None)
+            hidden, has_new = _hide_secrets(body, self._body_value())
+            self._set_body(hidden or None)
             if has_new:
                 self._write_json()
-        self._say()
+        self._check()
         self._changed()
 
-    def _say(self) -> None:
-        """Say the path, what is missing, and what is wrong, each beside its input."""
-        self._path.value = (
-            f"<div>{method_label(self.operation.method)}<code>{escape(self.path)}</code></div>"
-        )
+    def _check(self) -> None:
+        """Show the path, what is missing, and what is wrong, the last beside its input."""
+        self._path.value = render("form_path.html", method=self.operation.method, path=self.path)
         call = self.call
         wrong, self.remarks = call.judge()
-        leaves = list(self.body.leaves()) if self.body else []
-        objections = {leaf.path: leaf.objection() for leaf in leaves}
+        value_inputs = list(self.body.value_inputs()) if self.body else []
+        objections = {value_input.path: value_input.objection() for value_input in value_inputs}
         self.needs = [
             name
             for name in self.operation.ids
-            if call.given.get(name) is None and self._defaults.get(name) is None
+            if call.arguments.get(name) is None and self._defaults.get(name) is None
         ]
         if self.operation.sends_bytes and call.upload is None:
             self.needs.append("a file")
@@ -264,90 +259,81 @@ class Form:
                 wrong.append(f"{path}: {objection}")
         if self._wrong_json:
             wrong.append(self._wrong_json)
-        for leaf in leaves:
-            told = [text for text in wrong if _belongs(text, leaf.path)]
-            leaf.note(objections.get(leaf.path) or " ".join(told))
-        for name, line in self.ids.items():
-            is_wrong = isinstance(line.value, str) and _is_number(name)
-            said = f"{name} is a whole number: pick one from the menu, or type it."
-            line.note(said if is_wrong else "")
-            wrong += [said] * is_wrong
+        for value_input in value_inputs:
+            problems = [text for text in wrong if _belongs(text, value_input.path)]
+            value_input.note(objections.get(value_input.path) or " ".join(problems))
+        for name, field in self.ids.items():
+            problem = ""
+            if isinstance(field.value, str) and _is_number(name):
+                problem = f"{name} is a whole number: pick one from the menu, or type it."
+                wrong.append(problem)
+            field.note(problem)
         self.problems = wrong
-        inputs = [*(leaf.path for leaf in leaves), *self.ids]
-        apart = [text for text in wrong if not any(_belongs(text, path) for path in inputs)]
-        self._verdict.value = _verdict_html(self.needs, apart, self.remarks)
+        paths = [*objections, *self.ids]
+        apart = [text for text in wrong if not any(_belongs(text, path) for path in paths)]
+        self._verdict.value = render(
+            "form_verdict.html", needs=self.needs, problems=apart, remarks=self.remarks
+        )
 
 
 class _UploadInput:
-    """A file to send, and what it is called; ``held`` is one that was sent before."""
+    """A file to send and its description; ``previous`` is a file that was sent before."""
 
-    def __init__(self, desk: Desk, changed: Callable[[], None]) -> None:
-        self.held: Upload | None = None
-        self._changed = changed
+    def __init__(self, context: FormContext, changed: Callable[[], None]) -> None:
+        self.previous: Upload | None = None
         self.control = ipywidgets.FileUpload(description="Choose a file", layout={"width": "auto"})
         self.description = ipywidgets.Text(
             description="description", style={"description_width": "200px"}
         )
-        for control in (self.control, self.description):
-            control.observe(desk.panel.handler(lambda _: self._changed()), "value")
+        context.panel.on_change(changed, self.control, self.description)
         self.box = ipywidgets.VBox([self.control, self.description])
 
     @property
     def value(self) -> Upload | None:
-        """The file that was chosen, or else the one that is held."""
+        """The file that was chosen, or else the previous one."""
         if not self.control.value:
-            return self.held
+            return self.previous
         (file,) = self.control.value
         description = self.description.value.strip() or file["name"]
         return Upload(file["name"], bytes(file["content"]), file["type"], description)
 
 
-def _hide(read: dict[str, Any], held: Any) -> tuple[dict[str, Any], bool]:
-    """Take secrets out of what was read: a mask stands for the one that is held.
+def _hide_secrets(body: dict[str, Any], before: Any) -> tuple[dict[str, Any], bool]:
+    """Replace the secrets in a typed body; a mask stands for the secret that was there before.
 
     Returns
     -------
     tuple of dict, bool
-        The value with ``Secret`` in the place of each secret text, and whether one was new.
+        The body with a ``Secret`` in place of each secret text; True if one of them is new.
     """
     has_new = False
 
-    def walk(value: Any, known: Any) -> Any:
+    def hide(value: Any, old: Any) -> Any:
         nonlocal has_new
-        if isinstance(value, dict):
-            before = known if isinstance(known, Mapping) else {}
-            made: dict[str, Any] = {}
-            for name, inner in value.items():
-                is_told = isinstance(inner, str | int | float) and not isinstance(inner, bool)
-                if is_secret_field(name) and is_told and inner != "":
-                    if inner != MASK:
-                        has_new = True
-                        made[name] = conceal({name: inner})[name]
-                    elif isinstance(before.get(name), Secret):
-                        made[name] = before[name]
-                    continue
-                made[name] = walk(inner, before.get(name))
-            return made
         if isinstance(value, list):
-            before_list = known if isinstance(known, list) else []
-            padded = [*before_list, *[None] * len(value)]
-            return [walk(inner, padded[at]) for at, inner in enumerate(value)]
-        return value
+            old_list = [*old] if isinstance(old, list) else []
+            old_list += [None] * len(value)
+            return [hide(member, old_list[at]) for at, member in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        old_fields = old if isinstance(old, Mapping) else {}
+        fields: dict[str, Any] = {}
+        for name, member in value.items():
+            is_text = isinstance(member, str | int | float) and not isinstance(member, bool)
+            if not (is_secret_field(name) and is_text and member != ""):
+                fields[name] = hide(member, old_fields.get(name))
+            elif member != MASK:
+                has_new = True
+                fields[name] = conceal({name: member})[name]
+            elif isinstance(old_fields.get(name), Secret):
+                fields[name] = old_fields[name]
+        return fields
 
-    hidden: dict[str, Any] = walk(read, held)
+    hidden: dict[str, Any] = hide(body, before)
     return hidden, has_new
 
 
-def _verdict_html(needs: list[str], problems: list[str], remarks: list[str]) -> str:
-    told = []
-    if needs:
-        told.append(f"<p>Still needed: {escape(', '.join(needs))}.</p>")
-    told += [f'<p class="problem">{escape(text)}</p>' for text in problems]
-    told += [f"<p>{escape(text)} It can be sent all the same.</p>" for text in remarks]
-    return f'<div role="status">{"".join(told)}</div>' if told else ""
-
-
-def _shown_id(name: str, value: object) -> str:
+def _path_segment(name: str, value: object) -> str:
     return f"{{{name}}}" if value is None else quote(str(value), safe="")
 
 
@@ -360,18 +346,16 @@ def _is_missing(text: str) -> bool:
 
 
 def _belongs(text: str, path: str) -> bool:
-    """Whether a problem is about the field at a path, or something inside it."""
+    """Return True if a problem is about the field at a path, or something inside it."""
     return text == path or (text.startswith(path) and text[len(path)] in ".[: ")
 
 
 def _folds(widget: ipywidgets.Widget) -> list[Fold]:
-    found = [widget] if isinstance(widget, Fold) else []
-    for child in getattr(widget, "children", ()):
-        found += _folds(child)
-    return found
+    inner = [fold for child in getattr(widget, "children", ()) for fold in _folds(child)]
+    return [widget, *inner] if isinstance(widget, Fold) else inner
 
 
 def _controls(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
     if isinstance(widget, ipywidgets.Text | ipywidgets.Textarea | ipywidgets.FileUpload):
         return [widget]
-    return [each for child in getattr(widget, "children", ()) for each in _controls(child)]
+    return [control for child in getattr(widget, "children", ()) for control in _controls(child)]

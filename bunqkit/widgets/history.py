@@ -1,4 +1,4 @@
-"""The calls made in an explorer: find one, name it, send it again, keep all as one script."""
+"""The calls made in an explorer: find one, name it, send it again, export all as one script."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from bunqkit.display.html import code_to_copy
-from bunqkit.widgets.calls import SCRIPT_HEAD, Call
-from bunqkit.widgets.parts import Panel, empty_html
+from bunqkit.display.html import code_to_copy, empty_state
+from bunqkit.widgets.choice_list import ChoiceList
+from bunqkit.widgets.draft_call import SCRIPT_HEAD, DraftCall
+from bunqkit.widgets.panel import ROW, Panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,29 +21,29 @@ _KEPT = 500
 
 
 @dataclass
-class Entry:
+class HistoryEntry:
     """One call that was made.
 
     Attributes
     ----------
     number
-        From 1 on.
+        Its number, from 1 on.
     name
-        What somebody calls it.
+        The name that a person has given it.
     sent_at
         When it was sent (UTC).
     call, path
-        What was sent, and where to.
+        What was sent, and to which path.
     status, elapsed_s, rows
-        What came back; ``None`` where nothing did.
+        Status, seconds and number of rows of the answer; ``None`` without one.
     error
-        What was said if it failed.
+        The message of the error, if it failed.
     """
 
     number: int
     name: str
     sent_at: datetime
-    call: Call
+    call: DraftCall
     path: str
     status: int | None = None
     elapsed_s: float | None = None
@@ -50,74 +51,69 @@ class Entry:
     error: str = ""
 
     def __str__(self) -> str:
-        told = self.status if self.status is not None else ("failed" if self.error else "")
-        what = f"{self.call.operation.method:<6} {self.call.operation.name}"
-        return f"{self.number:>3}  {self.sent_at:%H:%M:%S}  {what}  {told}  {self.name}".rstrip()
+        outcome = self.status if self.status is not None else ("failed" if self.error else "")
+        call = f"{self.call.operation.method:<6} {self.call.operation.name}"
+        return f"{self.number:>3}  {self.sent_at:%H:%M:%S}  {call}  {outcome}  {self.name}".rstrip()
 
 
 class History:
-    """A list of calls, newest first.
+    """The list of calls, newest first.
 
     Parameters
     ----------
     panel
-        Wraps the handlers.
+        The panel that wraps the handlers.
     reopen
-        Puts a call into the form.
+        The function that puts a call into the form.
     resend
-        Sends a call once more.
+        The function that sends a call once more.
     environment
-        In production, the script unlocks each write.
+        The bank's environment; in production, the script unlocks each write.
     """
 
     def __init__(
         self,
         panel: Panel,
         *,
-        reopen: Callable[[Call], None],
-        resend: Callable[[Call], None],
+        reopen: Callable[[DraftCall], None],
+        resend: Callable[[DraftCall], None],
         environment: str,
     ) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[HistoryEntry] = []
         self._environment = environment
-        self._is_listing = False
         self.filter = ipywidgets.Text(description="filter", placeholder="words of name or call")
-        self.filter.observe(panel.handler(lambda _: self._list()), "value")
-        self.choice = ipywidgets.Select(
-            rows=6, description="calls", layout={"width": "auto"}, options=[]
-        )
-        self.choice.add_class("bunqkit-list")
-        self.choice.observe(panel.handler(lambda _: self._choose()), "value")
+        panel.on_change(self._list, self.filter)
+        self.choice = ChoiceList(panel, "calls", self._show_choice, rows=6)
         self.name = ipywidgets.Text(
             description="name", placeholder="what you call it", continuous_update=False
         )
-        self.name.observe(panel.handler(lambda _: self._rename()), "value")
+        panel.on_change(self._rename, self.name)
         self.reopen_button = panel.button("Open in the form", lambda: reopen(self._chosen().call))
         self.resend_button = panel.button("Send again", lambda: resend(self._chosen().call))
         self.script_button = panel.button("All as one script", self._show_script)
         self._script = ipywidgets.HTML(
-            empty_html("No calls yet.", "Send one, and it is kept here.")
+            empty_state("No calls yet.", "Send one, and it is kept here.")
         )
         buttons = [self.reopen_button, self.resend_button, self.script_button]
         self.box = ipywidgets.VBox(
             [
-                ipywidgets.HBox([self.filter, self.name], layout={"flex_flow": "row wrap"}),
+                ipywidgets.HBox([self.filter, self.name], layout=ROW),
                 self.choice,
-                ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"}),
+                ipywidgets.HBox(buttons, layout=ROW),
                 self._script,
             ]
         )
         self._list()
 
-    def add(self, call: Call, path: str) -> Entry:
-        """Keep a call that is being sent; its outcome is filled in later."""
+    def add(self, call: DraftCall, path: str) -> HistoryEntry:
+        """Add a call that is being sent; its outcome is filled in later."""
         number = self.entries[-1].number + 1 if self.entries else 1
-        entry = Entry(number, "", datetime.now(UTC), call, path)
+        entry = HistoryEntry(number, "", datetime.now(UTC), call, path)
         self.entries[:] = [*self.entries, entry][-_KEPT:]
         return entry
 
     def refresh(self) -> None:
-        """Show what was added or filled in."""
+        """Show the entries that were added or filled in."""
         self._list()
         if self.entries:
             self._script.value = ""
@@ -127,62 +123,57 @@ class History:
         """One row a call, oldest first, without bodies."""
         import pandas as pd  # noqa: PLC0415 (when first used)
 
-        columns = [
-            "number", "name", "sent_at", "operation", "method", "path", "status", "elapsed_s",
-            "rows", "error",
-        ]  # fmt: skip
-        rows = [
-            (
-                each.number, each.name, each.sent_at, each.call.operation.name,
-                each.call.operation.method, each.path, each.status, each.elapsed_s, each.rows,
-                each.error,
-            )
-            for each in self.entries
-        ]  # fmt: skip
-        frame = pd.DataFrame(rows, columns=columns)
+        entries, calls = self.entries, [entry.call for entry in self.entries]
+        frame = pd.DataFrame(
+            {
+                "number": [entry.number for entry in entries],
+                "name": [entry.name for entry in entries],
+                "sent_at": [entry.sent_at for entry in entries],
+                "operation": [call.operation.name for call in calls],
+                "method": [call.operation.method for call in calls],
+                "path": [entry.path for entry in entries],
+                "status": [entry.status for entry in entries],
+                "elapsed_s": [entry.elapsed_s for entry in entries],
+                "rows": [entry.rows for entry in entries],
+                "error": [entry.error for entry in entries],
+            }
+        )
         return frame.astype({"status": "Int64", "rows": "Int64", "elapsed_s": "Float64"})
 
     def script(self) -> str:
-        """Give all calls as one program, each under its name."""
+        """Return all calls as one program, each under its name."""
         calls = []
-        for each in self.entries:
-            title = " ".join(f"{each.number} {each.name}".split())
-            calls.append(f"# {title}\n{each.call.as_code(self._environment)}\n")
+        for entry in self.entries:
+            title = " ".join(f"{entry.number} {entry.name}".split())
+            calls.append(f"# {title}\n{entry.call.as_code(self._environment)}\n")
         return "\n".join([SCRIPT_HEAD, *calls])
 
     def _list(self) -> None:
+        """List the calls that the filter lets through; the chosen one stays chosen."""
         words = self.filter.value.casefold().split()
-        held = self.choice.value
         options = [
-            (str(each), each.number)
-            for each in reversed(self.entries)
-            if all(word in f"{each} {each.path}".casefold() for word in words)
+            (str(entry), entry.number)
+            for entry in reversed(self.entries)
+            if all(word in f"{entry} {entry.path}".casefold() for word in words)
         ]
-        self._is_listing = True
-        self.choice.options = options
-        numbers = [number for _, number in options]
-        self.choice.value = held if held in numbers else None
-        self._is_listing = False
-        self._choose()
+        self.choice.offer(options, self.choice.value)
+        self._show_choice()
 
-    def _choose(self) -> None:
-        if self._is_listing:
-            return
+    def _show_choice(self) -> None:
         is_chosen = self.choice.value is not None
-        self._is_listing = True
         self.name.value = self._chosen().name if is_chosen else ""
-        self._is_listing = False
         for control in (self.name, self.reopen_button, self.resend_button):
             control.disabled = not is_chosen
         self.script_button.disabled = not self.entries
 
     def _rename(self) -> None:
-        if not self._is_listing:
-            self._chosen().name = self.name.value.strip()
+        name = self.name.value.strip()
+        if self.choice.value is not None and name != self._chosen().name:
+            self._chosen().name = name
             self._list()
 
-    def _chosen(self) -> Entry:
-        return next(each for each in self.entries if each.number == self.choice.value)
+    def _chosen(self) -> HistoryEntry:
+        return next(entry for entry in self.entries if entry.number == self.choice.value)
 
     def _show_script(self) -> None:
         self._script.value = code_to_copy(self.script())

@@ -1,4 +1,4 @@
-"""What earlier answers taught: ids of accounts, cards and payments, and counterparties, to pick."""
+"""Values to pick in a form: ids and counterparties that earlier answers have shown."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _TITLES = ("description", "display_name", "name", "name_on_card", "category", "s
 
 
 class Pickers:
-    """Values that were seen in answers, by the name of the field that takes them.
+    """Values from answers, by the name of the field that takes them.
 
-    A choice is the value, then what it is: ``42 · Main account · NL91 ABNA``.
+    A choice is the value with its description: ``42 · Main account · NL91 ABNA``.
     """
 
     def __init__(self) -> None:
@@ -32,11 +32,11 @@ class Pickers:
         self._last: Exchange | None = None
 
     def choices(self, name: str) -> tuple[str, ...]:
-        """Give what can be picked for an id, an account or a counterparty; newest first."""
+        """List the choices for an id, an account or a counterparty, newest first."""
         return tuple(reversed(self._choices.get(_kind(name), {}).values()))
 
     def learn(self, exchanges: Sequence[Exchange]) -> None:
-        """Take ids and counterparties from the answers that came since the last time."""
+        """Read ids and counterparties from the answers that came since the last call of this."""
         new: list[Exchange] = []
         for exchange in reversed(exchanges):
             if exchange is self._last:
@@ -64,29 +64,29 @@ class Pickers:
         if isinstance(value, str) and value:
             self._add(_COUNTERPARTY, value, [name])
 
-    def _add(self, name: str, value: str, told: Iterable[str]) -> None:
-        known = self._choices.setdefault(_kind(name), {})
-        known.pop(value, None)
-        known[value] = SEPARATOR.join([value, *(part for part in told if part)])
-        if len(known) > _MOST:
-            del known[next(iter(known))]
+    def _add(self, name: str, value: str, description: Iterable[str]) -> None:
+        choices = self._choices.setdefault(_kind(name), {})
+        choices.pop(value, None)
+        choices[value] = SEPARATOR.join([value, *(part for part in description if part)])
+        if len(choices) > _MOST:
+            del choices[next(iter(choices))]
 
 
-def picked(text: str) -> tuple[str, str]:
-    """Give the value of a choice, or of what was typed in its place, and what follows it."""
-    value, _, told = text.partition(SEPARATOR)
-    return value.strip(), told.strip()
+def split_choice(text: str) -> tuple[str, str]:
+    """Return the value and the description of a choice; a typed text has no description."""
+    value, _, description = text.partition(SEPARATOR)
+    return value.strip(), description.strip()
 
 
 def _kind(name: str) -> str:
-    """Give the one name of all fields that take the same: accounts have many."""
+    """Return one name for all fields that take the same values: accounts have many."""
     if name == "account" or (name.startswith("monetary_account") and name.endswith("_id")):
         return _ACCOUNT
     return name
 
 
 def _id_of_items(call: str) -> str | None:
-    """Give the name of the id that leads to the items of the answer to a method and path."""
+    """Return the name of the id that the items have in the answer to a method and path."""
     try:
         resource = operation_named(call).resource
     except UnknownNameError:
@@ -96,13 +96,16 @@ def _id_of_items(call: str) -> str | None:
 
 @cache
 def _own_ids() -> dict[str, str]:
-    """Give the name of each resource's own id."""
-    own = ("get", "update", "delete")
-    return {each.resource: each.ids[-1] for each in operations() if each.verb in own and each.ids}
+    """Return the name of each resource's own id."""
+    return {
+        operation.resource: operation.ids[-1]
+        for operation in operations()
+        if operation.verb in ("get", "update", "delete") and operation.ids
+    }
 
 
 def _items(body: bytes) -> list[dict[str, Any]]:
-    """Give the items of an envelope, the first so many; none of what is no envelope."""
+    """List the first items of an envelope; none if the body is no envelope."""
     try:
         wrapped = json.loads(body)["Response"][:_MOST_READ]
         return [item for entry in wrapped for item in entry.values() if isinstance(item, dict)]

@@ -1,4 +1,4 @@
-"""``WirePanel(bunq)``: every call as it happens, opened; one byte changed, and refused."""
+"""``WirePanel(bunq)``: every call with its X-ray, and a call sent again with one byte changed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from bunqkit.client.exchange import Exchange
+from bunqkit.display.html import empty_state, status_line
 from bunqkit.display.report import Bytes
 from bunqkit.errors import FieldError
-from bunqkit.widgets.parts import Panel, empty_html, status_html
+from bunqkit.widgets.choice_list import ChoiceList
+from bunqkit.widgets.panel import ROW, Panel
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
 
 _LISTED = 100
-_ROW = {"flex_flow": "row wrap", "align_items": "center"}
 _ROW_BYTES = 16
 _DIGIT = re.compile(rb"[0-9]")
 
@@ -26,20 +27,20 @@ _DIGIT = re.compile(rb"[0-9]")
 class WirePanel(Panel):
     """The calls of a context, newest first, each with its X-ray.
 
-    In ``OFFLINE`` and ``SANDBOX`` a call with a body can be sent once more with one byte changed
-    under the old signature: the bank refuses it, and the X-ray shows which byte differs.
+    In ``OFFLINE`` and ``SANDBOX`` a call with a body can be sent again with one byte changed and
+    the old signature: the bank refuses it, and the X-ray shows which byte differs.
 
     Parameters
     ----------
     bunq
-        Whose calls; ``bunqkit.connect()`` gives it.
+        The context whose calls are shown: ``bunqkit.connect()``.
     strict
-        Whether what a handler raises is raised again after it was shown; tests use it.
+        True to raise a handler's error again after it was shown; tests use it.
 
     Attributes
     ----------
     shown
-        The call that is open; ``None`` if there is none.
+        The call that is open; ``None`` without one.
     """
 
     def __init__(self, bunq: Context, *, strict: bool = False) -> None:
@@ -48,14 +49,9 @@ class WirePanel(Panel):
         super().__init__("Wire", environment, strict=strict)
         self.shown: Exchange | None = None
         self._listed: list[Exchange] = []
-        self._is_listing = False
-        # Calls come from whatever thread has made them.
+        # A call is reported in the thread that has made it.
         self._lock = threading.RLock()
-        self.choice = ipywidgets.Select(
-            rows=8, description="calls", layout={"width": "auto"}, options=[]
-        )
-        self.choice.add_class("bunqkit-list")
-        self.choice.observe(self.handler(lambda _: self._hear()), "value")
+        self.choice = ChoiceList(self, "calls", self._open_choice, rows=8)
         self.follows = ipywidgets.Checkbox(
             value=True, description="open each as it comes", indent=False
         )
@@ -63,32 +59,28 @@ class WirePanel(Panel):
         self.letter = ipywidgets.Text(description="becomes", layout={"width": "160px"})
         self._around = ipywidgets.HTML()
         self.replay_button = self.button("Send with this byte changed", self._replay)
-        for control in (self.place, self.letter):
-            control.observe(self.handler(lambda _: self._look()), "value")
-        row = ipywidgets.HBox([self.place, self.letter, self.replay_button], layout=_ROW)
+        self.on_change(self._show_change, self.place, self.letter)
+        row = ipywidgets.HBox([self.place, self.letter, self.replay_button], layout=ROW)
         self._change = ipywidgets.VBox([row, self._around])
         self._may_change = environment != "PRODUCTION"
-        self.said = ipywidgets.HTML()
+        self._reply = ipywidgets.HTML()
         self._xray = ipywidgets.HTML()
-        self.body.children = [
-            self.choice, self.follows, self._change, self.outcome, self.said, self._xray
-        ]  # fmt: skip
-        self.children = (self._head, self.body)
+        self.lay_out(self.choice, self.follows, self._change, self.outcome, self._reply, self._xray)
         self._open(None)
         self._list()
-        self._unwatch = bunq.exchanges.watch(self.handler(self._come))
+        self._unwatch = bunq.exchanges.watch(self.handler(self._add))
 
     def look(self, exchange: Exchange) -> None:
         """Show the X-ray of a call."""
         self._open(exchange)
 
     def close(self) -> None:
-        """Watch no more, and free everything; the connection stays as it is."""
+        """Stop watching, and free everything; the connection stays as it is."""
         self._unwatch()
         super().close()
 
-    def _come(self, exchange: Exchange) -> None:
-        """Take in a call that has just been made."""
+    def _add(self, exchange: Exchange) -> None:
+        """Show a call that has just been made."""
         with self._lock:
             self._list()
             if self.follows.value:
@@ -96,22 +88,19 @@ class WirePanel(Panel):
 
     def _list(self) -> None:
         self._listed = self._bunq.exchanges[:][::-1][:_LISTED]
-        self._is_listing = True
-        self.choice.options = [(_told(each), at) for at, each in enumerate(self._listed)]
-        self.choice.index = None
-        self._is_listing = False
+        self.choice.offer([(_summary(exchange), at) for at, exchange in enumerate(self._listed)])
 
-    def _hear(self) -> None:
-        if not self._is_listing and self.choice.value is not None:
+    def _open_choice(self) -> None:
+        if self.choice.value is not None:
             self._open(self._listed[self.choice.value])
 
     def _open(self, exchange: Exchange | None) -> None:
         self.shown = exchange
-        self.said.value = ""
+        self._reply.value = ""
         self._xray.value = (
             exchange.xray()._repr_html_()
             if exchange is not None
-            else empty_html(
+            else empty_state(
                 "Here will be the X-ray of a call.", "Call something, or choose one in the list."
             )
         )
@@ -123,17 +112,17 @@ class WirePanel(Panel):
             self._suggest(body)
 
     def _suggest(self, body: bytes) -> None:
-        """Begin with the first digit, which is the amount's in most calls that move money."""
-        found = _DIGIT.search(body)
-        at = found.start() if found else 0
-        # The bound first: a place beyond it is cut.
+        """Suggest the first digit, which is in the amount in most calls that move money."""
+        digit = _DIGIT.search(body)
+        at = digit.start() if digit else 0
+        # The bound first: a place beyond it would be cut.
         self.place.max = len(body) - 1
         self.place.value = at
         self.letter.value = "8" if body[at : at + 1] == b"9" else "9"
-        self._look()
+        self._show_change()
 
-    def _look(self) -> None:
-        """Show the byte among those around it; secrets are masked here too."""
+    def _show_change(self) -> None:
+        """Show the byte with the bytes around it; secrets are masked here too."""
         if self.shown is None:
             return
         body, at = self.shown.request_body, self.place.value
@@ -149,27 +138,27 @@ class WirePanel(Panel):
         self._around.value = around.html()
 
     def _replay(self) -> None:
-        captured = self.shown
-        if captured is None:
+        original = self.shown
+        if original is None:
             raise FieldError("No call is open. Choose one in the list.")
         byte, at = self.letter.value.encode(), self.place.value
         if len(byte) != 1:
             raise FieldError(f"{self.letter.value!r} is not one byte. Type one plain letter.")
-        body = bytes(captured.request_body)
+        body = bytes(original.request_body)
         if body[at : at + 1] == byte:
             raise FieldError(
                 f"Byte {at} is {self.letter.value!r} already: that would be the same call once "
                 "more. Type another letter."
             )
-        came = self._bunq.replay(captured, body[:at] + byte + body[at + 1 :])
-        self._open(came)
-        if came.status == HTTPStatus.OK:
-            said = "The bank took it: it did not look at the signature."
+        replay = self._bunq.replay(original, body[:at] + byte + body[at + 1 :])
+        self._open(replay)
+        if replay.status == HTTPStatus.OK:
+            reply = "The bank accepted it: it did not check the signature."
         else:
-            said = f"The bank refused it, {came.status}: {' '.join(came.refusal)}"
-        self.said.value = status_html(said)
+            reply = f"The bank refused it, {replay.status}: {' '.join(replay.refusal)}"
+        self._reply.value = status_line(reply)
 
 
-def _told(exchange: Exchange) -> str:
-    when = f"{exchange.sent_at:%H:%M:%S}"
-    return f"{when}  {exchange.method:<7}{exchange.outcome:<17}{exchange.path[:100]}"
+def _summary(exchange: Exchange) -> str:
+    time = f"{exchange.sent_at:%H:%M:%S}"
+    return f"{time}  {exchange.method:<7}{exchange.outcome:<17}{exchange.path[:100]}"

@@ -15,7 +15,7 @@ from bunqkit.errors import ApiError, FieldError
 from bunqkit.sandbox import Bank
 from bunqkit.security.known_secrets import find_known, secret_spans
 from bunqkit.security.redaction import MASK, Secret, conceal, redact
-from bunqkit.widgets.calls import Call
+from bunqkit.widgets.draft_call import DraftCall
 
 NUMBERS: dict[str, Any] = {
     "pin_code": 73_194,
@@ -97,7 +97,7 @@ def test_they_are_masked_in_json(name: str) -> None:
 
 def test_widgets_write_code_that_reads_a_number() -> None:
     """The cell that the explorer writes has the number from the environment, as one."""
-    call = Call(
+    call = DraftCall(
         operation("card.update"), {}, body=conceal({"pin_code": 73_194, "oauth_code": "8675309"})
     )
     code = call.as_code()

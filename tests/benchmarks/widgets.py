@@ -22,7 +22,7 @@ SHOWN = 12
 
 
 def open_every(explorer: Explorer) -> dict[str, float]:
-    """Give the milliseconds that each form took, by the name of its operation."""
+    """Return the milliseconds that each form took, by the name of its operation."""
     took = {}
     for operation in operations():
         started = time.perf_counter()

@@ -45,7 +45,7 @@ def need(is_there: object, reason: str) -> None:
 
 
 def free_port() -> int:
-    """Give a port that is free now."""
+    """Return a port that is free now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
@@ -108,7 +108,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    """Give the accessibility checker, installed once and kept between runs."""
+    """Return the accessibility checker, installed once and kept between runs."""
     need(shutil.which("npm"), "npm is not installed")
     folder = Path(tempfile.gettempdir()) / f"bunqkit-axe-{os.getuid()}-{AXE.partition('@')[2]}"
     script = folder / "node_modules/axe-core/axe.min.js"
@@ -122,7 +122,7 @@ def axe() -> str:
 
 @pytest.fixture
 def open_notebook(browser: Any, lab: Lab, tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
-    """Give what opens a notebook, of the folder or of some cells, and runs it."""
+    """Return a function that opens a notebook, of the folder or of some cells, and runs it."""
     opened = []
 
     def open_one(

@@ -90,7 +90,7 @@ class Notebook:
         return answer.strip()
 
     def measure(self, start: str | int, selector: str) -> float:
-        """Give the seconds from a start until something new of a selector is shown.
+        """Return the seconds from a start until something new of a selector is shown.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class Notebook:
         return seconds
 
     def axe(self, selector: str) -> list[str]:
-        """Give what an accessibility checker finds serious, or worse, in elements of the page."""
+        """Return what an accessibility checker finds serious, or worse, in elements of the page."""
         found: list[str] = self.page.evaluate(
             """async (selector) => {
             const told = await window.axe.run(document.querySelector(selector),
@@ -161,7 +161,7 @@ class Notebook:
         return saved
 
     def keep_widgets(self) -> None:
-        """Have the state of widgets saved with the notebook, as a person may choose."""
+        """Save the state of widgets with the notebook, as a person may choose."""
         self.page.evaluate(
             "async () => { await window.jupyterapp.commands.execute("
             "'@jupyter-widgets/jupyterlab-manager:saveWidgetState'); }"

@@ -30,7 +30,7 @@ def start(open_notebook: Open, name: str, before: str = "", **how: Any) -> Noteb
 
 
 def search(notebook: Notebook) -> Any:
-    """Give the search box."""
+    """Return the search box."""
     return notebook.page.get_by_role("textbox", name="search")
 
 
@@ -235,15 +235,15 @@ def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:
         assert secret not in text
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_an_accessibility_checker_is_content(
     open_notebook: Open,
     axe: str,
     tmp_path: Path,
-    dark: bool,  # noqa: FBT001
+    theme: str,
 ) -> None:
     """Axe finds nothing serious in the explorer's elements, in either theme, at 600 px."""
-    notebook = start(open_notebook, f"axe{dark}", dark=dark, width=600)
+    notebook = start(open_notebook, f"axe_{theme}", dark=theme == "dark", width=600)
     notebook.page.add_script_tag(content=axe)
     found = notebook.axe(".bunqkit")
     fill_payment(notebook, amount="10,00")
@@ -284,7 +284,7 @@ def test_it_is_quick(open_notebook: Open) -> None:
     choose(notebook, "payment list")
     notebook.page.get_by_role("button", name="Send payment.list").wait_for()
     table_s = notebook.measure(
-        "explorer.results.show_frame(frame, [], '5,000 rows', '')", ".bunqkit table.rows"
+        "explorer.results.show_frame(frame, None, '5,000 rows', '')", ".bunqkit table.rows"
     )
     print(f"shown {shown_s:.3f} s, keystrokes {keys_s}, table {table_s:.3f} s")
     assert shown_s < 1.0

@@ -148,5 +148,5 @@ class Blank(http.server.BaseHTTPRequestHandler):
 
 
 def base_url() -> str:
-    """Give the address of the bank that is served."""
+    """Return the address of the bank that is served."""
     return os.environ["BUNQ_BASE_URL"]

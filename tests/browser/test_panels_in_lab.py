@@ -47,7 +47,7 @@ def fill_transfer(notebook: Notebook, amount: str, to: str, text: str = "tea") -
 
 
 def balance_after(notebook: Notebook, payments: str) -> str:
-    """Give the main account's balance as the panel shows it, after payments of so much."""
+    """Return the main account's balance as the panel shows it, after payments of so much."""
     return notebook.ask(
         "account = panel._bunq.find_account()\n"
         f"balance = float(account['balance']['value']) - {payments}\n"
@@ -280,12 +280,12 @@ def test_no_secret_is_in_the_saved_notebook(open_notebook: Open) -> None:
         assert secret not in saved
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_an_accessibility_checker_is_content(
     open_notebook: Open,
     axe: str,
     tmp_path: Path,
-    dark: bool,  # noqa: FBT001
+    theme: str,
 ) -> None:
     """Axe finds nothing serious in the panels' elements, in either theme, at 600 px."""
     found = []
@@ -296,7 +296,10 @@ def test_an_accessibility_checker_is_content(
     ):
         before = CONNECT + "_ = bunq.pay('1.00', 'bravo@bunq.com', 'tea')"
         notebook = open_notebook(
-            f"axe_{name}_{dark}.ipynb", [before, f"{make}\npanel"], dark=dark, width=600
+            f"axe_{name}_{theme}.ipynb",
+            [before, f"{make}\npanel"],
+            dark=theme == "dark",
+            width=600,
         )
         notebook.page.locator(".bunqkit .title").first.wait_for()
         notebook.page.add_script_tag(content=axe)

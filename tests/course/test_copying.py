@@ -106,7 +106,7 @@ def test_lab_is_missed_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_the_wheel_has_the_course(tmp_path: Path) -> None:
-    """Who installs the package has the lessons."""
+    """Who installs the package has the lessons, and the templates of what is shown."""
     pytest.importorskip("hatchling", reason="hatchling builds the wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
@@ -118,3 +118,5 @@ def test_the_wheel_has_the_course(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"bunqkit/notebooks/{name}" for name in NAMES} <= set(names)
+    templates = Path(__file__).parents[2] / "bunqkit/display/templates"
+    assert {f"bunqkit/display/templates/{path.name}" for path in templates.iterdir()} <= set(names)

@@ -13,14 +13,14 @@ from bunqkit.context.context import Context
 
 
 def refusal(bunq: Context) -> Exception:
-    """Give a refusal of the bank's."""
+    """Return a refusal of the bank's."""
     with pytest.raises(bunqkit.ApiError) as caught:
         bunq.pay("900000.00", "bravo@bunq.com", "too much")
     return caught.value
 
 
 def wrong_field(bunq: Context) -> Exception:
-    """Give an error that is found before anything is sent."""
+    """Return an error that the kit raises before it sends anything."""
     with pytest.raises(bunqkit.FieldError) as caught:
         bunq.pay(HOSTILE, "bravo@bunq.com", "too much")
     return caught.value
@@ -44,7 +44,7 @@ SHOWN: dict[str, tuple[Callable[[Context], Any], str]] = {
 
 @pytest.fixture(scope="module")
 def bunq() -> Iterator[Context]:
-    """Give the person with a history."""
+    """Return the person with a history."""
     bunq = bunqkit.connect()
     yield bunq
     bunq.close()

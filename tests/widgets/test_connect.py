@@ -20,7 +20,7 @@ from bunqkit.widgets import ConnectPanel
 
 @pytest.fixture
 def panel() -> Iterator[ConnectPanel]:
-    """Give a panel that raises what its handlers raise."""
+    """Return a panel that raises what its handlers raise."""
     panel = ConnectPanel(strict=True)
     yield panel
     panel.close()
@@ -42,7 +42,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bank]:
 
 
 def everything_in(widget: ipywidgets.Widget) -> str:
-    """Give all that a saved notebook would keep of a widget and those in it."""
+    """Return all that a saved notebook would keep of a widget and those in it."""
     state = json.dumps(widget.get_state(drop_defaults=False), default=str)
     inner = "".join(everything_in(child) for child in getattr(widget, "children", ()))
     return state + inner
@@ -131,7 +131,7 @@ def test_the_session_is_renewed_and_ended(panel: ConnectPanel) -> None:
     panel.renew_button.click()
     assert panel.bunq.session.token != first
     panel.log_out_button.click()
-    assert "Logged out" in panel._said.value
+    assert "Logged out" in panel._status.value
     assert panel.bunq.accounts() is not None
 
 

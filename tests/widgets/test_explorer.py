@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
+import html
 import json
 import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import ipywidgets
 import pytest
 from adversary.hostile_names import HTML as HOSTILE
 from ipywidgets.widgets.widget import _instances
+from widgets.panels import in_production
 from world import ELSEWHERE, EVERY, REFUSED, World, prepare
 
 import bunqkit
@@ -21,30 +22,17 @@ from bunqkit.catalogue.operations import Operation, example_body
 from bunqkit.client.retries import Retries
 from bunqkit.context.context import Context
 from bunqkit.errors import ApiError, CallError, FieldError, LockedError, NoAnswerError
-from bunqkit.sandbox import Bank
 from bunqkit.sandbox.faults import Fault
 from bunqkit.security.redaction import Secret
 from bunqkit.widgets import Explorer
 
 
 @pytest.fixture
-def bunq(bank: Bank) -> Context:
-    """Give the person with a history, at a bank whose clock stands still."""
-    return bunqkit.connect(bank=bank, api_key=bank.demo_key)
-
-
-@pytest.fixture
 def explorer(bunq: Context) -> Iterator[Explorer]:
-    """Give an explorer that raises what its handlers raise."""
+    """Return an explorer that raises what its handlers raise."""
     explorer = Explorer(bunq, strict=True)
     yield explorer
     explorer.close()
-
-
-def in_production(bunq: Context) -> Context:
-    """Give the same person of the same bank, as if the money were real."""
-    settings = replace(bunq.settings, environment="PRODUCTION")
-    return Context(settings, bunq._client, bunq._sessions, bank=bunq.bank)
 
 
 def fill_payment(
@@ -53,18 +41,18 @@ def fill_payment(
     """Choose a payment, and type what it needs."""
     explorer.choose("payment.create")
     assert explorer.form.body is not None
-    built: dict[str, Any] = {leaf.path: leaf for leaf in explorer.form.body.leaves()}
+    built: dict[str, Any] = {field.path: field for field in explorer.form.body.value_inputs()}
     built["amount"].control.value = amount
     built["counterparty_alias"].control.value = to
     built["description"].control.value = text
 
 
 def texts(widget: ipywidgets.Widget) -> str:
-    """Give all HTML inside a widget that is displayed."""
+    """Return all HTML inside a widget that is displayed."""
     if widget.layout.display == "none":
         return ""
     inner = "".join(texts(child) for child in getattr(widget, "children", ()))
-    return inner + (widget.value if isinstance(widget, ipywidgets.HTML) else "")
+    return inner + (str(widget.value) if isinstance(widget, ipywidgets.HTML) else "")
 
 
 def tab(explorer: Explorer, title: str) -> str:
@@ -75,7 +63,7 @@ def tab(explorer: Explorer, title: str) -> str:
 
 
 def names(explorer: Explorer) -> list[str]:
-    """Give the operations that the search shows."""
+    """Return the operations that the search shows."""
     return [value for _, value in explorer.matches.options if value]
 
 
@@ -110,9 +98,9 @@ def test_enter_takes_the_first_match(explorer: Explorer) -> None:
 def test_letters_that_come_after_enter_count(explorer: Explorer) -> None:
     """A front end holds letters back while the kernel is busy, and sends Enter at once."""
     submit = {"event": "submit"}
-    explorer._hear_key(explorer.search, submit, [])
+    explorer._on_key(explorer.search, submit, [])
     explorer.search.value = "card"
-    explorer._hear_key(explorer.search, submit, [])
+    explorer._on_key(explorer.search, submit, [])
     explorer.search.value = "card get"
     assert explorer.form.operation.name == "card.get"
     explorer.search.value = "payment list"
@@ -130,10 +118,10 @@ def test_enter_leaves_a_form_that_is_open_already(explorer: Explorer) -> None:
 def test_a_form_that_was_touched_stays(explorer: Explorer) -> None:
     """Who types on in the search after filling something keeps what was filled in."""
     explorer.search.value = "payment get"
-    explorer._hear_key(explorer.search, {"event": "submit"}, [])
+    explorer._on_key(explorer.search, {"event": "submit"}, [])
     explorer.form.ids["payment_id"].control.value = "5"
     explorer.search.value = "payment get note"
-    assert explorer.form.call.given == {"payment_id": 5}
+    assert explorer.form.call.arguments == {"payment_id": 5}
 
 
 def test_enter_on_nothing_says_so(explorer: Explorer) -> None:
@@ -174,7 +162,7 @@ def test_a_preview_is_what_is_sent(explorer: Explorer, bunq: Context) -> None:
     assert "Nothing was sent" in texts(explorer.results.box)
     for title in ("X-ray", "Headers", "As a cell", "Python", "curl"):
         assert tab(explorer, title)
-    previewed = explorer._drafted().preview(bunq)
+    previewed = explorer._make_draft().preview(bunq)
     explorer.send_button.click()
     sent = bunq.exchanges[-1]
     assert (previewed.url, previewed.request_body) == (sent.url, sent.request_body)
@@ -213,7 +201,7 @@ def test_every_tab_shows_the_answer(explorer: Explorer) -> None:
     assert "<details" in tab(explorer, "JSON")
     assert "The signature" in tab(explorer, "X-ray")
     assert "X-Bunq-Client-Request-Id" in tab(explorer, "Headers")
-    assert "answer = bunq.call(&quot;payment.list&quot;)" in tab(explorer, "As a cell")
+    assert 'answer = bunq.call("payment.list")' in html.unescape(tab(explorer, "As a cell"))
     assert "import requests" in tab(explorer, "Python")
     assert "curl" in tab(explorer, "curl")
 
@@ -371,7 +359,7 @@ def test_a_file_is_uploaded(explorer: Explorer, bunq: Context) -> None:
     assert '    "cookie.png",\n' in explorer.history.script()
     explorer.history.choice.value = 1
     explorer.history.resend_button.click()
-    explorer.question.do_button.click()
+    explorer.confirmation.confirm_button.click()
     assert bunq.exchanges[-1].signed == b"\x89PNG"
     assert len(explorer.history.frame) == 2
 
@@ -395,7 +383,7 @@ def test_history_finds_names_reopens_and_sends_again(explorer: Explorer, bunq: C
         bunq.exchanges[-2].request_body) else []  # fmt: skip
     history.resend_button.click()
     # What was sent before goes out again only if somebody says so.
-    explorer.question.do_button.click()
+    explorer.confirmation.confirm_button.click()
     sent = json.loads(bunq.exchanges[-1].request_body)
     assert sent["description"] == "tea"
     assert sent["merchant_reference"] not in references
@@ -426,10 +414,10 @@ def test_a_secret_shows_nowhere(bunq: Context) -> None:
     explorer.choose("session-server.create")
     explorer.form.open_all()
     assert explorer.form.body is not None
-    (leaf,) = [each for each in explorer.form.body.leaves() if each.path == "secret"]
+    (field,) = [each for each in explorer.form.body.value_inputs() if each.path == "secret"]
     key = bunq.settings.api_key
     assert isinstance(key, Secret)
-    leaf.control.value = key.reveal()  # type: ignore[attr-defined]
+    field.control.value = key.reveal()  # type: ignore[attr-defined]
     explorer.preview_button.click()
     explorer.send_button.click()
     explorer.history.script_button.click()
@@ -487,13 +475,15 @@ def test_production_reads_back_and_waits_for_the_unlock(bunq: Context) -> None:
     assert len(real.exchanges) == before
     shown = texts(explorer)
     assert "payment of EUR 10.00 to bravo@bunq.com" in shown
-    explorer.question.leave_button.click()
+    explorer.confirmation.cancel_button.click()
     assert "payment of EUR 10.00 to" not in texts(explorer)
-    explorer.question.do_button.click()
+    explorer.confirmation.confirm_button.click()
     assert len(real.exchanges) == before
     explorer.send_button.click()
-    assert explorer.question.do_button.description == "Unlock and send payment of EUR 10.00"
-    explorer.question.do_button.click()
+    assert (
+        explorer.confirmation.confirm_button.description == "Unlock and send payment of EUR 10.00"
+    )
+    explorer.confirmation.confirm_button.click()
     assert explorer.result is not None
     with pytest.raises(LockedError):
         real.pay("10.00", "bravo@bunq.com", "tea")
@@ -507,9 +497,9 @@ def test_a_change_withdraws_the_question(bunq: Context) -> None:
     fill_payment(explorer)
     explorer.send_button.click()
     assert explorer.form.body is not None
-    built: dict[str, Any] = {leaf.path: leaf for leaf in explorer.form.body.leaves()}
+    built: dict[str, Any] = {field.path: field for field in explorer.form.body.value_inputs()}
     built["amount"].control.value = "99.00"
-    assert explorer.question.box.layout.display == "none"
+    assert explorer.confirmation.box.layout.display == "none"
     explorer.close()
 
 
@@ -545,7 +535,7 @@ def test_many_explorers_leave_nothing(bunq: Context, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def visitors(world: World) -> Iterator[dict[str, Explorer]]:
-    """Give an explorer each for the person and the company of a world that has everything."""
+    """Return two explorers: for the person and the company of a world that has everything."""
     explorers = {
         who: Explorer(
             bunqkit.connect(bank=world.bank, api_key=getattr(world, who).api_key), strict=True

@@ -16,11 +16,17 @@ from sampling import one_in
 from bunqkit.catalogue import operations as catalogue
 from bunqkit.catalogue.operations import Operation
 from bunqkit.security.redaction import MASK, Secret
+from bunqkit.widgets.body_inputs import ListInput
 from bunqkit.widgets.form import Form
-from bunqkit.widgets.inputs import Several
-from bunqkit.widgets.leaves import Amount, Desk, Hidden, Line, Pointer
-from bunqkit.widgets.parts import Panel, close_tree
+from bunqkit.widgets.panel import Panel, close_tree
 from bunqkit.widgets.pickers import Pickers
+from bunqkit.widgets.value_inputs import (
+    AmountInput,
+    FormContext,
+    PointerInput,
+    SecretInput,
+    TextInput,
+)
 
 EVERY = catalogue.operations()
 DEFAULTS = {"user_id": 7, "account": 42}
@@ -28,20 +34,20 @@ Make = Callable[..., Form]
 
 
 def make_form(panel: Panel, name: str, **how: Any) -> Form:
-    """Make the form of an operation, at a desk of its own."""
-    desk = Desk(panel, how.pop("pickers", None) or Pickers())
+    """Make the form of an operation, with a context of its own."""
+    context = FormContext(panel, how.pop("pickers", None) or Pickers())
     told: dict[str, Any] = {
         "defaults": DEFAULTS,
         "changed": lambda: None,
         "look_up": lambda _: None,
         **how,
     }
-    return Form(catalogue.operation(name), desk, **told)
+    return Form(catalogue.operation(name), context, **told)
 
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Give a way to make forms, all of which are closed in the end."""
+    """Return a way to make forms, all of which are closed in the end."""
     panel = Panel("Test", "OFFLINE", strict=True)
     forms = []
 
@@ -57,24 +63,24 @@ def make() -> Iterator[Make]:
 
 @pytest.fixture(scope="module")
 def panel() -> Iterator[Panel]:
-    """Give one panel for the forms of all operations."""
+    """Return one panel for the forms of all operations."""
     panel = Panel("Test", "OFFLINE", strict=True)
     yield panel
     panel.close()
 
 
 def fields(form: Form) -> dict[str, Any]:
-    """Give the inputs that are built, by their place in the body."""
+    """Return the inputs that are built, by their place in the body."""
     assert form.body is not None
-    return {leaf.path: leaf for leaf in form.body.leaves()}
+    return {field.path: field for field in form.body.value_inputs()}
 
 
 def texts(widget: ipywidgets.Widget) -> str:
-    """Give all HTML inside a widget that is displayed."""
+    """Return all HTML inside a widget that is displayed."""
     if widget.layout.display == "none":
         return ""
     inner = "".join(texts(child) for child in getattr(widget, "children", ()))
-    return inner + (widget.value if isinstance(widget, ipywidgets.HTML) else "")
+    return inner + (str(widget.value) if isinstance(widget, ipywidgets.HTML) else "")
 
 
 @pytest.mark.parametrize("operation", one_in(5, EVERY), ids=lambda each: each.name)
@@ -224,7 +230,7 @@ def test_lists_grow_and_shrink(make: Make) -> None:
     """A batch of payments: add, fill, remove the first, keep the second."""
     form = make("payment-batch.create")
     payments = fields(form)["payments"]
-    assert isinstance(payments, Several)
+    assert isinstance(payments, ListInput)
     payments.add_button.click()
     payments.add_button.click()
     for at, text in enumerate(("first", "second")):
@@ -255,7 +261,7 @@ def test_a_picked_value_is_sent_without_what_explains_it(make: Make) -> None:
     """An id out of a menu; a text of one's own is taken whole."""
     form = make("payment.get")
     form.ids["payment_id"].control.value = "5 · tea · EUR -2.00"
-    assert form.call.given == {"payment_id": 5}
+    assert form.call.arguments == {"payment_id": 5}
     form = make("payment.create")
     fields(form)["counterparty_alias"].control.value = "NL91ABNA0417164300 · A. Example"
     fields(form)["description"].control.value = "this · that"
@@ -280,7 +286,7 @@ def test_a_secret_is_in_the_call_and_in_no_widget(make: Make) -> None:
     form = make("card.update")
     form.open_all()
     secret = fields(form)["pin_code"]
-    assert isinstance(secret, Hidden)
+    assert isinstance(secret, SecretInput)
     secret.control.value = "pin of a card"
     assert form.call.body == {"pin_code": Secret("pin of a card")}
     assert form.json is not None
@@ -300,9 +306,9 @@ def test_hostile_texts_are_shown_as_texts(make: Make) -> None:
     """In every input, in the JSON, and in what is said about them."""
     form = make("payment.create")
     form.open_all()
-    for leaf in fields(form).values():
-        if isinstance(leaf, Line | Amount | Pointer):
-            leaf.control.value = HOSTILE
+    for field in fields(form).values():
+        if isinstance(field, TextInput | AmountInput | PointerInput):
+            field.control.value = HOSTILE
     assert form.json is not None
     form.json.value = json.dumps({HOSTILE: HOSTILE})
     assert "<img" not in texts(form.box)

@@ -1,59 +1,29 @@
-"""The payments panel and the wire panel: every handler, in strict mode, without a browser."""
+"""The payments panel: every handler, in strict mode, without a browser."""
 
 from __future__ import annotations
 
 import base64
-import re
+import html
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 
-import ipywidgets
 import pytest
 from adversary.hostile_names import HTML as HOSTILE
 from ipywidgets.widgets.widget import _instances
+from widgets.panels import in_production, text_of
 
-import bunqkit
-from bunqkit import FieldError, LockedError
 from bunqkit.context.context import Context
-from bunqkit.sandbox import Bank
 from bunqkit.sandbox.faults import Fault
-from bunqkit.widgets import PaymentsPanel, WirePanel
-
-
-@pytest.fixture
-def bunq(bank: Bank) -> Context:
-    """Give the person with a history, at a bank whose clock stands still."""
-    return bunqkit.connect(bank=bank, api_key=bank.demo_key)
+from bunqkit.widgets import PaymentsPanel
 
 
 @pytest.fixture
 def panel(bunq: Context) -> Iterator[PaymentsPanel]:
-    """Give a panel whose payments have come."""
+    """Return a panel whose payments have come."""
     panel = PaymentsPanel(bunq, strict=True)
     panel.wait()
     yield panel
     panel.close()
-
-
-@pytest.fixture
-def wire(bunq: Context) -> Iterator[WirePanel]:
-    """Give a panel that watches the calls."""
-    panel = WirePanel(bunq, strict=True)
-    yield panel
-    panel.close()
-
-
-def in_production(bunq: Context) -> Context:
-    """Give the same person of the same bank, as if the money were real."""
-    settings = replace(bunq.settings, environment="PRODUCTION")
-    return Context(settings, bunq._client, bunq._sessions, bank=bunq.bank)
-
-
-def text_of(widget: ipywidgets.Widget) -> str:
-    """Give all HTML in a widget."""
-    own = str(widget.value) if isinstance(widget, ipywidgets.HTML) else ""
-    return own + "".join(text_of(child) for child in getattr(widget, "children", ()))
 
 
 def test_all_payments_are_there(panel: PaymentsPanel, bunq: Context) -> None:
@@ -94,7 +64,7 @@ def test_days_are_days_in_amsterdam(panel: PaymentsPanel) -> None:
 def test_a_wrong_amount_is_said(panel: PaymentsPanel) -> None:
     """As one types, and nothing is filtered by it; the right one takes it away."""
     panel.least.value = "ten"
-    assert "'ten' is no amount" in panel._problem.value.replace("&#x27;", "'")
+    assert "'ten' is no amount" in html.unescape(panel._problem.value)
     assert panel.frame is not None
     assert panel.payments is not None
     assert len(panel.frame) == len(panel.payments)
@@ -145,15 +115,15 @@ def test_an_open_payment_stays_while_it_is_listed(panel: PaymentsPanel) -> None:
 
 def test_plots_follow_the_filter(panel: PaymentsPanel) -> None:
     """Each has its finding as its alternative text; where there is nothing, that is said."""
-    assert "<img" not in text_of(panel.pictures.fold)
-    panel.pictures.fold.toggle.value = True
+    assert "<img" not in text_of(panel.plots.fold)
+    panel.plots.fold.toggle.value = True
     for at in range(3):
-        panel.pictures.tabs.selected_index = at
-    shown = text_of(panel.pictures.fold)
+        panel.plots.tabs.selected_index = at
+    shown = text_of(panel.plots.fold)
     assert shown.count("<img alt=") == 3
     assert "of what goes out" in shown
     panel.text.value = "nobody at all"
-    assert "nothing to draw" in text_of(panel.pictures.fold)
+    assert "nothing to draw" in text_of(panel.plots.fold)
 
 
 def fill(panel: PaymentsPanel, amount: str, to: str, text: str = "tea") -> None:
@@ -236,8 +206,8 @@ def test_production_reads_back_and_unlocks(bunq: Context) -> None:
     fill(panel, "10.00", "bravo@bunq.com")
     panel.transfers.pay_button.click()
     assert len(bunq.payments()) == before
-    assert "payment of EUR 10.00 to bravo@bunq.com" in panel.transfers.question._text.value
-    panel.transfers.question.do_button.click()
+    assert "payment of EUR 10.00 to bravo@bunq.com" in panel.transfers.confirmation._text.value
+    panel.transfers.confirmation.confirm_button.click()
     panel.wait()
     assert len(bunq.payments()) == before + 1
     assert panel.transfers.top_up_button.layout.display == "none"
@@ -251,7 +221,7 @@ def test_typing_withdraws_a_question(bunq: Context) -> None:
     fill(panel, "10.00", "bravo@bunq.com")
     panel.transfers.pay_button.click()
     panel.transfers.amount.value = "99.00"
-    assert panel.transfers.question.box.layout.display == "none"
+    assert panel.transfers.confirmation.box.layout.display == "none"
     panel.close()
 
 
@@ -264,93 +234,6 @@ def test_hostile_names_are_text(bunq: Context) -> None:
     panel.wait()
     assert "<img src=x" not in text_of(panel)
     assert "<script" not in text_of(panel)
-    panel.close()
-
-
-def test_calls_are_listed_as_they_come(wire: WirePanel, bunq: Context) -> None:
-    """The newest first, opened as it comes, unless one reads another."""
-    bunq.call("user.list")
-    assert wire.shown is bunq.exchanges[-1]
-    assert "GET" in wire.choice.options[0][0]
-    wire.follows.value = False
-    shown = wire.shown
-    bunq.call("card.list")
-    assert wire.shown is shown
-    wire.choice.index = 0
-    assert wire.shown is bunq.exchanges[-1]
-
-
-def test_a_changed_byte_is_refused(wire: WirePanel, bunq: Context) -> None:
-    """The bank refuses what was not signed, nothing moves, and the X-ray shows the byte."""
-    bunq.pay("1.00", "bravo@bunq.com", "tea")
-    payment = next(each for each in reversed(bunq.exchanges) if each.method == "POST")
-    wire.look(payment)
-    before = len(bunq.payments())
-    wire.look(payment)
-    wire.place.value = payment.request_body.index(b"1.00")
-    wire.letter.value = "9"
-    wire.replay_button.click()
-    assert wire.shown is not None
-    assert wire.shown.status == 400
-    assert "The bank refused it" in wire.said.value
-    assert "<mark>" in wire._xray.value
-    assert len(bunq.payments()) == before
-
-
-def test_the_same_byte_is_not_sent_again(wire: WirePanel, bunq: Context) -> None:
-    """That would be the payment a second time."""
-    bunq.pay("1.00", "bravo@bunq.com", "tea")
-    payment = next(each for each in reversed(bunq.exchanges) if each.method == "POST")
-    wire.look(payment)
-    wire.place.value = payment.request_body.index(b"1.00")
-    wire.letter.value = "1"
-    with pytest.raises(FieldError, match="already"):
-        wire.replay_button.click()
-    wire.letter.value = "12"
-    with pytest.raises(FieldError, match="not one byte"):
-        wire.replay_button.click()
-
-
-def test_a_call_without_a_body_cannot_be_changed(wire: WirePanel, bunq: Context) -> None:
-    """Nothing of it was signed."""
-    bunq.call("user.list")
-    assert wire._change.layout.display == "none"
-
-
-def test_the_byte_stands_among_those_around_it(wire: WirePanel, bunq: Context) -> None:
-    """At first the amount's; a key in the body is masked there too."""
-    bunq.call("payment.create", amount="1.00", to="bravo@bunq.com", description="tea")
-    body = bunq.exchanges[-1].request_body
-    assert wire.place.value == body.index(b"1.00")
-    assert wire.letter.value == "9"
-    assert "<mark>31</mark>" in wire._around.value
-    wire.look(next(each for each in bunq.exchanges if each.path.endswith("/session-server")))
-    assert bunq.settings.api_key is not None
-    for at in range(0, wire.place.max, 8):
-        wire.place.value = at
-        letters = re.sub(r"<[^>]*>", "", wire._around.value)
-        assert bunq.settings.api_key.reveal()[20:30] not in letters
-
-
-def test_the_same_call_is_the_same_signature(wire: WirePanel, bunq: Context) -> None:
-    """What is replayed bears the captured signature and token, under a request id of its own."""
-    bunq.call("payment.create", amount="1.00", to="bravo@bunq.com", description="tea")
-    captured = bunq.exchanges[-1]
-    wire.replay_button.click()
-    sent = bunq.exchanges[-1].request_headers
-    for name in ("X-Bunq-Client-Signature", "X-Bunq-Client-Authentication"):
-        assert sent[name] == captured.request_headers[name]
-    assert sent["X-Bunq-Client-Request-Id"] != captured.request_headers["X-Bunq-Client-Request-Id"]
-
-
-def test_nothing_is_replayed_in_production(bunq: Context) -> None:
-    """Neither by the panel, which hides it, nor by a call."""
-    bunq.pay("1.00", "bravo@bunq.com", "tea")
-    real = in_production(bunq)
-    panel = WirePanel(real, strict=True)
-    assert panel._change.layout.display == "none"
-    with pytest.raises(LockedError):
-        real.replay(real.exchanges[-1], b"{}")
     panel.close()
 
 
@@ -375,15 +258,15 @@ def test_what_is_asked_for_meanwhile_is_done(panel: PaymentsPanel, bunq: Context
     assert panel.payments.iloc[0]["description"] == "meanwhile"
 
 
-@pytest.mark.parametrize("make", [pytest.param(PaymentsPanel, marks=pytest.mark.slow), WirePanel])
-def test_closing_frees_everything(make: type, bunq: Context) -> None:
+@pytest.mark.slow
+def test_closing_frees_everything(bunq: Context) -> None:
     """A hundred instances leave no widget behind, and nobody listening."""
-    first = make(bunq, strict=True)
+    first = PaymentsPanel(bunq, strict=True)
     first.wait()
     first.close()
     before = len(_instances)
     for _ in range(10):
-        panel = make(bunq, strict=True)
+        panel = PaymentsPanel(bunq, strict=True)
         panel.wait()
         panel.close()
     assert len(_instances) == before

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import ipywidgets
 import pytest
 from visitors import Wire
+from widgets.panels import text_of
 
 import bunqkit
 from bunqkit.client.live import LiveTransport
@@ -20,7 +20,7 @@ from bunqkit.widgets import Explorer, PaymentsPanel
 
 @pytest.fixture
 def bunq(bank: Bank, wire: Wire) -> Context:
-    """Give the person with a history, whose calls go over the wire."""
+    """Return the person with a history, whose calls go over the wire."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     bunq.client._transport = LiveTransport(adapter=doors.InProcess(wire))
     bunq.client.retries = Retries(sleep=lambda _seconds: None)
@@ -37,10 +37,12 @@ class Filled:
         Presses Send, as one click does.
     """
 
-    def __init__(self, panel: Any, sending: Any, question: Any, press: Callable[[], None]) -> None:
+    def __init__(
+        self, panel: Any, sender: Any, confirmation: Any, press: Callable[[], None]
+    ) -> None:
         self.panel = panel
-        self.sending = sending
-        self.question = question
+        self.sender = sender
+        self.confirmation = confirmation
         self.press = press
 
 
@@ -56,7 +58,7 @@ def fill_explorer(bunq: Context) -> Filled:
             "description": "shoes",
         },
     )
-    return Filled(explorer, explorer.sending, explorer.question, explorer.send_button.click)
+    return Filled(explorer, explorer.sender, explorer.confirmation, explorer.send_button.click)
 
 
 def fill_transfers(bunq: Context) -> Filled:
@@ -74,12 +76,12 @@ def fill_transfers(bunq: Context) -> Filled:
 
     form.to.value, form.description.value = "bravo@bunq.com", "shoes"
     form.amount.value = "12.50"
-    return Filled(panel, form.sending, form.question, press)
+    return Filled(panel, form.sender, form.confirmation, press)
 
 
 @pytest.fixture(params=[fill_explorer, fill_transfers], ids=["explorer", "payments"])
 def filled(request: pytest.FixtureRequest, bunq: Context) -> Iterator[Filled]:
-    """Give either panel with the payment in its form."""
+    """Return either panel with the payment in its form."""
     filled = request.param(bunq)
     yield filled
     filled.panel.close()
@@ -92,23 +94,17 @@ def paid(bank: Bank) -> int:
     return int(row["number"])
 
 
-def text_of(widget: ipywidgets.Widget) -> str:
-    """Give all HTML in a widget."""
-    own = str(widget.value) if isinstance(widget, ipywidgets.HTML) else ""
-    return own + "".join(text_of(child) for child in getattr(widget, "children", ()))
-
-
 def test_a_double_click_pays_once(filled: Filled, bank: Bank) -> None:
     """The second click asks, and names amount and payee; nothing is sent by it."""
     filled.press()
     filled.press()
     assert paid(bank) == 1
-    asked = text_of(filled.question.box)
-    assert filled.question.box.layout.display == ""
+    asked = text_of(filled.confirmation.box)
+    assert filled.confirmation.box.layout.display == ""
     assert "was sent at" in asked
     assert "EUR 12.50" in asked
     assert "bravo@bunq.com" in asked
-    filled.question.leave_button.click()
+    filled.confirmation.cancel_button.click()
     assert paid(bank) == 1
 
 
@@ -116,9 +112,9 @@ def test_a_second_one_is_sent_by_whoever_says_so(filled: Filled, bank: Bank) -> 
     """Each answer to the question sends one, however often it is pressed."""
     filled.press()
     filled.press()
-    assert "once more" in filled.question.do_button.description
-    filled.question.do_button.click()
-    filled.question.do_button.click()
+    assert "once more" in filled.confirmation.confirm_button.description
+    filled.confirmation.confirm_button.click()
+    filled.confirmation.confirm_button.click()
     assert paid(bank) == 2
 
 
@@ -127,9 +123,9 @@ def test_another_payment_needs_no_question(bunq: Context, bank: Bank) -> None:
     filled = fill_explorer(bunq)
     filled.press()
     form = filled.panel.form
-    form.fill(form.call.given, {**form.call.body, "description": "shoes, the left one"})
+    form.fill(form.call.arguments, {**form.call.body, "description": "shoes, the left one"})
     filled.press()
-    assert filled.question.box.layout.display == "none"
+    assert filled.confirmation.box.layout.display == "none"
     assert paid(bank) == 1
     filled.panel.close()
 
@@ -140,7 +136,7 @@ def test_a_read_is_never_asked_about(bunq: Context, wire: Wire) -> None:
     explorer.choose("card.list")
     for _ in range(2):
         explorer.send_button.click()
-    assert explorer.question.box.layout.display == "none"
+    assert explorer.confirmation.box.layout.display == "none"
     assert explorer.result is not None
     explorer.close()
 
@@ -163,7 +159,7 @@ def test_the_button_is_off_while_its_call_runs(bunq: Context, wire: Wire) -> Non
 
 
 def lose(wire: Wire, *, is_made: bool = True) -> None:
-    """Have no answer be believed any more; whether the payment is made is up to the case."""
+    """Take the signature off every answer; without ``is_made`` the bank refuses the payment."""
 
     def bend(
         status: int, headers: dict[str, str], body: bytes
@@ -179,7 +175,7 @@ def lose(wire: Wire, *, is_made: bool = True) -> None:
 
 
 def find_again(wire: Wire) -> None:
-    """Have the wire be as it should."""
+    """Pass calls and answers on unchanged."""
     wire.bend = lambda status, headers, body: (status, headers, body)
     wire.bend_request = lambda _environ: None
 
@@ -193,18 +189,18 @@ def test_an_unknown_outcome_is_looked_up_before_anything_is_sent(
         filled.press()
     assert paid(bank) == 1
     assert "Not done" not in text_of(filled.panel)
-    assert "Nobody can say yet" in text_of(filled.sending.box)
-    assert filled.sending.is_off
+    assert "Nobody can say yet" in text_of(filled.sender.box)
+    assert filled.sender.is_blocked
     filled.press()
     assert paid(bank) == 1
     find_again(wire)
-    filled.sending.look_button.click()
+    filled.sender.look_button.click()
     filled.panel.wait()
-    assert not filled.sending.is_off
-    assert "made" in text_of(filled.sending.box)
-    assert filled.sending.look_button.layout.display == "none"
+    assert not filled.sender.is_blocked
+    assert "made" in text_of(filled.sender.box)
+    assert filled.sender.look_button.layout.display == "none"
     filled.press()
-    assert "was sent at" in text_of(filled.question.box)
+    assert "was sent at" in text_of(filled.confirmation.box)
     assert paid(bank) == 1
 
 
@@ -216,7 +212,7 @@ def test_what_was_made_after_all_is_in_the_table(bunq: Context, wire: Wire) -> N
     with pytest.raises(OutcomeUnknownError):
         filled.press()
     find_again(wire)
-    filled.sending.look_button.click()
+    filled.sender.look_button.click()
     filled.panel.wait()
     assert filled.panel.transfers.amount.value == ""
     assert len(filled.panel.payments) == before + 1
@@ -228,14 +224,14 @@ def test_looking_in_vain_lets_nothing_like_it_go(filled: Filled, wire: Wire, ban
     lose(wire)
     with pytest.raises(OutcomeUnknownError):
         filled.press()
-    filled.sending.look_button.click()
+    filled.sender.look_button.click()
     filled.panel.wait()
-    assert filled.sending.look_button.layout.display == ""
+    assert filled.sender.look_button.layout.display == ""
     find_again(wire)
     filled.press()
-    if filled.question.box.layout.display == "":
+    if filled.confirmation.box.layout.display == "":
         with pytest.raises(UnsettledError):
-            filled.question.do_button.click()
+            filled.confirmation.confirm_button.click()
     assert paid(bank) == 1
 
 
@@ -250,7 +246,7 @@ def test_another_form_is_live(bunq: Context, wire: Wire) -> None:
     filled.press()
     assert filled.panel.result is not None
     filled.panel.choose("payment.create")
-    assert not filled.sending.is_off
+    assert not filled.sender.is_blocked
     filled.panel.close()
 
 
@@ -261,9 +257,9 @@ def test_what_was_not_made_can_be_sent(bunq: Context, wire: Wire, bank: Bank) ->
     with pytest.raises(OutcomeUnknownError):
         filled.press()
     find_again(wire)
-    filled.sending.look_button.click()
+    filled.sender.look_button.click()
     filled.panel.wait()
-    assert "not made" in text_of(filled.sending.box)
+    assert "not made" in text_of(filled.sender.box)
     filled.press()
     assert paid(bank) == 1
     filled.panel.close()
@@ -274,11 +270,12 @@ def test_a_refusal_is_no_unknown_outcome(bunq: Context, bank: Bank) -> None:
     filled = fill_explorer(bunq)
     form = filled.panel.form
     form.fill(
-        form.call.given, {**form.call.body, "amount": {"value": "9999999.00", "currency": "EUR"}}
+        form.call.arguments,
+        {**form.call.body, "amount": {"value": "9999999.00", "currency": "EUR"}},
     )
     with pytest.raises(bunqkit.ApiError):
         filled.press()
-    assert not filled.sending.is_off
+    assert not filled.sender.is_blocked
     assert "Refused, 400" in text_of(filled.panel)
     filled.panel.close()
 

@@ -16,7 +16,8 @@ from ipywidgets.widgets.widget import _instances
 import bunqkit
 from bunqkit.display.html import code_to_copy, json_tree
 from bunqkit.errors import FieldError
-from bunqkit.widgets.parts import DataTable, Panel, Progress, error_html, swap
+from bunqkit.widgets.data_table import DataTable
+from bunqkit.widgets.panel import Panel, ProgressBar, error_html, swap
 
 
 def fail(*_: object) -> None:
@@ -25,7 +26,7 @@ def fail(*_: object) -> None:
 
 
 def shown(panel: Panel) -> str:
-    """Give all HTML of a panel."""
+    """Return all HTML of a panel."""
     return "".join(
         widget.value for widget in _instances.values() if isinstance(widget, ipywidgets.HTML)
     )
@@ -33,7 +34,7 @@ def shown(panel: Panel) -> str:
 
 @pytest.fixture
 def panel() -> Any:
-    """Give a panel that shows errors and goes on, as a person's does."""
+    """Return a panel that shows errors and goes on, as a person's does."""
     panel = Panel("Test", "OFFLINE")
     yield panel
     panel.close()
@@ -78,9 +79,9 @@ def test_long_work_leaves_the_kernel_free_and_can_be_cancelled(panel: Panel) -> 
     began, go_on = threading.Event(), threading.Event()
     steps = []
 
-    def work(progress: Progress) -> None:
+    def work(progress: ProgressBar) -> None:
         for step in range(1000):
-            progress.advance(f"{step} rows", done=(step + 1) / 1000)
+            progress.advance(f"{step} rows")
             steps.append(step)
             began.set()
             go_on.wait(10)
@@ -109,7 +110,7 @@ def test_strict_mode_raises_what_long_work_raised() -> None:
 def test_production_is_marked_along_the_whole_widget() -> None:
     """A word in a badge, and a line of the same red."""
     panel = Panel("Test", "PRODUCTION")
-    panel.say("read-only")
+    panel.set_head("read-only")
     assert "production" in panel._dom_classes
     assert '<span class="badge PRODUCTION">PRODUCTION</span>' in shown(panel)
     assert "read-only" in shown(panel)
@@ -150,7 +151,7 @@ def test_a_table_is_paged_and_sorted(panel: Panel) -> None:
     table.sort_by.value = "id"
     table.descending.value = True
     assert "Rows 1 to 50 of 120" in shown(panel)
-    assert table._rows.value.index(">119<") < table._rows.value.index(">118<")
+    assert table._table.value.index(">119<") < table._table.value.index(">118<")
 
 
 def test_a_table_of_unlike_values_sorts_all_the_same(panel: Panel) -> None:
@@ -158,7 +159,7 @@ def test_a_table_of_unlike_values_sorts_all_the_same(panel: Panel) -> None:
     table = DataTable(panel)
     table.show(pd.DataFrame({"any": [2, "b", None, 10, {"x": 1}]}, dtype=object))
     table.sort_by.value = "any"
-    assert table._rows.value.index(">10<") < table._rows.value.index(">b<")
+    assert table._table.value.index(">10<") < table._table.value.index(">b<")
 
 
 def test_a_table_masks_secrets_and_escapes_texts(panel: Panel) -> None:
@@ -168,7 +169,7 @@ def test_a_table_masks_secrets_and_escapes_texts(panel: Panel) -> None:
         {"Token.token": ["a" * 40, "b" * 40], "inside": [[{"api_key": "c" * 40}], [HOSTILE]]}
     )
     table.show(frame)
-    html = table._rows.value
+    html = table._table.value
     assert "aaaa…" in html
     assert "aaaaa" not in html
     assert "ccccc" not in html

@@ -1,4 +1,4 @@
-"""One call as somebody has put it together: what is sent, and the code that sends it."""
+"""A call that a person has put together: it can be sent, previewed, and written as Python."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WIDTH = 88
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that is to be sent: its bytes are hidden in every repr."""
+    """A file to send; its bytes are hidden in every repr."""
 
     name: str
     content: bytes = field(repr=False)
@@ -31,45 +31,47 @@ class Upload:
     description: str
 
     def read(self) -> tuple[bytes, dict[str, str]]:
-        """Give the bytes, and the headers that say what they are."""
+        """Return the bytes, and the headers that describe them."""
         return read_upload(self.content, description=self.description, media_type=self.media_type)
 
 
 @dataclass(frozen=True)
-class Call:
-    """An operation with all that it is given.
+class DraftCall:
+    """An operation with its arguments.
 
     Attributes
     ----------
     operation
-        What is called.
-    given
+        The operation.
+    arguments
         Ids of the path and the query, by name.
     body
         The whole body, in which a ``Secret`` stands for its text; ``None`` if there is none.
     upload
-        The file, where an operation sends one.
+        The file, if the operation sends one.
     every_page
-        Whether all pages of a list are fetched, as one table.
+        True if all pages of a list are fetched, as one table.
     """
 
     operation: Operation
-    given: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     body: Mapping[str, Any] | None = None
     upload: Upload | None = None
     every_page: bool = False
 
     @property
     def is_write(self) -> bool:
-        """Whether it changes something, and so is locked in production."""
+        """True if the call changes something, and so is locked in production."""
         return self.operation.method != "GET" and self.operation.effect != "reads"
 
     @property
     def money(self) -> str:
-        """What it moves, as one reads it: ``EUR 1,000.00``; nothing if there is no amount."""
-        told = [f"{currency} {value:,.2f}" for value, currency in amounts_in(self.body)
-                if value.is_finite()]  # fmt: skip
-        return " and ".join(told)
+        """The amounts that it moves: ``EUR 1,000.00``; empty if there are none."""
+        return " and ".join(
+            f"{currency} {value:,.2f}"
+            for value, currency in amounts_in(self.body)
+            if value.is_finite()
+        )
 
     @property
     def total(self) -> Decimal:
@@ -78,67 +80,67 @@ class Call:
 
     @property
     def payees(self) -> list[str]:
-        """Whom it pays or asks."""
+        """The people whom it pays or asks for money."""
         return payees_in(self.body)
 
     def judge(self) -> tuple[list[str], list[str]]:
-        """Say what is wrong with the body, and which values nobody knows yet.
+        """Return what is wrong with the body, and which of its values the catalogue does not know.
 
         Returns
         -------
         tuple of two lists of str
-            As ``Operation.judge`` says them: each begins with the path of its field.
+            The texts of ``Operation.judge``: each begins with the path of its field.
         """
         return ([], []) if self.body is None else self.operation.judge(self.body)
 
     def send(self, bunq: Context) -> Answer:
-        """Send it; what ``judge`` says is not asked again."""
+        """Send the call, without the check of ``judge``."""
         if self.upload is not None:
-            return bunq.send_bytes(self.operation.name, *self.upload.read(), **self.given)
-        return bunq.call(self.operation.name, body=self.body, check=False, **self.given)
+            return bunq.send_bytes(self.operation.name, *self.upload.read(), **self.arguments)
+        return bunq.call(self.operation.name, body=self.body, check=False, **self.arguments)
 
     def preview(self, bunq: Context) -> Exchange:
-        """Give what would be sent, byte for byte, and send nothing."""
+        """Return what would be sent, byte for byte, and send nothing."""
         body, headers = (self.body, None) if self.upload is None else self.upload.read()
         return bunq.preview(
-            self.operation.name, body=body, check=False, headers=headers, **self.given
+            self.operation.name, body=body, check=False, headers=headers, **self.arguments
         )
 
     def as_code(self, environment: str = "OFFLINE") -> str:
-        """Give the Python that sends it, for a cell below ``bunq = bunqkit.connect()``.
+        """Return the Python that sends it, for a cell below ``bunq = bunqkit.connect()``.
 
-        A secret is read from the environment, under its own name; in production the call is
-        unlocked for what it moves.
+        A secret is read from the environment variable of its own name. In production the call is
+        unlocked for its amount and its payee.
         """
         name, verb = ("frame", "frame") if self.every_page else ("answer", "call")
-        words = [_quoted(self.operation.name)]
+        arguments = [_quoted(self.operation.name)]
         if self.upload is not None:
             name, verb = "item", "upload"
-            words += [
+            arguments += [
                 _quoted(self.upload.name),
                 f"description={_quoted(self.upload.description)}",
                 f"media_type={_quoted(self.upload.media_type)}",
             ]
-        words += [f"{each}={_python(value, each, 0)}" for each, value in self.given.items()]
+        arguments += [f"{key}={_python(value, key, 0)}" for key, value in self.arguments.items()]
         is_locked = environment == "PRODUCTION" and self.is_write
         indent = 4 * is_locked
         if self.body is not None:
-            words.append(f"body={_python(self.body, 'body', indent + 4)}")
-        call = f"{name} = bunq.{verb}({', '.join(words)})"
+            arguments.append(f"body={_python(self.body, 'body', indent + 4)}")
+        call = f"{name} = bunq.{verb}({', '.join(arguments)})"
         if len(call) > _WIDTH or "\n" in call:
-            inner = "".join(f"{' ' * (indent + 4)}{word},\n" for word in words)
+            inner = "".join(f"{' ' * (indent + 4)}{argument},\n" for argument in arguments)
             call = f"{name} = bunq.{verb}(\n{inner}{' ' * indent})"
         lines = ["import os\n"] if "os.environ[" in call else []
         lines += [f"with {self.unlocking()}:"] if is_locked else []
         return "\n".join([*lines, " " * indent + call])
 
     def unlocking(self) -> str:
-        """Give the code that unlocks it in production, for what it moves and no more."""
+        """Return the code that unlocks it in production, for its amount and payee only."""
         bounds = [f"{name}={_quoted(value)}" for name, value in self.bounds().items()]
         return f"bunq.unlock({', '.join([_quoted(self.operation.name), *bounds])})"
 
     def bounds(self) -> dict[str, Any]:
-        """Give what an unlock of it is bound to: ``up_to`` and ``to``."""
+        """Return the bounds of its unlock: ``up_to`` and ``to``."""
         bounds: dict[str, Any] = {}
         if self.operation.effect == "moves money":
             # A body that names no amount, such as the acceptance of a draft, can't be bounded.
@@ -154,11 +156,13 @@ def _python(value: Any, name: str, indent: int) -> str:
         kind, read = type(value.reveal_value()).__name__, f"os.environ[{_quoted(name.upper())}]"
         return read if kind == "str" else f"{kind}({read})"
     if isinstance(value, Mapping):
-        parts = [f"{_quoted(str(each))}: {_python(inner, each, indent + 4)}" for each, inner in
-                 value.items()]  # fmt: skip
+        parts = [
+            f"{_quoted(str(key))}: {_python(member, key, indent + 4)}"
+            for key, member in value.items()
+        ]
         return _enclosed("{", parts, "}", indent)
     if isinstance(value, list):
-        return _enclosed("[", [_python(inner, name, indent + 4) for inner in value], "]", indent)
+        return _enclosed("[", [_python(member, name, indent + 4) for member in value], "]", indent)
     return _quoted(value) if isinstance(value, str) else repr(value)
 
 
@@ -171,5 +175,5 @@ def _enclosed(start: str, parts: list[str], end: str, indent: int) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write a text in double quotes, as the rest of the kit's code is."""
+    """Write a text in double quotes, as in the rest of the kit's code."""
     return repr(text) if '"' in text else '"' + repr(f"'{text}")[2:-1] + '"'
