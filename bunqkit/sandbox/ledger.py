@@ -247,7 +247,7 @@ class Ledger:
 
     def chance(self, kind: str, number: int | str) -> random.Random:
         """Return the random numbers of one object: decided by seed, kind and id alone."""
-        return random.Random(f"{self.seed}/{kind}/{number}")  # noqa: S311 (no secret is drawn)
+        return random.Random(f"{self.seed}/{kind}/{number}")
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the bank itself, such as its key, or ``None``."""

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -554,7 +555,7 @@ def test_a_provider_sees_what_its_roles_say(
     assert guest.session.timeout_s == 3600
     provider_told = guest.call("GET", "/user").item["requested_by_user"]
     assert list(provider_told) == ["UserPaymentServiceProvider"]
-    call = lambda: guest.call("GET", path.format(user=guest.user, account=guest.account))  # noqa: E731
+    call = partial(guest.call, "GET", path.format(user=guest.user, account=guest.account))
     if is_allowed:
         assert call().exchange.status == 200
         return
