@@ -23,7 +23,7 @@ from bunqkit.security.signing import KeyPair
 
 @pytest.fixture
 def desk(bank: Bank) -> Iterator[requests.Session]:
-    """Give bare requests to the control desk."""
+    """Return bare requests to the control desk."""
     session = requests.Session()
     admin = Admin(bank, host_names=["bank.invalid"])
     session.headers["Authorization"] = f"Bearer {admin.admission.token.reveal()}"
@@ -144,7 +144,7 @@ def test_a_target_of_somebody_else_is_not_called(
 
 
 def of_a_curve() -> str:
-    """Give a certificate of the kind of key that most hosts have today."""
+    """Return a certificate of the kind of key that most hosts have today."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), 2)

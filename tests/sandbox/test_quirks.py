@@ -23,7 +23,7 @@ Make = Callable[..., tuple[Visitor, Frozen]]
 
 @pytest.fixture
 def with_quirks(key: KeyPair) -> Make:
-    """Give a way to visit a bank with some quirks."""
+    """Return a way to visit a bank with some quirks."""
 
     def make(**how: Any) -> tuple[Visitor, Frozen]:
         tick = Frozen()
@@ -34,7 +34,7 @@ def with_quirks(key: KeyPair) -> Make:
 
 
 def status(call: Callable[[], Any]) -> int:
-    """Give the status of a call."""
+    """Return the status of a call."""
     try:
         call()
     except ApiError as error:
