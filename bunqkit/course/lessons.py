@@ -183,7 +183,7 @@ def _show_state(exercise: Exercise, said: str, wrong: int) -> None:
 
 
 class _Verdict:
-    """What is said of an answer: a card in a notebook, text elsewhere."""
+    """A verdict on an answer: a card in a notebook, text elsewhere."""
 
     def __init__(self, title: str, text: str, body: tuple[str, ...]) -> None:
         self._title, self._text, self._body = title, text, body
