@@ -1,9 +1,8 @@
-"""``bunqkit sync``, ``export``, ``reconcile``, ``repair``: the ledger's chores, fit for cron.
+"""``bunqkit sync``, ``export``, ``reconcile``, ``repair``: the commands for a ledger, fit for cron.
 
 Exit status: 0 if all is well, 1 if it failed, 3 if something is not complete, damaged or does not
-add up, 75
-(as ``sysexits.h`` has it, try again) if another sync is at it. With ``--quiet`` only what needs
-somebody is said, on the error stream.
+add up, 75 (in ``sysexits.h``: try again) if another sync is running. With ``--quiet`` nothing is
+printed but what needs a person, on the error stream.
 """
 
 from __future__ import annotations
@@ -23,113 +22,120 @@ from bunqkit.context.opening import connect
 from bunqkit.errors import BunqkitError, BusyError, Interrupted, StateError
 from bunqkit.ledger.ledger import Ledger
 
-_FOUND = 3
+_NOT_WELL = 3
 _BUSY = 75
 _INTERRUPTED = 130
 
 
-def run_chore(chosen: argparse.Namespace) -> int:
-    """Do one of the four; give the exit status.
+def run(options: argparse.Namespace) -> int:
+    """Run one of the four commands; return the exit status.
 
     Parameters
     ----------
-    chosen
-        What stands on the command line.
+    options
+        The command line.
     """
-    # First, so that nothing is done of which no line can be kept.
-    log = _open_log(Path(chosen.log)) if chosen.log else None
-    chores = {"sync": _sync, "export": _export, "reconcile": _reconcile, "repair": _repair}
-    chore = chores[chosen.command]
+    # First, so that nothing is done that can't be logged.
+    log = _open_log(Path(options.log)) if options.log else None
+    commands = {"sync": _sync, "export": _export, "reconcile": _reconcile, "repair": _repair}
     try:
-        said, is_well = chore(chosen)
-    except BusyError as error:
-        said, status = str(error), _BUSY
-    except Interrupted as error:
-        said, status = str(error), _INTERRUPTED
+        message, is_well = commands[options.command](options)
+        status = 0 if is_well else _NOT_WELL
     except BunqkitError as error:
-        said, status = str(error), 1
-    else:
-        status = 0 if is_well else _FOUND
+        message, status = str(error), _status(error)
     if log is not None:
-        _log(log, Path(chosen.log), f"{chosen.command} {chosen.ledger}: status {status}: {said}")
+        line = f"{options.command} {options.ledger}: status {status}: {message}"
+        _log(log, Path(options.log), line)
     if status:
-        sys.stderr.write(f"bunqkit: {said}\n")
-    elif not chosen.quiet:
-        sys.stdout.write(f"{said}\n")
+        sys.stderr.write(f"bunqkit: {message}\n")
+    elif not options.quiet:
+        sys.stdout.write(f"{message}\n")
     return status
 
 
-def _sync(chosen: argparse.Namespace) -> tuple[str, bool]:
-    # What waits for the bank's limits says so on the error stream, as connect() says where settings
-    # came from: cron would mail it.
-    aside = contextlib.redirect_stderr(io.StringIO()) if chosen.quiet else contextlib.nullcontext()
-    with aside:
-        bunq = connect(profile=chosen.profile)
+def _status(error: BunqkitError) -> int:
+    if isinstance(error, BusyError):
+        return _BUSY
+    return _INTERRUPTED if isinstance(error, Interrupted) else 1
+
+
+def _sync(options: argparse.Namespace) -> tuple[str, bool]:
+    # connect() prints where settings came from, and a wait for the rate limit prints too: cron
+    # would mail it.
+    silence = contextlib.redirect_stderr(io.StringIO())
+    silenced = silence if options.quiet else contextlib.nullcontext()
+    with silenced:
+        bunq = connect(profile=options.profile)
     if bunq.bank is not None:
-        # Even if quiet: in the folder where cron works there may be no .env.
+        # Even if quiet: the folder in which cron runs may have no .env.
         sys.stderr.write(
-            "bunqkit: This is the OFFLINE bank, with play money. Settings may name another.\n"
+            "bunqkit: This is the OFFLINE bank, with play money. Settings can name another bank.\n"
         )
-    # The session stays: the next sync takes it up without a call.
-    with Ledger(chosen.ledger) as ledger, aside:
-        for operation in chosen.follow:
+    # The session stays open: the next sync uses it without a call.
+    with Ledger(options.ledger) as ledger, silenced:
+        for operation in options.follow:
             ledger.follow(operation)
-        is_watched = not chosen.quiet and sys.stderr.isatty()
-        report = ledger.sync(bunq, deep=chosen.deep, progress=is_watched, wait_s=chosen.wait)
+        is_watched = not options.quiet and sys.stderr.isatty()
+        report = ledger.sync(bunq, deep=options.deep, progress=is_watched, wait_s=options.wait)
     return repr(report), report.complete and not report.refused
 
 
-def _export(chosen: argparse.Namespace) -> tuple[str, bool]:
-    with _open(chosen.ledger) as ledger:
-        export = ledger.export(chosen.path, chosen.kind, raw=chosen.raw)
+def _export(options: argparse.Namespace) -> tuple[str, bool]:
+    with _open(options.ledger) as ledger:
+        export = ledger.export(options.path, options.kind, raw=options.raw)
     return repr(export), export.complete
 
 
-def _reconcile(chosen: argparse.Namespace) -> tuple[str, bool]:
-    with _open(chosen.ledger) as ledger:
-        found = reconcile(ledger.payments(), ledger.accounts())
-    return repr(found), found.holds
+def _reconcile(options: argparse.Namespace) -> tuple[str, bool]:
+    with _open(options.ledger) as ledger:
+        reconciliation = reconcile(ledger.payments(), ledger.accounts())
+    return repr(reconciliation), reconciliation.holds
 
 
-def _repair(chosen: argparse.Namespace) -> tuple[str, bool]:
-    _check_is_there(chosen.ledger)
-    repair = Ledger.repair(chosen.ledger)
+def _repair(options: argparse.Namespace) -> tuple[str, bool]:
+    _check_exists(options.ledger)
+    repair = Ledger.repair(options.ledger)
     return repr(repair), repair.is_whole
 
 
 def _open(path: str) -> Ledger:
-    """Open a ledger that is there: an empty one would prove nothing."""
-    _check_is_there(path)
+    """Open a ledger that exists: a new, empty one would prove nothing."""
+    _check_exists(path)
     return Ledger(path)
 
 
-def _check_is_there(path: str) -> None:
+def _check_exists(path: str) -> None:
     if not Path(path).expanduser().is_file():
-        raise StateError(f"There is no ledger at {path}. Make one by: bunqkit sync {path}")
+        raise StateError(f"There is no ledger at {path}. Create one with: bunqkit sync {path}")
 
 
 def _open_log(path: Path) -> int:
-    """Open a file of this user's to add to it; make it, for its owner alone, if it is not there.
+    """Open a log file of this user to append to it; create a private one if there is none.
 
-    In a folder where others write too, a link would have a line added to a file of their choice,
-    and a pipe would be waited for.
+    In a folder where others write too, a link would make this append to a file of their choice, and
+    an open of a pipe would block.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    if path.is_symlink():
+        raise _unwritable(path, "it is a link")
     try:
-        if path.is_symlink():
-            raise OSError(errno.ELOOP, "It is a link")  # noqa: TRY301 (one way to say it)
         handle = os.open(path, flags, 0o600)
         facts = os.fstat(handle)
     except OSError as error:
-        why = "it is a link" if error.errno == errno.ELOOP else error.strerror
-        raise StateError(f"{path} can't be written ({why}). Name another.") from error
+        is_link = error.errno == errno.ELOOP
+        raise _unwritable(path, "it is a link" if is_link else error.strerror) from error
     is_theirs = os.name == "posix" and facts.st_uid not in (os.geteuid(), 0)
     if is_theirs or not stat.S_ISREG(facts.st_mode):
         os.close(handle)
-        why = "it belongs to another user" if is_theirs else "it is no plain file"
-        raise StateError(f"{path} can't be written ({why}). Name another.")
+        raise _unwritable(
+            path, "it belongs to another user" if is_theirs else "it is no plain file"
+        )
     return handle
+
+
+def _unwritable(path: Path, reason: str | None) -> StateError:
+    return StateError(f"{path} can't be written ({reason}). Name another file.")
 
 
 def _log(handle: int, path: Path, line: str) -> None:
@@ -138,4 +144,4 @@ def _log(handle: int, path: Path, line: str) -> None:
         with os.fdopen(handle, "a", encoding="utf-8", errors="replace") as file:
             file.write(f"{now} UTC {' '.join(line.split())}\n")
     except OSError as error:
-        raise StateError(f"{path} can't be written ({error.strerror}). Name another.") from error
+        raise _unwritable(path, error.strerror) from error

@@ -1,8 +1,8 @@
 """``%load_ext bunqkit``: ``%bunq GET user``, ``%bunq payment.list count=20``, ``%%bunq`` with JSON.
 
-The line is a call as ``bunq.call`` takes it, and a few switches. What comes back is the answer, in
-``_``; with ``--frame`` every page of it as a table, with ``--raw`` the envelope, with ``--xray``
-the call opened.
+The line is a call as ``bunq.call`` takes it, and at most one switch. The result is the answer, in
+``_``; with ``--frame`` a table of every page, with ``--raw`` the envelope, with ``--xray`` the
+details of the call.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ class Magic:
     Parameters
     ----------
     shell
-        Whose variable ``bunq`` is called with; where there is none, ``connect()`` makes it.
+        The shell whose variable ``bunq`` is the context; without one, ``connect()`` creates it.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
 
     def __call__(self, line: str, cell: str | None = None) -> object:
-        """Carry out a line, and the body below it."""
+        """Run a line, with the body in the cell below it."""
         words = _split(line)
         switches = [word for word in words if word.startswith("--")]
         unknown = [word for word in switches if word not in _SWITCHES]
         if unknown or len(switches) > 1:
             wrong = unknown[0] if unknown else " and ".join(switches)
             raise FieldError(f"{wrong} is no switch. Use one of {', '.join(_SWITCHES)}, or none.")
-        name, own_id, given = _read_call([word for word in words if word not in switches])
+        name, own_id, arguments = _read_call([word for word in words if word not in switches])
         if cell is not None:
-            given["body"] = _read_body(cell)
+            arguments["body"] = _read_body(cell)
         bunq = self._context()
         if "--frame" in switches:
-            return bunq.frame(name, *own_id, **given)
-        answer = bunq.call(name, *own_id, **given)
+            return bunq.frame(name, *own_id, **arguments)
+        answer = bunq.call(name, *own_id, **arguments)
         if "--xray" in switches:
             return answer.exchange.xray()
         if "--raw" in switches:
@@ -60,29 +60,29 @@ class Magic:
         return answer
 
     def complete(self, _shell: object, event: Any) -> list[str]:
-        """Give what may follow: operations or methods, then paths, ids, fields, switches."""
+        """Return the completions: operations or methods, then paths, ids, fields, switches."""
         before = event.text_until_cursor.split()[1:]
         if event.text_until_cursor[-1:].isspace():
             before.append("")
-        begun = before[-1] if before else ""
-        # The shell asks for the end of a word that holds a brace or the like.
-        cut = len(begun) - len(event.symbol)
-        return [each[cut:] for each in _following(before[:-1]) if each.startswith(begun)]
+        start = before[-1] if before else ""
+        # If the word has a brace or the like, the shell replaces only the part behind it.
+        cut = len(start) - len(event.symbol)
+        return [word[cut:] for word in _completions(before[:-1]) if word.startswith(start)]
 
     def _context(self) -> Context:
-        known = self._shell.user_ns.get(_NAME)
-        if not isinstance(known, Context):
-            known = connect()
-            self._shell.user_ns[_NAME] = known
-        return known
+        bunq = self._shell.user_ns.get(_NAME)
+        if not isinstance(bunq, Context):
+            bunq = connect()
+            self._shell.user_ns[_NAME] = bunq
+        return bunq
 
 
 def load(shell: InteractiveShell) -> None:
-    """Give a shell the magic and its completion."""
+    """Add the magic and its completion to a shell."""
     magic = Magic(shell)
     shell.magics_manager.register_function(magic, "line_cell", _NAME)
-    for written in (f"%{_NAME}", f"%%{_NAME}"):
-        shell.set_hook("complete_command", magic.complete, str_key=written)  # type: ignore[no-untyped-call]
+    for prefix in (f"%{_NAME}", f"%%{_NAME}"):
+        shell.set_hook("complete_command", magic.complete, str_key=prefix)  # type: ignore[no-untyped-call]
 
 
 def _split(line: str) -> list[str]:
@@ -93,7 +93,7 @@ def _split(line: str) -> list[str]:
 
 
 def _read_call(words: list[str]) -> tuple[str, list[str], dict[str, Any]]:
-    """Read ``payment.get 5 account=Savings`` or ``GET user count=5``."""
+    """Return the name, id and arguments of ``payment.get 5 a=b`` or ``GET user count=5``."""
     if not words:
         raise FieldError("Say what to call: %bunq payment.list count=20, or %bunq GET user.")
     name, *rest = words
@@ -117,16 +117,16 @@ def _read_body(cell: str) -> dict[str, Any]:
     return body
 
 
-def _following(words: list[str]) -> Iterable[str]:
-    """Give what may follow these words."""
+def _completions(words: list[str]) -> Iterable[str]:
+    """Return the words that can follow these words."""
     if not words:
-        return [*_METHODS, *sorted(each.name for each in operations())]
+        return [*_METHODS, *sorted(known.name for known in operations())]
     first = words[0].upper()
     if first in _METHODS and len(words) == 1:
-        return sorted({each.path for each in operations() if each.method == first})
+        return sorted({known.path for known in operations() if known.method == first})
     name = f"{first} {words[1]}" if first in _METHODS else words[0]
     try:
         known = operation(name)
     except UnknownNameError:
         return _SWITCHES
-    return [*(f"{each}=" for each in argument_names(known)), *_SWITCHES]
+    return [*(f"{argument}=" for argument in argument_names(known)), *_SWITCHES]

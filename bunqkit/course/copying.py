@@ -1,4 +1,4 @@
-"""The notebooks of the course: copied out of the package, opened in JupyterLab."""
+"""Copies the notebooks of the course out of the package, and opens them in JupyterLab."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from bunqkit.errors import SettingsError
 from bunqkit.security.private_files import make_folder
 
 _IN_PACKAGE = Path(__file__).parents[1] / "notebooks"
-# In a clone, installed editable, they stand beside the package.
+# In an editable install of a clone, they are beside the package.
 _IN_CLONE = Path(__file__).parents[2] / "notebooks"
 
 
 @dataclass(frozen=True)
 class Copied:
-    """What a copy of the course did.
+    """The result of copying the course.
 
     Attributes
     ----------
     folder
-        Where the course is.
+        The folder of the course.
     written
-        Names of the notebooks that were not there.
+        The names of the notebooks that were copied.
     kept
-        Names of those that were there and differ: a reader's work, left alone.
+        The names of notebooks that existed and differ: a reader's work, left unchanged.
     """
 
     folder: Path
@@ -39,24 +39,24 @@ class Copied:
 
     def __str__(self) -> str:
         written = f"{len(self.written)} notebooks copied" if self.written else "nothing to copy"
-        told = f"The course is in {self.folder}: {written}"
+        text = f"The course is in {self.folder}: {written}"
         if self.kept:
-            told += f", {len(self.kept)} of yours left as they are ({', '.join(self.kept)})"
-        return f"{told}."
+            text += f", {len(self.kept)} of yours left as they are ({', '.join(self.kept)})"
+        return f"{text}."
 
 
 def copy_notebooks(folder: str | os.PathLike[str]) -> Copied:
-    """Copy the course into a folder; a notebook that is there is never overwritten.
+    """Copy the course into a folder. An existing notebook is never overwritten.
 
     Parameters
     ----------
     folder
-        Made if it is not there.
+        The folder; created if it does not exist.
 
     Raises
     ------
     SettingsError
-        If the folder can't be made or written to.
+        If the folder can't be created or written to.
     """
     target = Path(folder)
     source = _IN_PACKAGE if _IN_PACKAGE.is_dir() else _IN_CLONE
@@ -81,14 +81,14 @@ def copy_notebooks(folder: str | os.PathLike[str]) -> Copied:
 
 
 def open_lab(folder: str | os.PathLike[str], options: Sequence[str] = ()) -> int:
-    """Open a folder in JupyterLab until it is closed; give its exit status.
+    """Open a folder in JupyterLab, and wait until it ends; return its exit status.
 
     Parameters
     ----------
     folder
-        What its file browser shows.
+        The folder that JupyterLab's file browser shows.
     options
-        JupyterLab's own, such as ``--no-browser``.
+        Options of JupyterLab, such as ``--no-browser``.
 
     Raises
     ------
@@ -103,6 +103,6 @@ def open_lab(folder: str | os.PathLike[str], options: Sequence[str] = ()) -> int
     command = [sys.executable, "-m", "jupyterlab", str(folder), *options]
     with subprocess.Popen(command) as lab:  # noqa: S603 (this interpreter, a user's words)
         while True:
-            # JupyterLab hears Ctrl-C as well, and asks whether it is meant.
+            # JupyterLab gets Ctrl-C as well, and asks for a confirmation.
             with contextlib.suppress(KeyboardInterrupt):
                 return lab.wait()

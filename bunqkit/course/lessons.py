@@ -1,7 +1,7 @@
-"""Marks the exercises of the course, and keeps count of what is done.
+"""Marks the exercises of the course, and counts which are done.
 
-``check`` never raises: it shows what it found and gives ``True``, ``False``, or ``None`` for an
-answer that is still ``...``. Progress is kept in a private file beside the state.
+``check`` never raises: it shows a verdict and returns ``True``, ``False``, or ``None`` for an
+answer that is still ``...``. Progress is stored in a private file beside the state.
 """
 
 from __future__ import annotations
@@ -33,49 +33,49 @@ _FILE = "lessons.json"
 
 
 def check(exercise: str, answer: object, bunq: Context) -> bool | None:
-    """Say whether an answer is right, by asking the bank or working the truth out.
+    """Check an answer, by asking the bank or computing the right one.
 
     Parameters
     ----------
     exercise
         Lesson and number: ``"3.1"``.
     answer
-        Yours; ``...`` as long as you have none.
+        Your answer; ``...`` as long as you have none.
     bunq
         The context of the lesson.
 
     Returns
     -------
     bool or None
-        ``True``, ``False``, or ``None`` if there is no answer yet. What is wrong is shown; after
-        a wrong answer the hint opens, after three the solution.
+        ``True``, ``False``, or ``None`` if there is no answer yet. A card shows what is wrong.
+        After one wrong answer the hint opens, after three the solution.
     """
     try:
-        found = find_exercise(exercise)
+        known = find_exercise(exercise)
     except UnknownNameError as error:
         _show(f"Exercise {exercise}", str(error))
         return None
     if answer is ...:
-        _show_state(found, "Not answered yet. Put your answer in place of the three dots.", 0)
+        _show_state(known, "Not answered yet. Replace the three dots by your answer.", 0)
         return None
-    problem = _judge(found, answer, bunq)
-    wrong = _note(exercise, is_right=problem is None)
+    problem = _judge(known, answer, bunq)
+    wrong_answers = _store_result(exercise, is_right=problem is None)
     if problem is None:
-        _show_state(found, "That's right.", 0)
+        _show_state(known, "That's right.", 0)
         return True
-    _show_state(found, f"Not yet: {problem}", wrong)
+    _show_state(known, f"Not yet: {problem}", wrong_answers)
     return False
 
 
 def find_exercise(exercise: str) -> Exercise:
-    """Give an exercise by lesson and number.
+    """Return an exercise by lesson and number.
 
     Raises
     ------
     UnknownNameError
-        If there is none.
+        If there is no such exercise.
     """
-    known = {each.id: each for each in list_exercises()}
+    known = {listed.id: listed for listed in list_exercises()}
     if str(exercise) not in known:
         raise UnknownNameError(
             f"There is no exercise {exercise}. There are {', '.join(sorted(known, key=_order))}."
@@ -84,40 +84,37 @@ def find_exercise(exercise: str) -> Exercise:
 
 
 def list_exercises() -> list[Exercise]:
-    """Give every exercise of the course, in its order."""
-    found: list[Exercise] = []
+    """Return every exercise of the course, in its order."""
+    every: list[Exercise] = []
     for module in pkgutil.iter_modules(exercises.__path__):
-        of_lesson = importlib.import_module(f"{exercises.__name__}.{module.name}")
-        found += getattr(of_lesson, "EXERCISES", ())
-    return sorted(found, key=lambda each: _order(each.id))
+        lesson = importlib.import_module(f"{exercises.__name__}.{module.name}")
+        every += getattr(lesson, "EXERCISES", ())
+    return sorted(every, key=lambda exercise: _order(exercise.id))
 
 
 def summary() -> pd.DataFrame:
-    """Say how far the course is, for a learner or a teacher.
+    """Return the progress of the course, for a learner or a teacher.
 
     Returns
     -------
     DataFrame
-        One row an exercise: ``lesson, exercise, state`` (``right``, ``wrong``, ``open``),
+        One row for each exercise: ``lesson, exercise, state`` (``right``, ``wrong``, ``open``),
         ``wrong_answers, right_at`` (UTC).
     """
     import pandas as pd  # noqa: PLC0415 (when first used)
 
-    kept = _read()
-    rows = [(each.id.split(".")[0], each.id, kept.get(each.id, {})) for each in list_exercises()]
-    return pd.DataFrame(
-        {
-            "lesson": pd.Series([int(lesson) for lesson, _, _ in rows], dtype="Int64"),
-            "exercise": pd.Series([number for _, number, _ in rows], dtype="str"),
-            "state": pd.Series([_state(told) for _, _, told in rows], dtype="str"),
-            "wrong_answers": pd.Series(
-                [told.get("wrong", 0) for _, _, told in rows], dtype="Int64"
-            ),
-            "right_at": pd.to_datetime(
-                pd.Series([told.get("right_at") for _, _, told in rows], dtype="str"), utc=True
-            ).astype("datetime64[us, UTC]"),
-        }
-    )
+    progress = _read_progress()
+    ids = [exercise.id for exercise in list_exercises()]
+    results = [progress.get(number, {}) for number in ids]
+    right_at = pd.Series([result.get("right_at") for result in results], dtype="str")
+    columns = {
+        "lesson": pd.Series([_order(number)[0] for number in ids], dtype="Int64"),
+        "exercise": pd.Series(ids, dtype="str"),
+        "state": pd.Series([_state(result) for result in results], dtype="str"),
+        "wrong_answers": pd.Series([result.get("wrong", 0) for result in results], dtype="Int64"),
+        "right_at": pd.to_datetime(right_at, utc=True).astype("datetime64[us, UTC]"),
+    }
+    return pd.DataFrame(columns)
 
 
 def _order(exercise: str) -> list[int]:
@@ -128,50 +125,50 @@ def _judge(exercise: Exercise, answer: object, bunq: Context) -> str | None:
     try:
         problem = exercise.judge(answer, bunq)
     except BunqkitError as error:
-        problem = f"The bank could not be asked about it: {error}"
+        problem = f"The bank could not check it: {error}"
     except Exception as error:  # noqa: BLE001 (an answer may be anything; a learner sees what)
         problem = (
-            f"This answer can't be looked at ({type(error).__name__}: {error}). Is it of the kind "
-            "that is asked for, and were all cells above run?"
+            f"This answer can't be checked ({type(error).__name__}: {error}). Has it the type that "
+            "the exercise asks for, and did you run all cells above?"
         )
     return problem and textwrap.shorten(problem, _LONGEST, placeholder=" …")
 
 
-def _state(told: dict[str, Any]) -> str:
-    if told.get("right_at"):
+def _state(result: dict[str, Any]) -> str:
+    if result.get("right_at"):
         return "right"
-    return "wrong" if told.get("wrong") else "open"
+    return "wrong" if result.get("wrong") else "open"
 
 
 def _file() -> Path:
     return load_settings(environment="OFFLINE").state_folder / _FILE
 
 
-def _read() -> dict[str, dict[str, Any]]:
+def _read_progress() -> dict[str, dict[str, Any]]:
+    """Return the results by exercise; empty if the file can't be read, so that a lesson runs."""
     try:
-        kept = json.loads(_file().read_text(encoding="utf-8"))
+        progress = json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError, BunqkitError):
-        # Progress is worth less than a lesson that runs: without it, the count begins anew.
         return {}
-    entries = kept.items() if isinstance(kept, dict) else ()
-    return {number: told for number, told in entries if isinstance(told, dict)}
+    entries = progress.items() if isinstance(progress, dict) else ()
+    return {number: result for number, result in entries if isinstance(result, dict)}
 
 
-def _note(exercise: str, *, is_right: bool) -> int:
-    """Keep what came of an answer; give how many were wrong so far."""
-    kept = _read()
-    told = kept.setdefault(str(exercise), {})
+def _store_result(exercise: str, *, is_right: bool) -> int:
+    """Store the result of an answer; return the number of wrong answers so far."""
+    progress = _read_progress()
+    result = progress.setdefault(str(exercise), {})
     if is_right:
-        told.setdefault("right_at", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
+        result.setdefault("right_at", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
     else:
-        told["wrong"] = told.get("wrong", 0) + 1
+        result["wrong"] = result.get("wrong", 0) + 1
     try:
         path = _file()
         make_private_folder(path.parent)
-        write_private(path, json.dumps(kept, indent=1, sort_keys=True))
+        write_private(path, json.dumps(progress, indent=1, sort_keys=True))
     except (OSError, BunqkitError) as error:
-        _show("Progress is not kept", f"{_FILE} can't be written: {error}")
-    return int(told.get("wrong", 0))
+        _show("Progress is not stored", f"{_FILE} can't be written: {error}")
+    return int(result.get("wrong", 0))
 
 
 def _show_state(exercise: Exercise, said: str, wrong: int) -> None:
@@ -186,7 +183,7 @@ def _show_state(exercise: Exercise, said: str, wrong: int) -> None:
 
 
 class _Verdict:
-    """What is said of an answer: a card in a notebook, text elsewhere."""
+    """A verdict on an answer: a card in a notebook, text elsewhere."""
 
     def __init__(self, title: str, text: str, body: tuple[str, ...]) -> None:
         self._title, self._text, self._body = title, text, body

@@ -1,4 +1,4 @@
-"""What a served bank shows beside its API: a start page, its health, and a control desk.
+"""Serves what a bank has beside its API: a start page, its health, and a control desk.
 
 All of it lies outside ``/v1``, where bunq has nothing. Page and desk open to whoever has the admin
 token. The desk does to play money what no client may: it deletes all users, moves the clock, adds
@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from bunqkit.display.html import render
 from bunqkit.errors import BunqkitError
-from bunqkit.sandbox import page
 from bunqkit.sandbox.admission import Admission
 from bunqkit.sandbox.bank import Bank
 from bunqkit.sandbox.callbacks import Callback
@@ -170,10 +170,20 @@ class Admin:
             self.admission.check_token(environ)
         except Refusal as refusal:
             needs_token = refusal.status == _NO_TOKEN
-            html = page.closed_page(refusal.texts[0][0], url if needs_token else "")
+            why = refusal.texts[0][0]
+            html = render("bank_closed.html", why=why, url=url if needs_token else "")
             headers = {"WWW-Authenticate": "Bearer"} if needs_token else {}
             return send_html(start_response, refusal.status, html, _HEADERS | headers)
-        return send_html(start_response, 200, page.start_page(self, url), _HEADERS)
+        html = render(
+            "bank_start.html",
+            url=url,
+            origin=url.removesuffix("/v1"),
+            key=self.bank.demo_key.reveal(),
+            time=wire_time(self.bank.clock.now())[:19],
+            counts=sorted(self.counts.copy().items()),
+            calls=self.glances.copy(),
+        )
+        return send_html(start_response, 200, html, _HEADERS)
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def watch(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:

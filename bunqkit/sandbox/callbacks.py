@@ -216,20 +216,15 @@ class Callbacks:
         attempts = self._ledger.rows(
             "SELECT * FROM attempt WHERE callback_id = ? ORDER BY id", row["id"]
         )
+        names = ("id", "person_id", "category", "event_type", "object_id", "target", "due")
         return Callback(
-            id=row["id"],
-            person_id=row["person_id"],
-            category=row["category"],
-            event_type=row["event_type"],
-            object_id=row["object_id"],
-            target=row["target"],
             body=body,
             signature=self._key.sign(body),
-            due=row["due"],
             attempts=tuple(
                 Attempt(attempt["at"], attempt["response_code"], attempt["problem"])
                 for attempt in attempts
             ),
+            **{name: row[name] for name in names},
         )
 
 

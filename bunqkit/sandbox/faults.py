@@ -109,7 +109,7 @@ class Faults:
     """
 
     def __init__(self, seed: int, waiting: Iterable[Fault] = ()) -> None:
-        self._random = random.Random(f"{seed}/faults")  # noqa: S311 (no secret is drawn)
+        self._random = random.Random(f"{seed}/faults")
         self._lock = threading.Lock()
         self._waiting: list[tuple[Fault, int | None]] = [(f, f.times) for f in waiting]
         self.happened: Counter[str] = Counter()

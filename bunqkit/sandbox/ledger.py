@@ -101,15 +101,15 @@ class Ledger:
         is_in_memory = path in _IN_MEMORY
         if image is not None and not is_in_memory and not Path(path).exists():
             create_file(Path(path), image())
-        self._db = self._open(path)
-        if image is not None and is_in_memory:
-            copy_into(self._db, image())
+        self._db = self._open(path, image() if image is not None and is_in_memory else None)
 
-    def _open(self, path: str) -> sqlite3.Connection:
+    def _open(self, path: str, image: bytes | None) -> sqlite3.Connection:
         db = None
         try:
             db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             db.row_factory = sqlite3.Row
+            if image is not None:
+                copy_into(db, image)
             _prepare(db, path)
         except (OSError, sqlite3.DatabaseError) as error:
             if db is not None:
@@ -247,7 +247,7 @@ class Ledger:
 
     def chance(self, kind: str, number: int | str) -> random.Random:
         """Return the random numbers of one object: decided by seed, kind and id alone."""
-        return random.Random(f"{self.seed}/{kind}/{number}")  # noqa: S311 (no secret is drawn)
+        return random.Random(f"{self.seed}/{kind}/{number}")
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the bank itself, such as its key, or ``None``."""

@@ -1,14 +1,13 @@
-"""What bunq keeps on hosts of its own: the page on which people let an app in, and its token.
+"""Serves what bunq has on hosts of its own: the page where people give an app access, its token.
 
-At bunq a person scans a code with the app to say who they are; here the API key says it. Whatever
-came from outside is escaped, and nobody is sent to an address that the app has not registered.
+At bunq a person scans a code with the app to say who they are; here they enter an API key. The
+templates escape all text, and nobody is redirected to an address that the app has not registered.
 
 Source: bunq docs, "OAuth"; RFC 6749.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 import threading
@@ -19,13 +18,13 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from bunqkit.display.html import render
 from bunqkit.sandbox.ledger import Ledger
-from bunqkit.sandbox.page import HTML, POLICY
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources import consents
 from bunqkit.sandbox.resources.generic_resources import Resource
 from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.users import PROVIDER
 from bunqkit.sandbox.resources.wire import amount
+from bunqkit.sandbox.wsgi import read_length, send, send_html, send_json
 from bunqkit.security.redaction import Secret
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 PATHS = ("/auth", "/v1/token")
 _MOST_WAITING = 1_000
 _LARGEST_FORM = 100_000
+# The address may hold a code, or a state of the app's.
+_HEADERS = {"Referrer-Policy": "no-referrer"}
 _SCOPES = (
     "see the accounts that you choose, with their balances, and open new ones",
     "see their payments, and pay between your own accounts",
@@ -49,8 +50,8 @@ _ROLE_SCOPES = {
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """An app that waits for somebody's word."""
+class _AccessRequest:
+    """An app's request for access, which waits for a person's answer."""
 
     client: Resource
     name: str
@@ -61,77 +62,77 @@ class _Wish:
 
 
 class OAuth:
-    """The consent page and the token's address of one bank.
+    """The consent page and the token endpoint of one bank.
 
     Parameters
     ----------
     ledger
         The books.
     demo_key
-        Of the person as whom a visitor of the page may come in without a key.
+        The API key of the person as whom a visitor can continue without a key.
     """
 
     def __init__(self, ledger: Ledger, demo_key: Secret) -> None:
         self._ledger = ledger
         self._demo_key = demo_key
-        self._waiting: dict[str, _Wish] = {}
+        self._waiting: dict[str, _AccessRequest] = {}
         self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call to one of ``PATHS``."""
-        method = environ["REQUEST_METHOD"]
         if environ["PATH_INFO"] != "/auth":
-            return self._sell(environ, start_response)
+            return self._exchange_code(environ, start_response)
         try:
-            if method == "GET":
-                wish = self._read_wish(environ.get("QUERY_STRING", ""))
-                return _show(start_response, self._ask_who(wish))
-            if method == "POST":
-                return self._proceed(_read_form(environ), start_response)
+            if environ["REQUEST_METHOD"] == "GET":
+                request = self._read_request(environ.get("QUERY_STRING", ""))
+                if isinstance(request, str):
+                    return _redirect(start_response, request)
+                return send_html(start_response, 200, self._ask_person(request), _HEADERS)
+            if environ["REQUEST_METHOD"] == "POST":
+                length = min(read_length(environ), _LARGEST_FORM)
+                text = environ["wsgi.input"].read(length).decode("utf-8", "replace")
+                return self._process_form(parse_qs(text), start_response)
             raise refuse(405, "Open this page in a browser.")
-        except _Sent as sent:
-            return _redirect(start_response, sent.address)
         except Refusal as refusal:
             page = render("consent_refused.html", why=refusal.texts[0][0])
-            return _show(start_response, page, status=f"{refusal.status} Refused")
+            return send_html(start_response, refusal.status, page, _HEADERS)
 
     def consent(self, address: str, api_key: str, accounts: Iterable[int] | None = None) -> str:
-        """Do what a person does on the page: give the address that they are then sent to.
+        """Give an app access, as a person does on the page; return the redirect address.
 
         Parameters
         ----------
         address
-            Of the page, as an app writes it.
+            The address of the page, as an app writes it.
         api_key
-            Of the one who allows it.
+            The API key of the person who gives access.
         accounts
-            Which of theirs; by default all.
+            The ids of the accounts that the app may see; by default all of the person's.
 
         Raises
         ------
         Refusal
-            Where the page would say no.
+            If the page would refuse.
         """
-        try:
-            wish = self._read_wish(urlsplit(address).query)
-        except _Sent as sent:
-            return sent.address
+        request = self._read_request(urlsplit(address).query)
+        if isinstance(request, str):
+            return request
         person = self._find_person(api_key)
-        chosen = accounts
-        if chosen is None:
-            chosen = [row["id"] for row in consents.accounts_of(self._ledger, person["id"])]
-        return self._allow(replace(wish, person_id=person["id"]), chosen)
+        if accounts is None:
+            accounts = [row["id"] for row in consents.accounts_of(self._ledger, person["id"])]
+        return self._grant(replace(request, person_id=person["id"]), accounts)
 
-    def _read_wish(self, query: str) -> _Wish:
-        told = dict(parse_qsl(query, keep_blank_values=True))
-        redirect_uri, state = told.get("redirect_uri", ""), told.get("state")
-        client = consents.find_client(self._ledger, told.get("client_id", ""), redirect_uri)
-        if told.get("response_type") != "code":
-            raise _Sent(_came_back(redirect_uri, state, error="unsupported_response_type"))
+    def _read_request(self, query: str) -> _AccessRequest | str:
+        """Return the request in a query; if it can't be served, the address to redirect to."""
+        members = dict(parse_qsl(query, keep_blank_values=True))
+        redirect_uri, state = members.get("redirect_uri", ""), members.get("state")
+        client = consents.find_client(self._ledger, members.get("client_id", ""), redirect_uri)
+        if members.get("response_type") != "code":
+            return _callback_address(redirect_uri, state, error="unsupported_response_type")
         owner = self._ledger.person(int(client.scope.split("/")[1]))
         is_provider = owner["kind"] == PROVIDER
         roles = roles_in(owner["name"]) if is_provider else []
-        return _Wish(
+        return _AccessRequest(
             client=client,
             name=client.fields["display_name"],
             scopes=tuple(_ROLE_SCOPES[role] for role in roles) if is_provider else _SCOPES,
@@ -145,77 +146,84 @@ class OAuth:
             raise refuse(400, "Nobody at this bank has this API key.")
         return person
 
-    def _proceed(
+    def _process_form(
         self, form: dict[str, list[str]], start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Go on from one of the two forms; a ticket is good once."""
+        """Continue after one of the two forms; a ticket can be used once."""
         with self._lock:
-            wish = self._waiting.pop(form.get("ticket", [""])[0], None)
-        if wish is None:
+            request = self._waiting.pop(form.get("ticket", [""])[0], None)
+        if request is None:
             raise refuse(400, "This page was answered already, or is too old.")
         answer = form.get("answer", [""])[0]
         if answer == "refuse":
-            raise _Sent(_came_back(wish.redirect_uri, wish.state, error="access_denied"))
+            address = _callback_address(request.redirect_uri, request.state, error="access_denied")
+            return _redirect(start_response, address)
         try:
-            if wish.person_id is not None:
-                chosen = [int(text) for text in form.get("account", []) if text.isdigit()]
-                return _redirect(start_response, self._allow(wish, chosen))
+            if request.person_id is not None:
+                accounts = [int(text) for text in form.get("account", []) if text.isdigit()]
+                return _redirect(start_response, self._grant(request, accounts))
             is_demo = answer == "demo"
             key = self._demo_key.reveal() if is_demo else form.get("api_key", [""])[0]
-            wish = replace(wish, person_id=self._find_person(key)["id"])
-            return _show(start_response, self._ask_what(wish))
+            request = replace(request, person_id=self._find_person(key)["id"])
+            return send_html(start_response, 200, self._ask_accounts(request), _HEADERS)
         except Refusal as refusal:
-            ask = self._ask_who if wish.person_id is None else self._ask_what
-            page = ask(wish, problem=refusal.texts[0][0])
-            return _show(start_response, page, status="400 Refused")
+            ask = self._ask_person if request.person_id is None else self._ask_accounts
+            page = ask(request, problem=refusal.texts[0][0])
+            return send_html(start_response, 400, page, _HEADERS)
 
-    def _allow(self, wish: _Wish, chosen: Iterable[int]) -> str:
-        assert wish.person_id is not None
+    def _grant(self, request: _AccessRequest, accounts: Iterable[int]) -> str:
+        """Write a consent; return the redirect address with its code."""
+        assert request.person_id is not None
         with self._ledger.transaction():
             code = consents.grant(
                 self._ledger,
-                wish.client,
-                wish.person_id,
-                chosen,
-                redirect_uri=wish.redirect_uri,
-                state=wish.state,
+                request.client,
+                request.person_id,
+                accounts,
+                redirect_uri=request.redirect_uri,
+                state=request.state,
             )
-        return _came_back(wish.redirect_uri, wish.state, code=code)
+        return _callback_address(request.redirect_uri, request.state, code=code)
 
-    def _sell(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # Source: bunq docs: all is in the query and the body stays empty.
-        told = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-        status, answer = "200 OK", dict[str, Any]()
+    def _exchange_code(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a call to the token endpoint: exchange a code for an access token."""
+        # Source: bunq docs: everything is in the query, and the body stays empty.
+        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        status, answer = 200, dict[str, Any]()
         try:
             with self._ledger.transaction():
                 is_post = environ["REQUEST_METHOD"] == "POST"
-                answer = consents.exchange(self._ledger, told if is_post else {})
+                answer = consents.exchange(self._ledger, query if is_post else {})
         except consents.OAuthRefusal as refusal:
-            status = "400 Bad Request"
+            status = 400
             answer = {"error": refusal.error, "error_description": str(refusal)}
-        return _send(start_response, status, "application/json", json.dumps(answer).encode())
+        return send_json(start_response, status, answer, _HEADERS)
 
-    def _keep(self, wish: _Wish) -> str:
+    def _keep(self, request: _AccessRequest) -> str:
+        """Keep a request until its form is answered; return its ticket."""
         ticket = secrets.token_hex(16)
         with self._lock:
             while len(self._waiting) >= _MOST_WAITING:
                 del self._waiting[next(iter(self._waiting))]
-            self._waiting[ticket] = wish
+            self._waiting[ticket] = request
         return ticket
 
-    def _ask_who(self, wish: _Wish, *, problem: str = "") -> str:
+    def _ask_person(self, request: _AccessRequest, *, problem: str = "") -> str:
+        """Return the form that asks for an API key."""
         demo = consents.granter_behind(self._ledger, self._demo_key.reveal())
         return render(
             "consent_who.html",
-            app=wish.name,
-            ticket=self._keep(wish),
+            app=request.name,
+            ticket=self._keep(request),
             demo=demo["label"] if demo else "",
             problem=problem,
         )
 
-    def _ask_what(self, wish: _Wish, *, problem: str = "") -> str:
-        assert wish.person_id is not None
-        person = self._ledger.person(wish.person_id)
+    def _ask_accounts(self, request: _AccessRequest, *, problem: str = "") -> str:
+        """Return the form that asks which accounts the app may see."""
+        assert request.person_id is not None
         accounts = [
             {
                 "id": row["id"],
@@ -223,64 +231,28 @@ class OAuth:
                 "iban": row["iban"],
                 "balance": f"{row['currency']} {amount(row['balance'], '')['value']}",
             }
-            for row in consents.accounts_of(self._ledger, wish.person_id)
+            for row in consents.accounts_of(self._ledger, request.person_id)
         ]
         return render(
             "consent_what.html",
-            app=wish.name,
-            ticket=self._keep(wish),
-            person=person["label"],
-            scopes=wish.scopes,
+            app=request.name,
+            ticket=self._keep(request),
+            person=self._ledger.person(request.person_id)["label"],
+            scopes=request.scopes,
             accounts=accounts,
-            redirect_uri=wish.redirect_uri,
+            redirect_uri=request.redirect_uri,
             problem=problem,
         )
 
 
-class _Sent(Exception):  # noqa: N818 (it is an answer)
-    """The browser shall go on to an address of the app."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__()
-        self.address = address
-
-
-def _came_back(redirect_uri: str, state: str | None, **told: str) -> str:
-    """Write the address that a person is sent back to; its own query stays."""
-    # What is read and written anew holds no line end, and no letter that a header could not hold.
+def _callback_address(redirect_uri: str, state: str | None, **result: str) -> str:
+    """Return the address that a person is redirected to; its own query stays."""
+    # The new text holds no line end, and no character that a header can't hold.
     parts = urlsplit(redirect_uri)
-    more = told if state is None else told | {"state": state}
-    query = "&".join(part for part in (parts.query, urlencode(more)) if part)
+    members = result if state is None else result | {"state": state}
+    query = "&".join(part for part in (parts.query, urlencode(members)) if part)
     return quote(parts._replace(query=query, fragment="").geturl(), safe="!#$%&'()*+,/:;=?@[]~")
 
 
-def _read_form(environ: WSGIEnvironment) -> dict[str, list[str]]:
-    told = environ.get("CONTENT_LENGTH") or "0"
-    length = int(told) if told.isascii() and told.isdigit() else 0
-    text = environ["wsgi.input"].read(min(length, _LARGEST_FORM)).decode("utf-8", "replace")
-    return parse_qs(text)
-
-
 def _redirect(start_response: StartResponse, address: str) -> list[bytes]:
-    return _send(start_response, "303 See Other", "text/plain", b"", Location=address)
-
-
-def _show(start_response: StartResponse, page: str, *, status: str = "200 OK") -> list[bytes]:
-    policy = {"Content-Security-Policy": POLICY}
-    return _send(start_response, status, HTML, page.encode(), **policy)
-
-
-def _send(
-    start_response: StartResponse, status: str, content_type: str, body: bytes, **more: str
-) -> list[bytes]:
-    headers = {
-        "Content-Type": content_type,
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        # The address may hold a code, or a state of the app's.
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        **more,
-    }
-    start_response(status, list(headers.items()))
-    return [body]
+    return send(start_response, 303, "text/plain", b"", _HEADERS | {"Location": address})

@@ -5,7 +5,6 @@ Names and addresses are drawn from the ledger's seed; nobody here exists.
 
 from __future__ import annotations
 
-import tomllib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,8 @@ from bunqkit.sandbox.ledger import Ledger, Movement
 @cache
 def population(section: str) -> dict[str, Any]:
     """Return a section of ``population.toml``: the made-up names, shops and amounts."""
+    import tomllib  # noqa: PLC0415 (a bank that opens an image needs none)
+
     text = Path(__file__).with_name("population.toml").read_text(encoding="utf-8")
     facts: dict[str, Any] = tomllib.loads(text)[section]
     return facts

@@ -6,7 +6,7 @@ from bunqkit.errors import BunqkitError
 
 
 class Refusal(BunqkitError):  # noqa: N818 (the bank's word for it)
-    """What the bank answers instead of a result; raised to those who call the ``Bank`` itself.
+    """An answer instead of a result; raised to those who call the ``Bank`` itself.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the bank will do later: one list of jobs, in the order of their due time.
+"""Plans and runs what the bank does later: one list of jobs, in the order of their due time.
 
 The table ``agenda`` holds the jobs: when each is due, its kind, and the id of its object. Due jobs
 run when the clock is moved, before each call, and when the books are opened. Each runs in a

@@ -96,18 +96,13 @@ class WebhookSender:
             answers.append(self._post(row["target"], row["body"].encode()))
         code, problem = answers[0]
         tries = row["tries"] + 1
-        due = None
-        if problem is not None and tries < _TRIES:
-            due = wire_time(read_time(row["due"]) + _SPACING)
+        is_retried = problem is not None and tries < _TRIES
+        due = wire_time(read_time(row["due"]) + _SPACING) if is_retried else None
         now = wire_time(self._ledger.clock.now())
         with self._ledger.transaction():
-            for answer in answers:
+            for status, reason in answers:
                 self._ledger.insert(
-                    "attempt",
-                    callback_id=row["id"],
-                    at=now,
-                    response_code=answer[0],
-                    problem=answer[1],
+                    "attempt", callback_id=row["id"], at=now, response_code=status, problem=reason
                 )
             self._ledger.update(
                 "callback", row["id"], due=due, tries=tries, response_code=code, problem=problem
@@ -172,12 +167,8 @@ def _connect(
     import http.client  # noqa: PLC0415 (most banks send no callback)
     import ssl  # noqa: PLC0415 (most banks send no callback)
 
-    context = ssl.create_default_context() if is_secure else None
-    connection = (
-        http.client.HTTPConnection(host, port)
-        if context is None
-        else http.client.HTTPSConnection(host, port, context=context)
-    )
+    kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
+    connection = kind(host, port)
     addresses = []
     for *_, socket_address in socket.getaddrinfo(
         connection.host, connection.port, type=socket.SOCK_STREAM
@@ -200,8 +191,8 @@ def _connect(
     timer.start()
     try:
         connection.sock = _open_socket(addresses, end)
-        if context is not None:
-            connection.sock = context.wrap_socket(
+        if is_secure:
+            connection.sock = ssl.create_default_context().wrap_socket(
                 connection.sock, server_hostname=host, do_handshake_on_connect=False
             )
             connection.sock.do_handshake()

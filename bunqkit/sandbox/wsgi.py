@@ -1,4 +1,4 @@
-"""What the WSGI applications of a bank share: body lengths, status lines, answers."""
+"""Reads body lengths and writes answers, for all WSGI applications of a bank."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from bunqkit.sandbox.page import HTML, POLICY
-
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 
+# Nothing is loaded from elsewhere, and no other site can put a frame around the buttons.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -56,5 +56,6 @@ def send_html(
     start_response: StartResponse, status: int, html: str, headers: dict[str, str]
 ) -> list[bytes]:
     """Send a page that loads nothing from elsewhere."""
-    policy = {"Content-Security-Policy": POLICY}
-    return send(start_response, status, HTML, html.encode(), policy | headers)
+    policy = {"Content-Security-Policy": _POLICY}
+    kind = "text/html; charset=utf-8"
+    return send(start_response, status, kind, html.encode(), policy | headers)

@@ -43,7 +43,7 @@ Send = Callable[[str, str, bytes, dict[str, str]], Told]
 
 
 def rate(make: Callable[[], Call], seconds: float, threads: int) -> float:
-    """Give calls per second of so many threads, each with a caller of its own."""
+    """Return calls per second of so many threads, each with a caller of its own."""
     counts: list[int] = []
     calls = [make() for _ in range(threads)]
     for call in calls:
@@ -94,7 +94,7 @@ class Thin:
 
 
 def in_process(bank: Bank) -> Send:
-    """Give a way to call the bank as a function."""
+    """Return a way to call the bank as a function."""
 
     def send(method: str, path: str, body: bytes, headers: dict[str, str]) -> Told:
         told: list[Any] = []
@@ -114,7 +114,7 @@ def in_process(bank: Bank) -> Send:
 
 
 def over_socket(address: str) -> Send:
-    """Give a way to call what listens at an address, over one connection that is kept."""
+    """Return a way to call what listens at an address, over one connection that is kept."""
     connection = http.client.HTTPConnection(address, timeout=30)
 
     def send(method: str, path: str, body: bytes, headers: dict[str, str]) -> Told:
@@ -126,7 +126,7 @@ def over_socket(address: str) -> Send:
 
 
 def ask_prism(address: str) -> Call:
-    """Give a client of prism, with the two headers that the description wants."""
+    """Return a client of prism, with the two headers that the description wants."""
     send = over_socket(address)
     body = json.dumps(payment("bravo@bunq.com", "0.01")).encode()
     headers = {"X-Bunq-Client-Authentication": "x", "User-Agent": "benchmark"}
@@ -166,7 +166,7 @@ def start_prism(command: str, swagger: str) -> tuple[subprocess.Popen[bytes], st
 
 
 def long_list_ms(visitor: Visitor) -> float:
-    """Give the median of a list of 200 payments in process, verified by the client."""
+    """Return the median of a list of 200 payments in process, verified by the client."""
     told = []
     for _ in range(30):
         started = time.perf_counter()

@@ -23,7 +23,7 @@ from bunqkit.sandbox import Bank, Fault, doors
 
 @pytest.fixture
 def served(bank: Bank, tmp_path: Path) -> Iterator[Bank]:
-    """Give a bank that is served, and named in ``.env``."""
+    """Return a bank that is served, and named in ``.env``."""
     pytest.importorskip("waitress", reason="serving the bank needs waitress")
     server = doors.Server(bank, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)

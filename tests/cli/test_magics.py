@@ -21,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 @pytest.fixture
 def shell(bank: Bank, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[InteractiveShell]:
-    """Give a shell with the extension, and a context of the person with a history."""
+    """Return a shell with the extension, and a context of the person with a history."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
@@ -135,7 +135,7 @@ def test_production_is_locked(shell: InteractiveShell) -> None:
 
 
 def offered(shell: InteractiveShell, line: str) -> list[str]:
-    """Give what Tab offers at the end of a line, as the whole line would read."""
+    """Return what Tab offers at the end of a line, as the whole line would read."""
     assert shell.Completer is not None
     with provisionalcompleter():
         found = list(shell.Completer.completions(line, len(line)))

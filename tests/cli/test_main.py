@@ -154,7 +154,7 @@ class Served:
         self.api_key = self.process.stdout.readline().strip()
 
     def link(self) -> str:
-        """Give the link that it prints for a browser."""
+        """Return the link that it prints for a browser."""
         assert self.process.stderr is not None
         self.link_line = self.process.stderr.readline()
         link = re.search(r"For a browser: (\S+) \(", self.link_line)

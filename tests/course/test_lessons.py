@@ -35,14 +35,14 @@ class Desk:
         self.bunq, self._capsys = bunq, capsys
 
     def check(self, exercise: str, answer: object) -> tuple[bool | None, str]:
-        """Give the verdict, and what was shown as text."""
+        """Return the verdict, and what was shown as text."""
         verdict = check(exercise, answer, self.bunq)
         return verdict, self._capsys.readouterr().out
 
 
 @pytest.fixture
 def desk(bunq: bunqkit.Context, capsys: pytest.CaptureFixture[str]) -> Desk:
-    """Give a desk at the demo person's bank."""
+    """Return a desk at the demo person's bank."""
     return Desk(bunq, capsys)
 
 

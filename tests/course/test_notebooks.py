@@ -28,17 +28,17 @@ PLANTED = "planted" * 9
 
 
 def cells(path: Path, kind: str) -> list[dict[str, Any]]:
-    """Give the cells of a kind."""
+    """Return the cells of a kind."""
     return [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == kind]
 
 
 def source(cell: dict[str, Any]) -> str:
-    """Give a cell's text."""
+    """Return a cell's text."""
     return "".join(cell["source"])
 
 
 def exercises_of(path: Path) -> list[Exercise]:
-    """Give the exercises that a lesson checks."""
+    """Return the exercises that a lesson checks."""
     checked = [CHECK.search(source(cell)) for cell in cells(path, "code")]
     return [EXERCISES[found[1]] for found in checked if found]
 

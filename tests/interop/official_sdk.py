@@ -40,7 +40,7 @@ def done(step: str) -> None:
 
 
 def eur(value: str) -> Any:
-    """Give an amount."""
+    """Return an amount."""
     return object_.AmountObject(value, "EUR")
 
 
@@ -58,7 +58,7 @@ def balance(account_id: int) -> str:
 
 
 def email() -> str:
-    """Give the e-mail address of whoever is logged in."""
+    """Return the e-mail address of whoever is logged in."""
     return next(
         each.value for each in BunqContext.user_context().user_person.alias if each.type_ == "EMAIL"
     )
@@ -71,7 +71,7 @@ def use(context: Any) -> int:
 
 
 def refused(kind: type[Exception], call: Callable[[], object]) -> Any:
-    """Give the refusal of a call that must be refused."""
+    """Return the refusal of a call that must be refused."""
     try:
         call()
     except kind as error:

@@ -16,7 +16,7 @@ from bunq.sdk.model.generated import endpoint
 
 
 def bare(path: str) -> str:
-    """Give a path without the names of its ids."""
+    """Return a path without the names of its ids."""
     return re.sub(r"{[^}]*}", "{}", path).strip("/")
 
 

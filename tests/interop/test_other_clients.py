@@ -68,18 +68,18 @@ STEPS = (
 
 
 def kept_folder(tag: str) -> Path:
-    """Give a folder of this user's that stays between runs."""
+    """Return a folder of this user's that stays between runs."""
     return Path(tempfile.gettempdir()) / f"bunqkit-interop-{os.getuid()}-{tag}"
 
 
 def quiet_environment() -> dict[str, str]:
-    """Give the environment without proxies: the bank is on this machine."""
+    """Return the environment without proxies: the bank is on this machine."""
     return {name: text for name, text in os.environ.items() if "proxy" not in name.lower()}
 
 
 @pytest.fixture(scope="session")
 def sdk_python() -> Path:
-    """Give the Python of an environment with the SDK, made once and kept between runs.
+    """Return the Python of an environment with the SDK, made once and kept between runs.
 
     The SDK pins releases of urllib3 and chardet that the kit can't live with.
     """
@@ -104,7 +104,7 @@ def sdk_python() -> Path:
 
 @pytest.fixture(scope="session")
 def node_folder() -> Path:
-    """Give a folder with the JavaScript client, made once and kept between runs."""
+    """Return a folder with the JavaScript client, made once and kept between runs."""
     folder = kept_folder("bunq-js-client-1.1.2")
     if (folder / "node_modules/@bunq-community/bunq-js-client").exists():
         return folder
@@ -121,7 +121,7 @@ def node_folder() -> Path:
 
 @pytest.fixture
 def bank() -> Iterator[Bank]:
-    """Give a bank whose clock runs."""
+    """Return a bank whose clock runs."""
     bank = Bank()
     yield bank
     bank.close()
@@ -129,7 +129,7 @@ def bank() -> Iterator[Bank]:
 
 @pytest.fixture
 def served(bank: Bank) -> Iterator[str]:
-    """Give the address of a bank."""
+    """Return the address of a bank."""
     server = doors.Server(bank, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

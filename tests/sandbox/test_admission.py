@@ -24,7 +24,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN.reveal()}"}
 
 @pytest.fixture(scope="module")
 def bank() -> Iterator[Bank]:
-    """Give one bank for all: nothing that is refused changes it."""
+    """Return one bank for all: nothing that is refused changes it."""
     bank = Bank(clock=Clock(tick=Frozen()))
     yield bank
     bank.close()
@@ -42,7 +42,7 @@ def stranger(bank: Bank) -> Iterator[requests.Session]:
 
 @pytest.fixture
 def http(stranger: requests.Session) -> requests.Session:
-    """Give the requests of whoever has the admin token."""
+    """Return the requests of whoever has the admin token."""
     stranger.headers.update(BEARER)
     return stranger
 

@@ -22,7 +22,7 @@ USERS = "/user"
 
 
 def refused(call: Callable[[], Any]) -> ApiError:
-    """Give the refusal of a call that must be refused."""
+    """Return the refusal of a call that must be refused."""
     with pytest.raises(ApiError) as caught:
         call()
     return caught.value

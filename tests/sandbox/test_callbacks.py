@@ -1,17 +1,12 @@
-"""The laboratory for callbacks: seen, sent by hand and sent again, with a real receiver."""
+"""Callbacks: listed, sent by hand and sent again, with a real receiver."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from ipaddress import ip_address
-from typing import Any, Self
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Any
 
 import pytest
 import requests
@@ -20,16 +15,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from visitors import Door, Frozen, Hook, Visitor, Wire, certificate, payment, refusal, watch
 
-from bunqkit.sandbox import Admin, Bank, doors, webhook_sender
+from bunqkit.sandbox import Admin, Bank, doors
 from bunqkit.sandbox.callbacks import CATEGORIES
 from bunqkit.sandbox.refusal import Refusal
-from bunqkit.sandbox.webhook_sender import may_be_called
 from bunqkit.security.signing import KeyPair
 
 
 @pytest.fixture
 def desk(bank: Bank) -> Iterator[requests.Session]:
-    """Give bare requests to the control desk."""
+    """Return bare requests to the control desk."""
     session = requests.Session()
     admin = Admin(bank, host_names=["bank.invalid"])
     session.headers["Authorization"] = f"Bearer {admin.admission.token.reveal()}"
@@ -149,165 +143,8 @@ def test_a_target_of_somebody_else_is_not_called(
     assert len(bank.callbacks.trigger("MUTATION", target=hook.url)) == 1
 
 
-@pytest.mark.parametrize(
-    ("address", "may"),
-    [
-        ("127.0.0.1", "http https"),
-        ("::1", "http https"),
-        ("::ffff:127.0.0.1", "http https"),
-        ("192.168.1.5", "https"),
-        ("10.0.0.1", "https"),
-        ("fd12::1", "https"),
-        ("93.184.216.34", "https"),
-        ("2606:2800::1", "https"),
-        ("169.254.169.254", ""),
-        ("::ffff:169.254.169.254", ""),
-        ("64:ff9b::169.254.169.254", ""),
-        ("2002:a9fe:a9fe::1", ""),
-        ("fe80::1", ""),
-        ("100.100.100.200", ""),
-        ("0.0.0.0", ""),
-        ("::", ""),
-        ("224.0.0.1", ""),
-        ("ff02::1", ""),
-        ("255.255.255.255", ""),
-        ("240.0.0.1", ""),
-    ],
-)
-def test_where_callbacks_may_go(address: str, may: str) -> None:
-    """By http to this machine, by https to hosts, never to where a machine learns its secrets."""
-    for scheme in ("http", "https"):
-        allowed = may_be_called(ip_address(address), is_secure=scheme == "https")
-        assert allowed == (scheme in may.split())
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        ("https://hook.example/", ["169.254.169.254"], "169.254.169.254, where no callback may go"),
-        ("https://hook.example/", ["127.0.0.1", "fe80::1"], "fe80::1, where no callback"),
-        ("http://localhost:{port}/", ["10.0.0.1"], "10.0.0.1, where no callback"),
-        ("https://hook.example:{port}/", ["127.0.0.1"], "SSL"),
-    ],
-    ids=["link-local", "one of two", "localhost that is not", "no certificate"],
-)
-def test_a_name_is_looked_up_once_and_checked(
-    visitor: Visitor,
-    hook: Hook,
-    monkeypatch: pytest.MonkeyPatch,
-    case: tuple[str, list[str], str],
-) -> None:
-    """Wherever a name leads at the moment of the call, only what was checked is called."""
-    target, addresses, problem = case
-    bank = visitor.door.bank
-    port = urlsplit(hook.url).port
-    watch(visitor, target.format(port=port))
-    asked = []
-
-    def look_up(host: str, number: int, *_: object, **_more: object) -> list[Any]:
-        asked.append(host)
-        # Whoever asks again is led elsewhere.
-        found = addresses if len(asked) == 1 else ["127.0.0.1"]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, number)) for each in found]
-
-    real = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket,
-        "getaddrinfo",
-        lambda host, number, *rest, **more: (
-            real(host, number, *rest, **more)
-            if host[0].isdigit()
-            else look_up(host, number, *rest, **more)
-        ),
-    )
-    visitor.top_up()
-    bank.deliver()
-    (sent,) = bank.callbacks.sent()
-    assert problem in str(sent.attempts[0].problem)
-    assert (hook.came, len(asked)) == ([], 1)
-
-
-def test_no_redirection_is_followed(visitor: Visitor, hook: Hook) -> None:
-    """A target can't send the bank on to another."""
-    answer = f"HTTP/1.1 307 Away\r\nLocation: {hook.url}\r\nContent-Length: 0\r\n\r\n"
-    with Drip(answer.encode(), at_once=True) as away:
-        watch(visitor, away.url)
-        visitor.top_up()
-        visitor.door.bank.deliver()
-    (sent,) = visitor.door.bank.callbacks.sent()
-    assert (sent.attempts[0].problem, hook.came) == ("The target answered 307.", [])
-
-
-@pytest.mark.parametrize(
-    "answer", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: b"]
-)
-def test_a_target_that_drips_is_left(
-    bank: Bank, key: KeyPair, monkeypatch: pytest.MonkeyPatch, answer: bytes
-) -> None:
-    """The deadline is for all of the answer, not for each byte; other targets wait no longer."""
-    monkeypatch.setattr(webhook_sender, "_TIMEOUT_S", 0.5)
-    visitor = Visitor(Door(Wire(bank), doors.BASE_URL, doors.InProcess(bank)), key)
-    began = time.monotonic()
-    with Drip(answer) as drip:
-        watch(visitor, drip.url)
-        visitor.top_up()
-        bank.deliver()
-    assert time.monotonic() - began < 5
-    (sent,) = bank.callbacks.sent()
-    assert sent.attempts[0].problem == "The target took longer than 0.5 s."
-
-
-class Drip:
-    """A target that answers a byte now and then, over and over."""
-
-    def __init__(self, answer: bytes, *, at_once: bool = False) -> None:
-        self._answer = answer
-        self._pieces = [answer] if at_once else [answer[i : i + 1] for i in range(len(answer))]
-        self._is_once = at_once
-        self._end = threading.Event()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}/"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def _serve(self) -> None:
-        there = self._server.accept()[0]
-        with there, contextlib.suppress(OSError):
-            there.recv(65_536)
-            while not self._end.is_set():
-                for piece in self._pieces:
-                    there.sendall(piece)
-                    self._end.wait(0 if self._is_once else 0.01)
-                if self._is_once or not self._pieces:
-                    self._end.wait(10)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._end.set()
-        self._server.close()
-        self._thread.join(5)
-
-
-def test_this_machine_is_called_for_its_own_people_only(
-    bank: Bank, key: KeyPair, hook: Hook
-) -> None:
-    """Whoever calls the bank from elsewhere can't have it call what listens on its machine."""
-    wire = Wire(bank)
-    for address, may in (("192.168.1.7", False), ("127.0.0.1", True), ("::1", True)):
-        wire.bend_request = lambda environ, told=address: environ.update(REMOTE_ADDR=told)  # type: ignore[misc]
-        visitor = Visitor(Door(wire, doors.BASE_URL, doors.InProcess(wire)), key)
-        watch(visitor, "https://hook.example.org/")
-        if may:
-            watch(visitor, hook.url)
-        else:
-            status, text = refusal(lambda: watch(visitor, hook.url))  # noqa: B023
-            assert (status, "call the bank at 127.0.0.1" in text) == (400, True)
-
-
 def of_a_curve() -> str:
-    """Give a certificate of the kind of key that most hosts have today."""
+    """Return a certificate of the kind of key that most hosts have today."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), 2)
@@ -340,8 +177,7 @@ def test_certificates_are_kept_and_not_insisted_on(visitor: Visitor, hook: Hook)
         [{"certificate": "no PEM"}],
         [{"certificate": chain[0]}, {"certificate": ""}],
     ):
-        send = lambda w=wrong: visitor.create(path, {"certificate_chain": w})  # noqa: E731
-        assert refusal(send)[0] == 400
+        assert refusal(partial(visitor.create, path, {"certificate_chain": wrong}))[0] == 400
     assert visitor.call("GET", path).items == []
 
 

@@ -33,7 +33,7 @@ pytest.importorskip("waitress", reason="serving the bank needs waitress")
 
 @pytest.fixture
 def serve(bank: Bank) -> Iterator[Callable[[], tuple[str, int]]]:
-    """Give a way to serve the bank, which gives host and port."""
+    """Return a way to serve the bank, which gives host and port."""
     with ExitStack() as stack:
 
         def begin() -> tuple[str, int]:

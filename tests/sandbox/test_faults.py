@@ -19,7 +19,7 @@ PAY = payment("bravo@bunq.com", "1.00")
 
 @pytest.fixture
 def rich(visitor: Visitor) -> Visitor:
-    """Give somebody with money."""
+    """Return somebody with money."""
     visitor.top_up()
     return visitor
 

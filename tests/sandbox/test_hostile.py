@@ -61,7 +61,7 @@ PLAIN: dict[str, st.SearchStrategy[Any]] = {
 
 @cache
 def value_of(kind: str, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Give values of a kind, odd ones among them."""
+    """Return values of a kind, odd ones among them."""
     if kind in PLAIN:
         return PLAIN[kind]
     if depth > 3:
@@ -76,7 +76,7 @@ def value_of(kind: str, depth: int = 0) -> st.SearchStrategy[Any]:
 
 @cache
 def body_of(type_name: str, depth: int = 0) -> st.SearchStrategy[dict[str, Any]]:
-    """Give bodies of a type: required fields are there, others may be."""
+    """Return bodies of a type: required fields are there, others may be."""
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
     for field in type_named(type_name).writable:
@@ -153,7 +153,7 @@ CALLER: list[Caller] = []
 
 
 def caller() -> Caller:
-    """Give one caller for all examples."""
+    """Return one caller for all examples."""
     if not CALLER:
         CALLER.append(Caller())
         # Signatures are another test's matter; here every operation shall reach its rules.

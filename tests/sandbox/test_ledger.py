@@ -47,7 +47,7 @@ def insist_on_balance(bank: Bank) -> None:
 
 @pytest.fixture
 def accounts(bank: Bank) -> dict[str, Any]:
-    """Give a payer with money, and somebody to pay."""
+    """Return a payer with money, and somebody to pay."""
     rows = bank.ledger.rows("SELECT id FROM account WHERE person_id IS NOT NULL ORDER BY -balance")
     return {"payer": rows[0]["id"], "payee": rows[1]["id"], "cents": 5, "currency": "EUR"}
 

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -127,13 +128,13 @@ def make_app(door: Door, owner: Any, call: Callable[..., Any]) -> App:
 
 @pytest.fixture
 def app(visitor: Visitor) -> App:
-    """Give an app that the visitor owns."""
+    """Return an app that the visitor owns."""
     return make_app(visitor.door, visitor.session, visitor.call)
 
 
 @pytest.fixture
 def person(door: Door, other_key: KeyPair) -> Visitor:
-    """Give somebody with two accounts, whom the app asks."""
+    """Return somebody with two accounts, whom the app asks."""
     visitor = Visitor(door, other_key)
     visitor.top_up()
     path = f"/user/{visitor.session.user_id}/monetary-account-bank"
@@ -142,7 +143,7 @@ def person(door: Door, other_key: KeyPair) -> Visitor:
 
 
 def pot(person: Visitor) -> int:
-    """Give the second account of the person."""
+    """Return the second account of the person."""
     path = f"/user/{person.session.user_id}/monetary-account"
     number: int = person.call("GET", path).items[0]["id"]
     return number
@@ -554,7 +555,7 @@ def test_a_provider_sees_what_its_roles_say(
     assert guest.session.timeout_s == 3600
     provider_told = guest.call("GET", "/user").item["requested_by_user"]
     assert list(provider_told) == ["UserPaymentServiceProvider"]
-    call = lambda: guest.call("GET", path.format(user=guest.user, account=guest.account))  # noqa: E731
+    call = partial(guest.call, "GET", path.format(user=guest.user, account=guest.account))
     if is_allowed:
         assert call().exchange.status == 200
         return
@@ -627,7 +628,7 @@ def test_a_credential_lasts_ninety_days(door: Door, later: Callable[..., None]) 
 
 
 def credential_id(bank: Bank) -> int:
-    """Give the id of the newest key."""
+    """Return the id of the newest key."""
     return int(bank.ledger.rows("SELECT MAX(id) AS id FROM api_key")[0]["id"])
 
 

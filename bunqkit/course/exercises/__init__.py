@@ -1,4 +1,4 @@
-"""The exercises of the course, one module a lesson: what is right, a hint, a solution.
+"""The exercises of the course, one module for each lesson: the right answer, a hint, a solution.
 
-What is right is asked of the bank or worked out each time; no answer is stored.
+The right answer is asked of the bank or computed each time; none is stored.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from bunqkit.course.exercises.exercise import Exercise, equals
 from bunqkit.errors import SignatureError
@@ -14,9 +14,10 @@ _SIGNED = b"I was here"
 
 
 def _judge_signature(answer: object, _: Context) -> str | None:
-    if not isinstance(answer, tuple) or len(answer) != 2:  # noqa: PLR2004 (key and signature)
-        return "Two things are asked for: (key, signature)."
-    key, signature = answer
+    try:
+        key, signature = cast("tuple[Any, str]", answer)
+    except (TypeError, ValueError):
+        return "The exercise asks for two things: (key, signature)."
     if not hasattr(key, "verify"):
         return "The first of the two is not the key: pair.public can verify, its text can't."
     try:

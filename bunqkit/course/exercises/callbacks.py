@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def _refused_by_card(_: Context) -> str:
     categories = type_named("NotificationFilter")["category"].values
-    return next(each for each in categories if "CARD" in each and "FAILED" in each)
+    return next(name for name in categories if "CARD" in name and "FAILED" in name)
 
 
 def _judge_request(answer: object, bunq: Context) -> str | None:

@@ -1,4 +1,4 @@
-"""What an exercise is, and how an answer is compared with the truth."""
+"""Defines an exercise, and compares an answer with the right one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Exercise:
     id
         Lesson and number: ``3.1``.
     hint
-        What helps who is stuck, in a sentence or two.
+        A hint in a sentence or two.
     solution
-        Python code that sets ``answer``; it may use ``bunq`` and what the lesson has defined.
+        Python code that sets ``answer``; it may use ``bunq`` and names that the lesson defines.
     wrong
-        Python code that sets a wrong ``answer``, as somebody might who misread the question.
+        Python code that sets a wrong ``answer``, as after misreading the question.
     judge
-        Gives what is wrong with an answer, in a sentence, or ``None`` if it is right.
+        Returns what is wrong with an answer, in a sentence, or ``None`` if it is right.
     """
 
     id: str
@@ -40,23 +40,23 @@ class Exercise:
 
 
 def equals(truth: Callable[[Context], object]) -> Callable[[Any, Context], str | None]:
-    """Judge by comparing with a truth that is worked out when it is asked for.
+    """Return a judge that compares an answer with the right one, computed on each call.
 
     Parameters
     ----------
     truth
-        Gives a number, a text, or a collection of texts and numbers, in any order.
+        Returns the right answer: a number, a text, or a collection of both, in any order.
     """
     return lambda answer, bunq: tell_difference(answer, truth(bunq))
 
 
 def names_list(path: str) -> Callable[[Any, Context], str | None]:
-    """Judge by whether an answer is the name of the operation that reads a list.
+    """Return a judge that accepts the name of the operation that reads a list.
 
     Parameters
     ----------
     path
-        How the operation's path ends: ``/card``.
+        The end of the operation's path: ``/card``.
     """
 
     def judge(answer: Any, _: Context) -> str | None:
@@ -74,7 +74,7 @@ def names_list(path: str) -> Callable[[Any, Context], str | None]:
 
 
 def tell_difference(answer: Any, truth: object) -> str | None:
-    """Say how an answer differs from the truth; ``None`` if it does not."""
+    """Return how an answer differs from the right one; ``None`` if it does not."""
     if isinstance(truth, bool):
         return None if bool(answer) is truth else "It is the other way round."
     if isinstance(truth, str):
@@ -96,30 +96,30 @@ def _tell_text(answer: Any, truth: str) -> str | None:
 
 def _tell_number(answer: Any, truth: float | Decimal) -> str | None:
     try:
-        number, wanted = Decimal(str(answer)), Decimal(str(truth))
+        number, right = Decimal(str(answer)), Decimal(str(truth))
     except InvalidOperation:
         return f"A number is asked for; this is {_kind(answer)}."
     if not number.is_finite():
         return f"A number is asked for; this is {answer}."
-    if number == wanted:
+    if number == right:
         return None
-    if number == -wanted:
+    if number == -right:
         return f"{answer} has the wrong sign."
-    if number in (wanted * 100, wanted / 100):
+    if number in (right * 100, right / 100):
         return f"{answer} is a hundred times off: one of them is in cents."
-    return f"{answer} is too {'small' if number < wanted else 'large'}."
+    return f"{answer} is too {'small' if number < right else 'large'}."
 
 
 def _tell_collection(answer: Any, truth: Collection[Any]) -> str | None:
     try:
-        given = {str(each) for each in answer}
+        entries = {str(entry) for entry in answer}
     except TypeError:
         return f"A list is asked for; this is {_kind(answer)}."
-    wanted = {str(each) for each in truth}
-    missing, superfluous = len(wanted - given), len(given - wanted)
+    right = {str(entry) for entry in truth}
+    missing, superfluous = len(right - entries), len(entries - right)
     if not missing and not superfluous:
         return None
-    return f"Of {len(wanted)}, {missing} are missing, and {superfluous} do not belong there."
+    return f"Of {len(right)}, {missing} are missing, and {superfluous} do not belong there."
 
 
 def _kind(answer: Any) -> str:

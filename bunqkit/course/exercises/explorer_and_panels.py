@@ -10,17 +10,19 @@ from bunqkit.course.exercises.exercise import Exercise, equals, names_list
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
 
+_LARGE_CENTS = 100_00
+
 
 def _count_large(bunq: Context) -> int:
     payments = bunq.payments()
     days = days_of(payments)
-    is_then = (days >= "2026-03-01") & (days <= "2026-03-31")
-    return int((is_then & (payments["amount_cents"] <= -10_000)).sum())  # noqa: PLR2004 (EUR 100)
+    is_in_march = (days >= "2026-03-01") & (days <= "2026-03-31")
+    return int((is_in_march & (payments["amount_cents"] <= -_LARGE_CENTS)).sum())
 
 
 def _refusal(bunq: Context) -> str:
-    """Change a call that was signed, and hear what the bank says."""
-    signed = next(each for each in reversed(bunq.exchanges) if each.signed)
+    """Return the bank's refusal of a signed call whose body was changed."""
+    signed = next(call for call in reversed(bunq.exchanges) if call.signed)
     return " ".join(bunq.replay(signed, signed.request_body + b" ").refusal)
 
 

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def _spent_by_statement(bunq: Context) -> int:
-    made = bunq.call("customer-statement.list").items[0]
+    statement = bunq.call("customer-statement.list").items[0]
     account = int(bunq.accounts()["id"].min())
-    cents = bunq.payments(since=made["date_start"], account=account)["amount_cents"]
+    cents = bunq.payments(since=statement["date_start"], account=account)["amount_cents"]
     return int(cents[cents < 0].sum())
 
 
 def _judge_upload(answer: object, bunq: Context) -> str | None:
     try:
-        found = bunq.call("attachment-public.get", answer).item
+        attachment = bunq.call("attachment-public.get", answer).item
     except ApiError:
         return f"There is no public attachment {answer!r}."
-    name = found["attachment"]["description"]
+    name = attachment["attachment"]["description"]
     return None if name == "my square" else f"It is described as {name!r}."
 
 

@@ -25,10 +25,10 @@ def _received_in_march(bunq: Context) -> int:
 
 def _judge_payment(answer: object, bunq: Context) -> str | None:
     if not isinstance(answer, dict) or "amount" not in answer:
-        return "The payment is asked for, as bunq.pay(...) gives it."
-    kept = bunq.call("payment.get", answer.get("id")).item
-    if kept.get("amount") != {"value": "-12.50", "currency": "EUR"}:
-        return f"The bank has it as EUR {kept['amount']['value']}; EUR 12.50 should go out."
+        return "The exercise asks for the payment that bunq.pay(...) returns."
+    payment = bunq.call("payment.get", answer.get("id")).item
+    if payment.get("amount") != {"value": "-12.50", "currency": "EUR"}:
+        return f"The bank has it as EUR {payment['amount']['value']}; EUR 12.50 should go out."
     return None
 
 

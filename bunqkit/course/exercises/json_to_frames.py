@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def _sum(bunq: Context) -> Decimal:
     values = [
-        Decimal(each["amount"]["value"])
+        Decimal(payment["amount"]["value"])
         for page in bunq.pages("payment.list")
-        for each in page.items
+        for payment in page.items
     ]
     return sum(values, Decimal())
 
@@ -27,7 +27,9 @@ def _empty_columns(bunq: Context) -> list[str]:
 
 
 def _count_aliases(bunq: Context) -> int:
-    return sum(len(each.get("alias") or []) for each in bunq.call("monetary-account.list").items)
+    return sum(
+        len(account.get("alias") or []) for account in bunq.call("monetary-account.list").items
+    )
 
 
 EXERCISES = (

@@ -50,9 +50,9 @@ def _judge_batch(answer: object, bunq: Context) -> str | None:
         return f"There is no batch {answer}."
     payments = batch["payments"]
     entries = payments if isinstance(payments, list) else payments.get("payment", [])
-    if [each["amount"]["value"] for each in entries] == ["-1.50", "-1.50"]:
+    if [entry["amount"]["value"] for entry in entries] == ["-1.50", "-1.50"]:
         return None
-    return f"Its amounts are {', '.join(_say(each['amount']) for each in entries)}."
+    return f"Its amounts are {', '.join(_say(entry['amount']) for entry in entries)}."
 
 
 EXERCISES = (

@@ -17,7 +17,7 @@ def _client(bunq: Context) -> dict[str, Any]:
 
 
 def _judge_address(answer: object, bunq: Context) -> str | None:
-    addresses = {each["id"]: each["url"] for each in _client(bunq)["callback_url"]}
+    addresses = {entry["id"]: entry["url"] for entry in _client(bunq)["callback_url"]}
     if answer not in addresses:
         return f"The app has no address with the id {answer}."
     return None if addresses[answer] == _OTHER else f"That one is {addresses[answer]}."

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _first_payment(bunq: Context) -> int:
-    return min(int(each["id"]) for page in bunq.pages("payment.list") for each in page.items)
+    return min(int(item["id"]) for page in bunq.pages("payment.list") for item in page.items)
 
 
 def _count_payments(bunq: Context) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _that_move_money(_: Context) -> list[str]:
-    return [each.name for each in operations() if each.effect == "moves money"]
+    return [known.name for known in operations() if known.effect == "moves money"]
 
 
 def _error_of_a_wrong_key(_: Context) -> str:

@@ -23,13 +23,13 @@ def _calls_through_maintenance(bunq: Context) -> int:
 
 
 def _judge_payment(answer: object, bunq: Context) -> str | None:
-    found = [each for each in bunq.call("payment.list", count=200).items if each["id"] == answer]
-    if not found:
+    payments = {payment["id"]: payment for payment in bunq.call("payment.list", count=200).items}
+    if not isinstance(answer, int) or answer not in payments:
         return f"The oldest account has no payment {answer} among its last 200."
-    description = found[0]["description"]
+    description = payments[answer]["description"]
     if description != "Surely once":
         return f"It is described as {description!r}."
-    amount = found[0]["amount"]["value"]
+    amount = payments[answer]["amount"]["value"]
     return None if amount == "-3.21" else f"Its amount is {amount}."
 
 

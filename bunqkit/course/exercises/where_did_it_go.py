@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from bunqkit.context.context import Context
 
 _BILL = 10_003
+_YEAR = 2025
 
 
 def _spent_at_shop(bunq: Context) -> int:
     payments = bunq.payments()
-    chosen = (payments["counterparty"] == "Buurtsuper") & (days_of(payments).dt.year == 2025)  # noqa: PLR2004 (the year asked for)
-    return int(payments.loc[chosen, "amount_cents"].sum())
+    is_in_year = days_of(payments).dt.year == _YEAR
+    is_at_shop = payments["counterparty"] == "Buurtsuper"
+    return int(payments.loc[is_in_year & is_at_shop, "amount_cents"].sum())
 
 
 def _balance_at_new_year(bunq: Context) -> int:
@@ -30,7 +32,7 @@ def _dearer(bunq: Context) -> float:
 
 
 def _judge_shares(answer: Any, _: Context) -> str | None:
-    shares = [int(each) for each in answer]
+    shares = [int(share) for share in answer]
     if sum(shares) != _BILL:
         return f"They add up to {sum(shares)} cents, not to {_BILL}."
     fair = split_evenly(_BILL, 4)
