@@ -143,6 +143,6 @@ def _prepare(db: sqlite3.Connection) -> str | None:
     db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
     # Columns are as this version reads items; another may read them otherwise.
     kept = "SELECT 1 FROM fact WHERE name = 'segments' AND text = ?"
-    db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({kept})", (_SEGMENTS,))  # noqa: S608
+    db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({kept})", (_SEGMENTS,))
     db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (_SEGMENTS,))
     return None

@@ -35,7 +35,6 @@ from bunqkit.client.client import Client
 from bunqkit.client.rate_limits import Limiter
 from bunqkit.client.retries import Retries
 from bunqkit.context.context import Context
-from bunqkit.context.outcome import Books
 from bunqkit.errors import BunqkitError, OutcomeUnknownError
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sandbox.faults import KINDS, Fault
@@ -81,7 +80,7 @@ def connect(url: str, api_key: Secret, folder: Path) -> Context:
     sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
     sessions.current()
     bunq = Context(settings, client, sessions)
-    bunq._books = Books(sleep=passing.sleep)
+    bunq._writes.sleep = passing.sleep
     return bunq
 
 
@@ -110,7 +109,7 @@ class Run:
         self.differing: list[str] = []
         self.settled: Counter[str] = Counter()
         self._bunq = bunq
-        self._account = bunq._account(None)["id"]
+        self._account = bunq.find_account()["id"]
 
     def pay(self, description: str) -> None:
         """Ask for one payment, and read one thing."""

@@ -69,7 +69,7 @@ def served(path: Path, key: str, limits: str) -> Iterator[Context]:
             os.environ["BUNQ_BASE_URL"] = bank.stdout.readline().strip()
             os.environ["BUNQ_STATE_DIR"] = str(path.parent / limits)
             bunq = bunqkit.connect(environment="OFFLINE", api_key=key)
-            bunq._client.limiter = Counting(limits, say=lambda _words: None)
+            bunq.client.limiter = Counting(limits, say=lambda _words: None)
             yield bunq
         finally:
             bank.terminate()
@@ -78,7 +78,7 @@ def served(path: Path, key: str, limits: str) -> Iterator[Context]:
 def peer(bunq: Context) -> pd.DataFrame:
     """Fetch as people do by hand: no signature is looked at, nothing gets a type."""
     account = int(bunq.accounts()["id"][0])
-    base = bunq._client.base_url
+    base = bunq.client.base_url
     url: str | None = f"/v1/user/{bunq.user_id}/monetary-account/{account}/payment?count={PAGE}"
     headers = {"X-Bunq-Client-Authentication": bunq.session.token.reveal()}
     parts = []
@@ -134,7 +134,7 @@ def main() -> None:
             assert len(frame) == rows
             pages = frame.attrs["bunqkit"]["pages"]
             least = (pages - 1) // CALLS * WINDOW_S
-            refusals = bunq._client.limiter.refusals
+            refusals = bunq.client.limiter.refusals
     say(
         f"fetch: {rows:,} rows, {pages} pages; classic {seconds:.1f} s of {least:.0f} s allowed "
         f"({(seconds / least - 1) * 100:+.1f} %), {refusals} refused; off {theirs / ours:.2f}x peer"

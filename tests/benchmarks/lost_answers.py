@@ -26,7 +26,7 @@ from bunqkit.catalogue.operations import Operation, operation as catalogue_opera
 from bunqkit.client.client import Client
 from bunqkit.client.retries import Retries
 from bunqkit.context.context import Context
-from bunqkit.context.outcome import bears_reference
+from bunqkit.context.references import bears_reference
 from bunqkit.errors import BunqkitError, BusyError, OutcomeUnknownError
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sandbox.resources.card_use import CardUse
@@ -192,14 +192,14 @@ class World:
         kept.top_up("500.00")
         keys = kept.client
         self.bunq = kept
-        self.bunq._client = Client(
+        self.bunq._channel.client = Client(
             doors.BASE_URL,
             key=keys.key,
             bank_key=keys.bank_key,
             transport=self.wire,
             retries=Retries(sleep=lambda _seconds: None),
         )
-        self.bunq._books.sleep = lambda _seconds: None
+        self.bunq._writes.sleep = lambda _seconds: None
         self.account = self.bunq.find_account()["id"]
         self.email = next(each["value"] for each in kept.user["alias"] if each["type"] == "EMAIL")
         self.friend = connect(bank=self.bank, api_key=handshake.create_sandbox_user(keys))

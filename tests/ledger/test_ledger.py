@@ -125,10 +125,10 @@ def test_the_status_of_every_list(bunq: bunqkit.Context, tmp_path: Path) -> None
 def test_a_full_disk_is_said(bunq: bunqkit.Context, tmp_path: Path) -> None:
     """What was kept is kept, and when there is room the next sync goes on."""
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        ledger._store._run("PRAGMA max_page_count = 200")
+        ledger._store.run("PRAGMA max_page_count = 200")
         with pytest.raises(StateError, match=r"can't be read or written .*full.* Make room"):
             ledger.sync(bunq)
-        ledger._store._run("PRAGMA max_page_count = 1000000")
+        ledger._store.run("PRAGMA max_page_count = 1000000")
         assert ledger.sync(bunq).complete
         pd.testing.assert_frame_equal(ledger.payments(), bunq.payments())
 

@@ -18,7 +18,9 @@ import pytest
 
 import bunqkit
 from bunqkit.errors import FieldError, UnknownNameError
+from bunqkit.ledger.column_cache import ColumnCache
 from bunqkit.ledger.ledger import Ledger
+from bunqkit.ledger.page_writer import write_page
 from bunqkit.ledger.store import Item
 from bunqkit.sandbox import Bank
 
@@ -212,8 +214,8 @@ def test_columns_that_were_kept_are_as_good(
     bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, events: bool
 ) -> None:
     """Many items are read from columns the next time; what changes is read anew."""
-    monkeypatch.setattr("bunqkit.ledger.snapshot._SEGMENT", 50)
-    monkeypatch.setattr("bunqkit.ledger.snapshot._PAGE", 10)
+    monkeypatch.setattr("bunqkit.ledger.stored_pages._SEGMENT", 50)
+    monkeypatch.setattr("bunqkit.ledger.stored_pages._PAGE", 10)
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
 
@@ -240,8 +242,9 @@ def test_columns_are_not_kept_of_a_list_that_changed_meanwhile(
     """They would be of what is no longer so."""
     listing = ledger._store.listing("event.list")
     old = replace(listing, changes=listing.changes - 1)
-    ledger._store.add_segment(old, 1, 2, b"")
-    assert ledger._store.segments(listing) == []
+    cache = ColumnCache(ledger._store)
+    cache.add(old, 1, 2, b"")
+    assert cache.spans(listing) == []
 
 
 @pytest.fixture(params=["duckdb", "sqlite"])
@@ -416,11 +419,11 @@ def test_two_versions_of_one_instant_are_read_as_one(ledger: Ledger, tmp_path: P
     with Ledger(tmp_path / "ledger.sqlite") as old:
         store = old._store
         listing = store.listing("card.list")
-        store.keep(
-            listing, [Item(7, "Card", {"id": 7, "name": "new"})],
+        write_page(
+            store, listing, [Item(7, "Card", {"id": 7, "name": "new"})],
             above=None, below=None, seen="2026-04-03", cursor={"top": 7},
         )  # fmt: skip
-        store._run(
+        store.run(
             "INSERT INTO earlier VALUES (:n, 7, 'Card', NULL, NULL, '2026-04-05', '2026-04-10', "
             """'{"id": 7, "name": "old"}')""",
             {"n": listing.number},

@@ -44,7 +44,7 @@ def explorer(bunq: Context) -> Iterator[Explorer]:
 def in_production(bunq: Context) -> Context:
     """Give the same person of the same bank, as if the money were real."""
     settings = replace(bunq.settings, environment="PRODUCTION")
-    return Context(settings, bunq._client, bunq._sessions, bank=bunq.bank)
+    return Context(settings, bunq.client, bunq._sessions, bank=bunq.bank)
 
 
 def fill_payment(
