@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bunqkit.catalogue.accounts import choose_account
 from bunqkit.catalogue.arguments import check_max_rows
+from bunqkit.catalogue.operations import operation as operation_named
 from bunqkit.catalogue.values import write_instant
 from bunqkit.errors import Interrupted
 
@@ -23,9 +25,22 @@ if TYPE_CHECKING:
     from bunqkit.frames.paging import Page
 
 Instant = str | date | datetime | None
-Accounts = Sequence[Mapping[str, Any]]
+Watch = Callable[[int, int], object]
 ListCall = tuple[str, Mapping[str, Any]]
 """The name of an operation that lists, and its arguments."""
+
+# The operations whose lists make a table.
+_LISTS = {
+    "accounts": ["monetary-account.list"],
+    "payments": ["payment.list"],
+    "money_requests": ["request-inquiry.list", "request-response.list"],
+    "cards": ["card.list"],
+    "card_transactions": ["mastercard-action.list"],
+    "events": ["event.list"],
+    "scheduled_payments": ["schedule-payment.list"],
+}
+# The rows of the other tables name the accounts that they belong to.
+_WITHOUT_ACCOUNTS = ("accounts", "cards")
 
 
 class PageSource(Protocol):
@@ -65,9 +80,7 @@ class Tables:
         DataFrame
             ``id, type, description, iban, balance, balance_cents, currency, status``.
         """
-        from bunqkit.frames.tables import tabulate_accounts  # noqa: PLC0415 (pandas when first used)
-
-        return self._fetch("accounts", [("monetary-account.list", {})], tabulate_accounts)
+        return self._fetch("accounts")
 
     def payments(
         self,
@@ -76,7 +89,7 @@ class Tables:
         until: Instant = None,
         account: int | str | None = None,
         max_rows: int | None = None,
-        watch: Callable[[int, int], object] | None = None,
+        watch: Watch | None = None,
     ) -> pd.DataFrame:
         """Return one row for each payment, newest first, of all accounts or of one.
 
@@ -108,17 +121,8 @@ class Tables:
         Interrupted
             If the fetch is stopped; its ``frame`` holds the rows so far.
         """
-        from bunqkit.frames.tables import tabulate_payments  # noqa: PLC0415 (pandas when first used)
-
-        return self._fetch_of_accounts(
-            "payments",
-            ["payment.list"],
-            tabulate_payments,
-            account,
-            since=since,
-            until=until,
-            max_rows=max_rows,
-            watch=watch,
+        return self._fetch(
+            "payments", account, since=since, until=until, max_rows=max_rows, watch=watch
         )
 
     def money_requests(
@@ -143,17 +147,7 @@ class Tables:
             counterparty_iban, description, status, direction, amount_responded, responded,
             expires``. ``direction`` is ``in`` if you asked for the money.
         """
-        from bunqkit.frames.tables import tabulate_money_requests  # noqa: PLC0415 (pandas, too)
-
-        return self._fetch_of_accounts(
-            "money_requests",
-            ["request-inquiry.list", "request-response.list"],
-            tabulate_money_requests,
-            account,
-            since=since,
-            until=until,
-            max_rows=max_rows,
-        )
+        return self._fetch("money_requests", account, since=since, until=until, max_rows=max_rows)
 
     def cards(self) -> pd.DataFrame:
         """Return one row for each card, newest first.
@@ -164,9 +158,7 @@ class Tables:
             ``id, created, type, product, name, second_line, status, expires, account_iban, limit,
             limit_cents, currency, country``.
         """
-        from bunqkit.frames.tables import tabulate_cards  # noqa: PLC0415 (pandas when first used)
-
-        return self._fetch("cards", [("card.list", {})], tabulate_cards)
+        return self._fetch("cards")
 
     def card_transactions(
         self,
@@ -192,16 +184,10 @@ class Tables:
             one row.
         """
         from bunqkit.frames.paging import interrupted  # noqa: PLC0415 (pandas when first used)
-        from bunqkit.frames.tables import MOMENT, link_payments, tabulate_card_transactions  # noqa: PLC0415
+        from bunqkit.frames.tables import MOMENT, link_payments  # noqa: PLC0415
 
-        frame = self._fetch_of_accounts(
-            "card_transactions",
-            ["mastercard-action.list"],
-            tabulate_card_transactions,
-            account,
-            since=since,
-            until=until,
-            max_rows=max_rows,
+        frame = self._fetch(
+            "card_transactions", account, since=since, until=until, max_rows=max_rows
         )
         if frame["created"].isna().all():
             return frame
@@ -227,17 +213,7 @@ class Tables:
             ``id, created, account_id, account, action, type, object_id, status, description``.
             ``type`` and ``object_id`` name the object of the event: ``Payment`` 7.
         """
-        from bunqkit.frames.tables import tabulate_events  # noqa: PLC0415 (pandas when first used)
-
-        accounts = self._list_accounts("events", tabulate_events)
-        return self._fetch(
-            "events",
-            [("event.list", {})],
-            lambda events: tabulate_events(events, accounts),
-            since=since,
-            until=until,
-            max_rows=max_rows,
-        )
+        return self._fetch("events", since=since, until=until, max_rows=max_rows)
 
     def scheduled_payments(self, *, account: int | str | None = None) -> pd.DataFrame:
         """Return one row for each scheduled payment, newest first.
@@ -253,31 +229,27 @@ class Tables:
             ``id, created, account_id, account, amount, amount_cents, currency, counterparty,
             counterparty_iban, description, status, starts, next, ends, every, unit``.
         """
-        from bunqkit.frames.tables import tabulate_scheduled_payments  # noqa: PLC0415 (pandas, too)
+        return self._fetch("scheduled_payments", account)
 
-        return self._fetch_of_accounts(
-            "scheduled_payments", ["schedule-payment.list"], tabulate_scheduled_payments, account
-        )
+    def _fetch(self, table: str, account: int | str | None = None, **bounds: Any) -> pd.DataFrame:
+        """Return a table of all accounts, or of one."""
+        from bunqkit.frames import tables  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.frames.paging import interrupted  # noqa: PLC0415
 
-    def _fetch_of_accounts(
-        self,
-        table: str,
-        operations: Sequence[str],
-        tabulate: Callable[[Gathered, Accounts], pd.DataFrame],
-        account: int | str | None,
-        **bounds: Any,
-    ) -> pd.DataFrame:
-        """Fetch lists of all accounts, or of one, and return one table of them."""
-        accounts = self._list_accounts(table, tabulate)
-        chosen = accounts if account is None else [choose_account(accounts, account)]
-        return self._fetch(
-            table,
-            [(name, {"account": one["id"]}) for one in chosen for name in operations],
-            lambda gathered: tabulate(gathered, accounts),
-            **bounds,
-        )
+        tabulate = getattr(tables, f"tabulate_{table}")
+        calls: list[ListCall] = [(name, {}) for name in _LISTS[table]]
+        if table not in _WITHOUT_ACCOUNTS:
+            try:
+                accounts = self._source.list_accounts()
+            except KeyboardInterrupt as error:
+                raise interrupted(self._read(table, [], tabulate)) from error
+            tabulate = partial(tabulate, accounts=accounts)
+            chosen = accounts if account is None else [choose_account(accounts, account)]
+            if "account" in operation_named(calls[0][0]).ids:
+                calls = [(name, {"account": one["id"]}) for one in chosen for name, _ in calls]
+        return self._read(table, calls, tabulate, **bounds)
 
-    def _fetch(
+    def _read(
         self,
         table: str,
         calls: Sequence[ListCall],
@@ -286,9 +258,9 @@ class Tables:
         since: Instant = None,
         until: Instant = None,
         max_rows: int | None = None,
-        watch: Callable[[int, int], object] | None = None,
+        watch: Watch | None = None,
     ) -> pd.DataFrame:
-        """Fetch lists, several at once, and return one table of them."""
+        """Read lists, several at once, and return one table of them."""
         from bunqkit.frames.frames import Gathered  # noqa: PLC0415 (pandas when first used)
         from bunqkit.frames.paging import Reading, fetch  # noqa: PLC0415
         from bunqkit.frames.tables import wanted_by  # noqa: PLC0415
@@ -323,15 +295,3 @@ class Tables:
         )
         self._source.mark_completeness(frame, calls)
         return frame
-
-    def _list_accounts(
-        self, table: str, tabulate: Callable[[Gathered, Accounts], pd.DataFrame]
-    ) -> Accounts:
-        """Fetch the accounts that a table needs; an interrupt brings an empty table."""
-        from bunqkit.frames.paging import interrupted  # noqa: PLC0415 (pandas when first used)
-
-        try:
-            return self._source.list_accounts()
-        except KeyboardInterrupt as error:
-            empty = self._fetch(table, [], lambda gathered: tabulate(gathered, []))
-            raise interrupted(empty) from error

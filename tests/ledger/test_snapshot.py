@@ -356,10 +356,10 @@ def test_sql_has_an_end(
     """A query that would run for ever, or whose answer fits into no memory, is stopped."""
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {} FROM n"
     with monkeypatch.context() as patch:
-        patch.setattr("bunqkit.ledger.sql._MOST_S", 0.2)
+        patch.setattr("bunqkit.ledger.sql._MAX_S", 0.2)
         with pytest.raises(FieldError, match="took longer than"):
             ask(endless.format("COUNT(*)"))
-    monkeypatch.setattr("bunqkit.ledger.sql._MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("bunqkit.ledger.sql._MAX_BYTES", 1_000_000)
     with pytest.raises(FieldError, match="more than 1,000,000 bytes"):
         ask("SELECT a.raw FROM items a, items b")
 
@@ -367,7 +367,7 @@ def test_sql_has_an_end(
 def test_sql_can_be_interrupted(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C stops SQLite at once, which by itself would not hear it."""
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    monkeypatch.setattr("bunqkit.ledger.sql._MOST_S", 30.0)
+    monkeypatch.setattr("bunqkit.ledger.sql._MAX_S", 30.0)
     press = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     press.start()
     with pytest.raises(KeyboardInterrupt):

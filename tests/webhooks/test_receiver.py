@@ -268,7 +268,7 @@ def test_there_are_so_many_threads_and_no_more(
     bunq: bunqkit.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more connection is closed at once, and there is room again when one has ended."""
-    monkeypatch.setattr("bunqkit.webhooks.receiver._MOST_AT_ONCE", 3)
+    monkeypatch.setattr("bunqkit.webhooks.receiver._MAX_CONNECTIONS", 3)
     with bunqkit.Receiver(bunq) as receiver, ExitStack() as stack:
         parts = urlsplit(receiver.url)
         address = (str(parts.hostname), int(parts.port or 0))
