@@ -6,8 +6,11 @@ anything: a verb passes its operation and arguments to the function that it was 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bunqkit.catalogue.operations import Field, Operation, operations, type_named
@@ -15,13 +18,24 @@ from bunqkit.errors import UnknownNameError
 from bunqkit.security.redaction import conceal
 
 if TYPE_CHECKING:
-    import inspect
-
     from bunqkit.catalogue.docs import DocPage
     from bunqkit.client.answer import Answer
 
 Call = Callable[..., "Answer"]
 """Calls an operation with its arguments."""
+
+_ANNOTATIONS: dict[str, object] = {
+    "integer": int,
+    "number": float,
+    "decimal": Decimal | str,
+    "text": str,
+    "boolean": bool,
+    "time": datetime | str,
+    "date": date | str,
+    "any": object,
+    "Amount": Decimal | str | dict,
+    "Pointer": str | dict,
+}
 
 
 class Resource:
@@ -159,21 +173,14 @@ def argument_names(operation: Operation) -> list[str]:
 
 def _signature(operation: Operation) -> inspect.Signature:
     """Return the arguments of a verb: its own id, required fields, other ids, the rest."""
-    import inspect  # noqa: PLC0415 (when a signature is asked for)
-
     ids = [name for name in operation.ids if name not in ("user_id", "account")]
-    parameters = [
-        inspect.Parameter(ids[-1], inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=int)
-        for _ in ids[-1:]
-    ]
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, either, annotation=int) for name in ids[-1:]]
 
     def keyword(name: str, annotation: object, *, required: bool = False) -> None:
         default = inspect.Parameter.empty if required else None
-        parameters.append(
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-            )
-        )
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
 
     for name in ids[:-1]:
         keyword(name, int, required=True)
@@ -198,24 +205,4 @@ def _signature(operation: Operation) -> inspect.Signature:
 
 
 def _annotation(field: Field) -> object:
-    return list if field.is_body_list else _annotations().get(field.body_kind, dict)
-
-
-@cache
-def _annotations() -> dict[str, object]:
-    """Return the Python types of the catalogue's kinds."""
-    from datetime import date, datetime  # noqa: PLC0415 (when a signature is asked for)
-    from decimal import Decimal  # noqa: PLC0415 (when a signature is asked for)
-
-    return {
-        "integer": int,
-        "number": float,
-        "decimal": Decimal | str,
-        "text": str,
-        "boolean": bool,
-        "time": datetime | str,
-        "date": date | str,
-        "any": object,
-        "Amount": Decimal | str | dict,
-        "Pointer": str | dict,
-    }
+    return list if field.is_body_list else _ANNOTATIONS.get(field.body_kind, dict)

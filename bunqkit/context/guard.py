@@ -182,9 +182,11 @@ class Guard:
         if operation is not None and (operation.effect == "reads" or operation.name in _FREE):
             return
         call = _PlannedCall(operation, body)
-        if members := sorted(set(_unknown_members(body))):
+        amounts = _amount_objects(body)
+        if members := {key for amount in amounts for key in amount if key not in _AMOUNT_MEMBERS}:
+            names = ", ".join(sorted(repr(_clean(key)) for key in members))
             raise LockedError(
-                f"{call} was not sent to PRODUCTION: an amount in it has {', '.join(members)} "
+                f"{call} was not sent to PRODUCTION: an amount in it has {names} "
                 "beside its value and currency, and it is not known how the bank would read that. "
                 "Take it out."
             )
@@ -224,7 +226,10 @@ def amounts_in(body: object) -> list[tuple[Decimal, str]]:
 
     What may be an amount counts as one. One that can't be read counts as infinite.
     """
-    return list(_amounts(body))
+    return [
+        (_size(amount.get("value")), _clean(amount.get("currency", "?")))
+        for amount in _amount_objects(body)
+    ]
 
 
 def payees_in(body: object) -> list[str]:
@@ -296,30 +301,19 @@ def _parse_bound(up_to: str | Decimal | None) -> Decimal | None:
     return bound
 
 
-def _amounts(value: object, name: object = "") -> Iterator[tuple[Decimal, str]]:
+def _amount_objects(value: object, name: object = "") -> Iterator[Mapping[str, object]]:
+    """Return every amount in a body, at any depth; an amount that is no object is empty."""
     if isinstance(value, Mapping):
         if _is_amount(value, name):
-            yield _size(value.get("value")), _clean(value.get("currency", "?"))
+            yield value
             return
         for key, inner in value.items():
-            yield from _amounts(inner, key)
+            yield from _amount_objects(inner, key)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _amounts(inner, name)
+            yield from _amount_objects(inner, name)
     elif value is not None and _is_amount_name(name):
-        yield _UNBOUNDED, "?"
-
-
-def _unknown_members(value: object, name: object = "") -> Iterator[str]:
-    """Return the members of amounts beside value and currency, at any depth."""
-    if isinstance(value, Mapping):
-        if _is_amount(value, name):
-            yield from (repr(_clean(key)) for key in value if key not in _AMOUNT_MEMBERS)
-        for key, inner in value.items():
-            yield from _unknown_members(inner, key)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _unknown_members(inner, name)
+        yield {}
 
 
 def _is_amount(value: Mapping[str, object], name: object) -> bool:

@@ -75,10 +75,7 @@ class Settlement(tuple[Settled, ...]):
 
 
 def settle(
-    writes: Writes,
-    find_operation: Callable[[str], Operation | None],
-    *,
-    forget: Iterable[str] = (),
+    writes: Writes, find_operation: Callable[[str], Operation | None], *, forget: Iterable[str] = ()
 ) -> Settlement:
     """Look up each unsettled write, and forget those whose outcome is known.
 

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from bunqkit.catalogue.operations import Operation, operation as operation_named
 from bunqkit.catalogue.values import write_instant
 from bunqkit.context.parts import PartMethod
 from bunqkit.display.terminal import printable
-from bunqkit.errors import BusyError, FieldError, Interrupted, StateError
+from bunqkit.errors import FieldError, Interrupted, StateError
 from bunqkit.ledger.repair import Repair, repair_file
 from bunqkit.ledger.snapshot import Snapshot
 from bunqkit.ledger.store import Store, Tally
+from bunqkit.ledger.store_file import lock_file
 from bunqkit.ledger.sync import ACCOUNTS, EVENTS, Progress, Sync, write_time
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class Ledger:
             this one.
         """
         started = time.monotonic()
-        with self._lock(wait_s):
+        with lock_file(self.path, wait_s):
             self._check_owner(bunq)
             pages = Progress()
             sync = Sync(self._store, bunq.call, now=self._now, progress=pages, deep=deep)
@@ -352,24 +352,6 @@ class Ledger:
             raise StateError(
                 f"{self.path} is the ledger of {owner}, and this is {user}. Give each its own."
             )
-
-    @contextmanager
-    def _lock(self, wait_s: float | None) -> Iterator[None]:
-        lock = FileLock(f"{self.path}.lock", mode=0o600)
-        try:
-            lock.acquire(timeout=-1 if wait_s is None else wait_s)
-        except Timeout as error:
-            raise BusyError(
-                f"Another sync of {self.path} has not ended in {wait_s:g} s. Try again later."
-            ) from error
-        except OSError as error:
-            raise StateError(
-                f"{lock.lock_file} can't be made ({error.strerror}). Make the folder writable."
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _now(self) -> str:
         return write_time(self._clock())

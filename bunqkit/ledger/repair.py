@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from bunqkit.errors import BusyError, StateError
+from bunqkit.errors import StateError
 from bunqkit.ledger.salvage import read_rows
 from bunqkit.ledger.store import Store
-from bunqkit.ledger.store_file import VERSION
+from bunqkit.ledger.store_file import VERSION, lock_file
 
 _FACTS = ("owner", "newest")
 # The kinds of the columns: integer, text or missing, text.
@@ -90,20 +88,17 @@ def repair_file(path: Path) -> Repair:
     StateError
         If it can't be read, is no ledger, or nothing can be saved.
     """
-    lock = FileLock(f"{path}.lock", mode=0o600)
     try:
-        lock.acquire(timeout=0)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".repair-") as folder:
+        with (
+            lock_file(path, 0),
+            tempfile.TemporaryDirectory(dir=path.parent, prefix=".repair-") as folder,
+        ):
             return _repair(path, Path(folder))
-    except Timeout as error:
-        raise BusyError(f"A sync of {path} has not ended. Try again later.") from error
     except OSError as error:
         raise StateError(
             f"{path} can't be repaired ({error.strerror}). Name a ledger that can be read, in a "
             "folder that can be written."
         ) from error
-    finally:
-        lock.release()
 
 
 def _repair(path: Path, folder: Path) -> Repair:

@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bunqkit.errors import StateError
+from filelock import FileLock, Timeout
+
+from bunqkit.errors import BusyError, StateError
 from bunqkit.security.private_files import make_database_private, make_folder
 
 # "bq", then the version: the databases of other programs have small numbers.
@@ -25,34 +27,42 @@ _NO_DAMAGE = {
     sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
 }  # fmt: skip
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS followed (
-    operation TEXT NOT NULL, given TEXT NOT NULL, PRIMARY KEY (operation, given)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS listing (
-    number INTEGER PRIMARY KEY, operation TEXT NOT NULL, account_id INTEGER NOT NULL,
-    given TEXT NOT NULL, top INTEGER, walk_top INTEGER, walk_at INTEGER, walk_began TEXT,
-    turn INTEGER, complete_until TEXT, refused TEXT, suspect INTEGER,
-    changes INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (operation, account_id, given));
-CREATE TABLE IF NOT EXISTS item (
-    listing INTEGER NOT NULL REFERENCES listing, id INTEGER NOT NULL, type TEXT NOT NULL,
-    created TEXT, updated TEXT, object TEXT, open_until TEXT, seen TEXT NOT NULL,
-    raw TEXT NOT NULL, UNIQUE (listing, id));
-CREATE INDEX IF NOT EXISTS item_by_time ON item (listing, created);
-CREATE INDEX IF NOT EXISTS item_open ON item (listing, id, open_until) WHERE open_until IS NOT NULL;
-CREATE INDEX IF NOT EXISTS item_by_object ON item (object) WHERE object IS NOT NULL;
-CREATE TABLE IF NOT EXISTS earlier (
-    listing INTEGER NOT NULL REFERENCES listing, id INTEGER NOT NULL, type TEXT NOT NULL,
-    created TEXT, updated TEXT, seen TEXT NOT NULL, until TEXT NOT NULL, raw TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS earlier_by_id ON earlier (listing, id, seen);
-CREATE TABLE IF NOT EXISTS pass (
-    listing INTEGER NOT NULL REFERENCES listing, began TEXT NOT NULL, ended TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS pass_by_time ON pass (listing, ended);
-CREATE TABLE IF NOT EXISTS segment (
-    listing INTEGER NOT NULL REFERENCES listing, low INTEGER NOT NULL, high INTEGER NOT NULL,
-    bytes BLOB NOT NULL, PRIMARY KEY (listing, low));
-"""
+_SCHEMA = Path(__file__).with_name("schema.sql")
+
+
+@contextlib.contextmanager
+def lock_file(path: Path, wait_s: float | None) -> Iterator[None]:
+    """Hold the lock of a ledger's file, which one sync or repair holds at a time.
+
+    Parameters
+    ----------
+    path
+        The ledger.
+    wait_s
+        How long to wait for another holder; ``None`` for no limit.
+
+    Raises
+    ------
+    BusyError
+        If another sync did not end in time.
+    StateError
+        If the lock can't be made.
+    """
+    lock = FileLock(f"{path}.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=-1 if wait_s is None else wait_s)
+    except Timeout as error:
+        raise BusyError(
+            f"Another sync of {path} has not ended in {wait_s:g} s. Try again later."
+        ) from error
+    except OSError as error:
+        raise StateError(
+            f"{lock.lock_file} can't be made ({error.strerror}). Make the folder writable."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager
@@ -143,7 +153,8 @@ def _prepare(db: sqlite3.Connection) -> str | None:
     # The file may come from somebody else: its triggers and views must not call functions that
     # change anything.
     db.execute("PRAGMA trusted_schema = OFF")
-    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    schema = _SCHEMA.read_text()
+    db.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {VERSION}; COMMIT;")
     same_format = "SELECT 1 FROM fact WHERE name = 'segments' AND text = ?"
     db.execute(f"DELETE FROM segment WHERE NOT EXISTS ({same_format})", (_SEGMENT_FORMAT,))
     db.execute("INSERT OR REPLACE INTO fact VALUES ('segments', ?)", (_SEGMENT_FORMAT,))

@@ -24,6 +24,7 @@ import bunqkit
 from bunqkit.catalogue.operations import operation as operation_named
 from bunqkit.errors import BunqkitError, BusyError, Interrupted, SignatureError, StateError
 from bunqkit.ledger.ledger import Ledger
+from bunqkit.ledger.store_file import lock_file
 from bunqkit.ledger.sync import PAGE, Progress, Sync
 from bunqkit.sandbox import Bank, Fault, doors
 from bunqkit.sandbox.refusal import Refusal
@@ -478,7 +479,7 @@ def test_two_kernels_sync_at_once(bunq: bunqkit.Context, bank: Bank, tmp_path: P
 
 def test_a_sync_does_not_wait_for_ever_if_told(bunq: bunqkit.Context, ledger: Ledger) -> None:
     """Who may not wait is told that another is at it."""
-    with ledger._lock(None), pytest.raises(BusyError, match="has not ended in 0 s"):
+    with lock_file(ledger.path, None), pytest.raises(BusyError, match="has not ended in 0 s"):
         ledger.sync(bunq, wait_s=0)
 
 
