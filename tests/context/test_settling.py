@@ -183,14 +183,14 @@ def test_equal_payments_of_two_kernels_are_told_apart(kernels: Kernels, lossy: L
 def test_what_another_kernel_is_at_is_not_unsettled(kernels: Kernels) -> None:
     """While its process lives, its answer may come; when that is gone, it is unsettled."""
     one, other = kernels.start(), kernels.start()
-    entry = one._journal.describe(
+    entry = one._writes.journal.describe(
         "payment.create", "POST", "/user/1/monetary-account/2/payment", PAY_WHOLE,
         newest_before=None,
     )  # fmt: skip
-    one._journal.begin(entry)
+    one._writes.journal.begin(entry)
     assert one.unsettled == other.unsettled == ()
-    assert one._journal._held is not None
-    one._journal._held.release()
+    assert one._writes.journal._held is not None
+    one._writes.journal._held.release()
     assert other.unsettled == (entry,)
 
 
