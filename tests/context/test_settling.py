@@ -205,7 +205,7 @@ def test_what_bears_no_reference_needs_a_person(kernels: Kernels, lossy: Lossy) 
     assert told.outcome == "unknown"
     assert "In the app, look at account" in str(told)
     (entry,) = bunq.unsettled
-    with pytest.raises(FieldError, match="no id"):
+    with pytest.raises(FieldError, match="No unsettled write"):
         bunq.settle(forget="nonsense")
     (told,) = bunq.settle(forget=entry.id)
     assert told.outcome == "forgotten"
