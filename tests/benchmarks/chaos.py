@@ -54,7 +54,7 @@ class Time:
         self._slept = 0.0
 
     def now(self) -> float:
-        """Give the seconds."""
+        """Return the seconds."""
         return time.monotonic() + self._slept
 
     def sleep(self, seconds: float) -> None:
@@ -64,7 +64,7 @@ class Time:
 
 
 def faults() -> list[Fault]:
-    """Give every kind but the callbacks', each as likely, so that 30 % of the calls meet one."""
+    """Return every kind but the callbacks', each as likely, so that 30 % of the calls meet one."""
     kinds = [kind for kind in KINDS if kind not in ("duplicated callback", "lost answer")]
     each = 1 - (1 - SHARE) ** (1 / len(kinds))
     return [Fault(kind, times=None, chance=each, seconds=0.01) for kind in (*kinds, "lost answer")]
@@ -156,7 +156,7 @@ class Run:
                 self.unknown[each.entry.references[0]] = description
 
     def held_against(self, bank: Bank) -> tuple[int, int, int, int]:
-        """Give made, lost, duplicated and unknown by the bank's books; note what differs."""
+        """Return made, lost, duplicated and unknown by the bank's books; note what differs."""
         rows = bank.ledger.rows(
             "SELECT id, description, cents FROM payment WHERE account_id = ?", self._account
         )

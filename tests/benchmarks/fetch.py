@@ -61,7 +61,7 @@ def serve(path: str, limits: str) -> None:
 
 @contextmanager
 def served(path: Path, key: str, limits: str) -> Iterator[Context]:
-    """Give a context at a bank in another process."""
+    """Return a context at a bank in another process."""
     command = [sys.executable, __file__, "--serve", str(path), "--limits", limits]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bank:
         try:
@@ -92,7 +92,7 @@ def peer(bunq: Context) -> pd.DataFrame:
 
 
 def per_page(fetch: Callable[[], pd.DataFrame], repeat: int) -> tuple[float, int]:
-    """Give the least milliseconds per page, and the rows."""
+    """Return the least milliseconds per page, and the rows."""
     seconds, rows = [], 0
     for _ in range(repeat):
         started = time.perf_counter()

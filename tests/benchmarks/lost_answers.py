@@ -90,7 +90,7 @@ class Failure:
 
 
 def failures() -> list[Failure]:
-    """Give every kind, before and after the bank has done its work."""
+    """Return every kind, before and after the bank has done its work."""
     other = KeyPair.generate()
 
     def answering(status: int, media_type: str, body: bytes) -> Any:
@@ -323,7 +323,7 @@ class Case:
 
     @property
     def is_true(self) -> bool:
-        """Whether it was made at most once, and told as it was.
+        """Return True if it was made at most once, and reported as it was.
 
         Only of what bears no reference may it be left open.
         """
@@ -359,7 +359,7 @@ def run(world: World, operation: Operation, failure: Failure) -> Case:
 
 
 def cases(every: int = 1) -> Iterator[Case]:
-    """Give every case, or each so many-th."""
+    """Return every case, or each so many-th."""
     world = World()
     for operation, failure in list(product(MOVING, failures()))[::every]:
         yield run(world, operation, failure)

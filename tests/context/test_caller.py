@@ -31,13 +31,13 @@ from bunqkit.security.signing import KeyPair
 
 @pytest.fixture
 def recorder(key: KeyPair, other_key: KeyPair) -> Recorder:
-    """Give the recorder."""
+    """Return the recorder."""
     return Recorder(key, other_key)
 
 
 @pytest.fixture
 def caller(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Context:
-    """Give a caller with an open session at the recorder."""
+    """Return a caller with an open session at the recorder."""
     return recorder.caller(key, other_key)
 
 
@@ -156,7 +156,7 @@ def test_accounts_are_looked_up_once(caller: Context, recorder: Recorder) -> Non
 
 
 def without_own(value: Any) -> Any:
-    """Give a body without the references of the kit, at any depth."""
+    """Return a body without the references of the kit, at any depth."""
     if isinstance(value, list):
         return [without_own(each) for each in value]
     if not isinstance(value, dict):
@@ -169,7 +169,7 @@ def without_own(value: Any) -> Any:
 
 
 def without_reference(body: dict[str, Any]) -> dict[str, Any]:
-    """Give a body without the reference that the kit puts there to find a lost payment by."""
+    """Return a body without the reference that the kit puts there to find a lost payment by."""
     assert re.fullmatch(r"bunqkit-[0-9a-f]{16}", body.pop("merchant_reference"))
     return body
 

@@ -36,7 +36,7 @@ PAYMENT_COLUMNS = [
 
 @pytest.fixture
 def bunq(bank: Bank) -> Context:
-    """Give the person with a history, at a bank whose clock stands still."""
+    """Return the person with a history, at a bank whose clock stands still."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
@@ -300,7 +300,7 @@ def test_names_from_the_bank_are_no_markup(tick: Frozen) -> None:
 
 
 def crash(error: BaseException) -> str:
-    """Give what rich shows of an error: every frame with its locals, nothing left out."""
+    """Return what rich shows of an error: every frame with its locals, nothing left out."""
     console = pytest.importorskip("rich.console", reason="rich shows tracebacks with locals")
     from rich.traceback import Traceback  # noqa: PLC0415 (as said above)
 

@@ -38,23 +38,23 @@ PAYMENT = {"amount": "10.00", "to": "x@example.com", "description": "tea"}
 
 @pytest.fixture
 def recorder(key: KeyPair, other_key: KeyPair) -> Recorder:
-    """Give the recorder."""
+    """Return the recorder."""
     return Recorder(key, other_key)
 
 
 @pytest.fixture
 def caller(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Context:
-    """Give a caller in production."""
+    """Return a caller in production."""
     return recorder.caller(key, other_key, "PRODUCTION")
 
 
 def written(recorder: Recorder) -> list[str]:
-    """Give the calls that went out and were no read."""
+    """Return the calls that went out and were no read."""
     return [method for method, *_ in recorder.seen if method != "GET"]
 
 
 def filled(known: Operation) -> str:
-    """Give the path with an id in each place."""
+    """Return the path with an id in each place."""
     ids = {"user_id": 42, "account": 7, **own_ids(known)}
     return known.fill({name: ids.get(name, 9) for name in known.ids})
 
@@ -215,7 +215,7 @@ def test_unlocks_that_cannot_be(caller: Context, given: dict[str, Any], error: t
 
 
 def production(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Context:
-    """Give a whole context in production, at the recorder."""
+    """Return a whole context in production, at the recorder."""
     caller = recorder.caller(key, other_key, "PRODUCTION")
     settings = load_settings(environment="PRODUCTION", api_key="a" * 64)
     return Context(settings, caller.client, caller._sessions)

@@ -37,7 +37,7 @@ ACCOUNTS = [
 
 @pytest.fixture
 def bunq(bank: Bank) -> Context:
-    """Give the person with a history, at a bank whose clock stands still."""
+    """Return the person with a history, at a bank whose clock stands still."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
@@ -58,7 +58,7 @@ def fetched(bunq: Context, table: str, **how: Any) -> pd.DataFrame:
 
 
 def stop_at(path: str, call: int) -> Callable[[dict[str, Any]], None]:
-    """Give what interrupts the program at the n-th call to a path."""
+    """Return what interrupts the program at the n-th call to a path."""
     left = [call]
 
     def bend(environ: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bunq(bank: Bank, lossy: Lossy) -> Context:
-    """Give the person with a history, behind the lossy wire."""
+    """Return the person with a history, behind the lossy wire."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     keys, time = bunq.client, Frozen()
     bunq._channel.client = Client(

@@ -21,7 +21,7 @@ from bunqkit.sandbox import Bank
 
 @pytest.fixture
 def bunq(bank: Bank) -> bunqkit.Context:
-    """Give the demo person."""
+    """Return the demo person."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
@@ -182,7 +182,7 @@ def test_two_may_make_a_ledger_at_once(tmp_path: Path) -> None:
 
 @pytest.fixture
 def earlier(tmp_path: Path) -> Path:
-    """Give a ledger that version 0.1.0 made: two syncs, a day apart, with a correction."""
+    """Return a ledger that version 0.1.0 made: two syncs, a day apart, with a correction."""
     path = tmp_path / "earlier.sqlite"
     packed = Path(__file__).parents[1] / "data" / "ledger-0.1.0.sqlite.gz"
     path.write_bytes(gzip.decompress(packed.read_bytes()))

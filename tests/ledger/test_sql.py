@@ -27,7 +27,7 @@ def ledger(demo_ledger: Ledger) -> Ledger:
 def ask(
     request: pytest.FixtureRequest, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], pd.DataFrame]:
-    """Give ``sql`` by either engine."""
+    """Return ``sql`` by either engine."""
     if request.param == "sqlite":
         monkeypatch.setitem(sys.modules, "duckdb", None)
     return ledger.sql

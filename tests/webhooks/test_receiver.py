@@ -25,13 +25,13 @@ from bunqkit.sandbox import Bank, Clock
 
 @pytest.fixture(scope="module")
 def bunq() -> bunqkit.Context:
-    """Give a person at a bank whose clock stands still."""
+    """Return a person at a bank whose clock stands still."""
     return bunqkit.connect(bank=Bank(clock=Clock(tick=Frozen())))
 
 
 @pytest.fixture
 def receiver(bunq: bunqkit.Context) -> Iterator[bunqkit.Receiver]:
-    """Give a receiver that listens."""
+    """Return a receiver that listens."""
     with bunqkit.Receiver(bunq) as receiver:
         yield receiver
 
@@ -134,7 +134,7 @@ def test_a_wrong_length_is_refused(
 
 
 def callback(number: int, **item: Any) -> bytes:
-    """Give the body of a callback about a payment."""
+    """Return the body of a callback about a payment."""
     payment = {"id": number, "updated": "2026-04-01 09:00:00.000000", **item}
     told = {
         "category": "MUTATION",
