@@ -81,7 +81,7 @@ class Kernels:
         sessions = Sessions(settings, client, file, clock=self.bank.clock.now)
         sessions.current()
         bunq = Context(settings, client, sessions)
-        bunq._books.sleep = self.slept.append
+        bunq._writes.sleep = self.slept.append
         return bunq
 
     @property
@@ -107,12 +107,12 @@ def served(bank: Bank) -> Iterator[str]:
 def lose(bunq: Context, lossy: Lossy, when: str, **call: Any) -> OutcomeUnknownError:
     """Make a payment whose answer and look are both lost."""
     lossy.lose, lossy.error = when, requests.ConnectionError("cut")
-    books, bunq._books.sleep = bunq._books.sleep, interrupt
+    sleep, bunq._writes.sleep = bunq._writes.sleep, interrupt
     try:
         with pytest.raises(OutcomeUnknownError) as caught:
             bunq.call("payment.create", **(call or PAY))
     finally:
-        bunq._books.sleep = books
+        bunq._writes.sleep = sleep
     return caught.value
 
 

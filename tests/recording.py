@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from bunqkit.auth.sessions import Sessions
 from bunqkit.auth.state import Device, Installation, Session, State
 from bunqkit.catalogue.operations import Operation, example_answer, operation
 from bunqkit.client.client import Client
-from bunqkit.context.caller import Caller
+from bunqkit.context.context import Context
 from bunqkit.sandbox import doors
 from bunqkit.security.redaction import Secret
 from bunqkit.security.signing import KeyPair, PublicKey
@@ -64,8 +65,8 @@ class Recorder:
         start_response("200 OK", headers_back)
         return [told]
 
-    def caller(self, key: KeyPair, bank_key: KeyPair, environment: str = "OFFLINE") -> Caller:
-        """Give a caller with an open session here."""
+    def caller(self, key: KeyPair, bank_key: KeyPair, environment: str = "OFFLINE") -> Context:
+        """Return a context with an open session here."""
         client = Client(
             doors.BASE_URL, key=key, bank_key=bank_key.public, transport=doors.InProcess(self)
         )
@@ -75,8 +76,9 @@ class Recorder:
             Device(2, "test"),
             Session(3, Secret(TOKEN), "UserPerson", {"id": 42}, now, 3600),
         )
-        sessions = Sessions(load_settings(), client, None, clock=lambda: now, state=state)
-        return Caller(client, sessions, environment=environment)
+        settings = replace(load_settings(), environment=environment)
+        sessions = Sessions(settings, client, None, clock=lambda: now, state=state)
+        return Context(settings, client, sessions)
 
     @property
     def last(self) -> tuple[str, str, str, Any]:

@@ -1,13 +1,16 @@
 """``bunq.api``: every operation as a method, for Tab completion, ``?`` and Shift-Tab.
 
-Resources and verbs are built from the catalogue when they are first looked at. Nothing here sends
-anything: a method hands its operation and arguments to the caller that it was made with.
+Resources and verbs are made from the catalogue when they are first needed. Nothing here sends
+anything: a verb passes its operation and arguments to the function that it was made with.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bunqkit.catalogue.operations import Field, Operation, operations, type_named
@@ -15,32 +18,28 @@ from bunqkit.errors import UnknownNameError
 from bunqkit.security.redaction import conceal
 
 if TYPE_CHECKING:
-    import inspect
-
     from bunqkit.catalogue.docs import DocPage
     from bunqkit.client.answer import Answer
 
-Caller = Callable[..., "Answer"]
+Call = Callable[..., "Answer"]
+"""Calls an operation with its arguments."""
+
+_ANNOTATIONS: dict[str, object] = {
+    "integer": int,
+    "number": float,
+    "decimal": Decimal | str,
+    "text": str,
+    "boolean": bool,
+    "time": datetime | str,
+    "date": date | str,
+    "any": object,
+    "Amount": Decimal | str | dict,
+    "Pointer": str | dict,
+}
 
 
-class _Documented:
-    """Shows itself as its documentation."""
-
-    def _page(self) -> DocPage:
-        raise NotImplementedError
-
-    def __repr__(self) -> str:
-        return self._page().text()
-
-    def _repr_html_(self) -> str:
-        return self._page().html()
-
-    def _repr_markdown_(self) -> str:
-        return self._page().markdown()
-
-
-class Resource(_Documented):
-    """What bunq calls a resource: its verbs, and the resources below it.
+class Resource:
+    """A resource of the API: its verbs, and the resources below it. Its repr is its documentation.
 
     Parameters
     ----------
@@ -49,10 +48,10 @@ class Resource(_Documented):
     below
         The operations whose names start with it.
     call
-        What a verb is handed to.
+        The function that each verb calls.
     """
 
-    def __init__(self, name: str, below: Mapping[str, Operation], call: Caller) -> None:
+    def __init__(self, name: str, below: Mapping[str, Operation], call: Call) -> None:
         self._name = name
         self._below = below
         self._call = call
@@ -70,8 +69,7 @@ class Resource(_Documented):
                 name = ".".join(parts[: depth + 1])
                 below.setdefault(name, {})[operation.name] = operation
         for name, known in below.items():
-            member = name.rpartition(".")[2].replace("-", "_")
-            members[member] = Resource(name, known, self._call)
+            members[name.rpartition(".")[2].replace("-", "_")] = Resource(name, known, self._call)
         return members
 
     def __getattr__(self, name: str) -> Resource | Verb:
@@ -82,7 +80,7 @@ class Resource(_Documented):
         from bunqkit.catalogue.search import nearest_names  # noqa: PLC0415 (when a name is wrong)
 
         nearest = nearest_names(name, self._members)
-        # An AttributeError too, so that hasattr() and completion work as everywhere.
+        # It is an AttributeError too, so hasattr() and completion work as everywhere.
         raise NoSuchMemberError(
             f"{self._name or 'The API'} has no {name!r}. Did you mean {', '.join(nearest)}? "
             "bunq.find() searches all operations.",
@@ -99,55 +97,73 @@ class Resource(_Documented):
             return describe_api(self._below.values())
         return describe_resource(self._name, self._below.values())
 
+    def __repr__(self) -> str:
+        return self._page().text()
+
+    def _repr_html_(self) -> str:
+        return self._page().html()
+
+    def _repr_markdown_(self) -> str:
+        return self._page().markdown()
+
 
 class NoSuchMemberError(UnknownNameError, AttributeError):
-    """A name that completion would not have given."""
+    """The error for a name that is no member of a resource."""
 
 
-class Verb(_Documented):
-    """One operation, to be called.
+class Verb:
+    """One operation as a function. Its repr is its documentation.
 
     Parameters
     ----------
     operation
-        What is called.
+        The operation.
     call
-        Takes the operation and the arguments.
+        The function that is called with the operation and the arguments.
     """
 
-    def __init__(self, operation: Operation, call: Caller) -> None:
+    def __init__(self, operation: Operation, call: Call) -> None:
         self.operation = operation
         self._call = call
         self.__name__ = operation.python_name.rpartition(".")[2]
 
     def __call__(self, *own_id: object, **given: Any) -> Answer:
-        """Call the operation; the signature tells what it takes."""
+        """Call the operation; its signature lists the arguments."""
         given = conceal(given)
         return self._call(self.operation, *own_id, **given)
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]
-        """Write the docstring when it is asked for: completion does not need it."""
+        """The docstring, written only when it is read: completion does not need it."""
         from bunqkit.catalogue.docs import write_docstring  # noqa: PLC0415 (when shown)
 
         return write_docstring(self.operation)
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """Tell what the operation takes, as ``inspect.signature`` wants it."""
+        """The arguments of the operation, for ``inspect.signature``."""
         return _signature(self.operation)
 
     def _page(self) -> DocPage:
         return self.operation.page()
 
+    def __repr__(self) -> str:
+        return self._page().text()
 
-def make_api(call: Caller) -> Resource:
-    """Give the whole API, whose verbs are handed to ``call``."""
+    def _repr_html_(self) -> str:
+        return self._page().html()
+
+    def _repr_markdown_(self) -> str:
+        return self._page().markdown()
+
+
+def make_api(call: Call) -> Resource:
+    """Return the whole API; its verbs call ``call``."""
     return Resource("", {operation.name: operation for operation in operations()}, call)
 
 
 def argument_names(operation: Operation) -> list[str]:
-    """Give the names of what an operation takes by keyword: ids, the query, fields of the body."""
+    """Return the keyword arguments of an operation: ids, query parameters, fields of the body."""
     return [
         name
         for name, parameter in _signature(operation).parameters.items()
@@ -156,22 +172,15 @@ def argument_names(operation: Operation) -> list[str]:
 
 
 def _signature(operation: Operation) -> inspect.Signature:
-    """Tell what a verb takes: its own id, required fields, other ids, the rest."""
-    import inspect  # noqa: PLC0415 (when a signature is asked for)
-
+    """Return the arguments of a verb: its own id, required fields, other ids, the rest."""
     ids = [name for name in operation.ids if name not in ("user_id", "account")]
-    parameters = [
-        inspect.Parameter(ids[-1], inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=int)
-        for _ in ids[-1:]
-    ]
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, either, annotation=int) for name in ids[-1:]]
 
     def keyword(name: str, annotation: object, *, required: bool = False) -> None:
         default = inspect.Parameter.empty if required else None
-        parameters.append(
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-            )
-        )
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
 
     for name in ids[:-1]:
         keyword(name, int, required=True)
@@ -196,24 +205,4 @@ def _signature(operation: Operation) -> inspect.Signature:
 
 
 def _annotation(field: Field) -> object:
-    return list if field.is_body_list else _annotations().get(field.body_kind, dict)
-
-
-@cache
-def _annotations() -> dict[str, object]:
-    """Give the Python types of the catalogue's kinds."""
-    from datetime import date, datetime  # noqa: PLC0415 (when a signature is asked for)
-    from decimal import Decimal  # noqa: PLC0415 (when a signature is asked for)
-
-    return {
-        "integer": int,
-        "number": float,
-        "decimal": Decimal | str,
-        "text": str,
-        "boolean": bool,
-        "time": datetime | str,
-        "date": date | str,
-        "any": object,
-        "Amount": Decimal | str | dict,
-        "Pointer": str | dict,
-    }
+    return list if field.is_body_list else _ANNOTATIONS.get(field.body_kind, dict)

@@ -1,12 +1,14 @@
-"""What ``connect()`` gives: the one place where the parts are put together.
+"""The context that ``connect()`` returns, and the functions that put it together.
 
-A ``Context`` is one key at one bank: it calls any operation, and has tables and payments at hand.
+A ``Context`` is one key at one bank. Its parts are a channel (client and sessions), the guard of
+writes, what sends writes, what calls operations, and the tables.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,20 +19,27 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bunqkit.auth import handshake
 from bunqkit.auth.sessions import Sessions
-from bunqkit.auth.state import State, StateFile
+from bunqkit.auth.state import Session, State, StateFile
 from bunqkit.client.bodies import Bounds
 from bunqkit.client.client import Client
+from bunqkit.client.exchange import Exchange, Exchanges
 from bunqkit.client.in_process import InProcessTransport
-from bunqkit.client.journal import Entry
+from bunqkit.client.journal import Entry, Unsettled
 from bunqkit.client.private_hosts import look_up
 from bunqkit.client.rate_limits import Limiter
 from bunqkit.client.retries import Retries
-from bunqkit.context.caller import Caller
-from bunqkit.context.tables import Overview
+from bunqkit.context.api import Resource
+from bunqkit.context.caller import Caller, find_operation
+from bunqkit.context.channel import Channel
+from bunqkit.context.guard import Guard
+from bunqkit.context.parts import PartMethod
+from bunqkit.context.settling import Settlement, settle
+from bunqkit.context.tables import Tables
+from bunqkit.context.writes import Writes
 from bunqkit.display.html import card, key_values
 from bunqkit.display.terminal import printable
-from bunqkit.errors import SettingsError, StateError, UnsettledError
-from bunqkit.security.redaction import Secret
+from bunqkit.errors import LockedError, SettingsError, StateError, UnsettledError
+from bunqkit.security.redaction import Private, Secret
 from bunqkit.security.signing import KeyPair
 from bunqkit.settings import Settings
 
@@ -48,23 +57,24 @@ def make_client(
     timeout_s: float | None = None,
     retries: Retries | None = None,
 ) -> Client:
-    """Give a client of the bank that the settings name, or of one in this process; no keys yet.
+    """Return a client of the bank that the settings name, without keys.
 
     Parameters
     ----------
     settings
         Environment, address and language.
     bank
-        An offline bank in this process, in place of the address.
+        An offline bank in this process, which replaces the address.
     timeout_s, retries
-        In place of the client's own.
+        These replace the client's defaults.
 
     Raises
     ------
     SettingsError
-        If it is ``OFFLINE``, and the address leads neither to this machine nor to its network.
+        If the environment is ``OFFLINE`` and the address is neither on this machine nor on its
+        network.
     """
-    how: dict[str, Any] = {
+    options: dict[str, Any] = {
         "language": settings.language,
         "limiter": make_limiter(settings),
         "retries": retries or Retries(),
@@ -72,17 +82,17 @@ def make_client(
         "bounds": Bounds(settings.max_json_mb, settings.max_download_mb),
     }
     if timeout_s is not None:
-        how["timeout_s"] = timeout_s
+        options["timeout_s"] = timeout_s
     if bank is None:
         base_url = str(settings.base_url)
         if settings.environment == "OFFLINE":
             place = settings.places.get("BUNQ_BASE_URL", "the settings")
-            how["addresses"] = look_up(base_url, place)
-        return Client(base_url, **how)
+            options["addresses"] = look_up(base_url, place)
+        return Client(base_url, **options)
     from bunqkit.sandbox import in_process  # noqa: PLC0415 (a key at bunq needs no bank)
 
     transport = InProcessTransport(partial(in_process.call, bank))
-    return Client(in_process.BASE_URL, transport=transport, **how)
+    return Client(in_process.BASE_URL, transport=transport, **options)
 
 
 def make_context(
@@ -93,20 +103,20 @@ def make_context(
     state: State | None = None,
     new_key: Callable[[], KeyPair] = KeyPair.generate,
 ) -> Context:
-    """Give a context with an open session: the one that is kept, or by the steps that are missing.
+    """Return a context with an open session; the steps that are missing are made.
 
     Parameters
     ----------
     settings
-        With the API key.
+        The settings, with the API key.
     client
-        As ``make_client`` gives it.
+        A client from ``make_client``.
     bank
-        The offline bank in this process: its clock counts, and nothing is kept on disk.
+        The offline bank in this process: its clock is used, and nothing is saved on disk.
     state
-        What was reached by single steps; it is kept in place of what was.
+        The result of single steps; it replaces the saved state.
     new_key
-        Returns a new key pair for an installation.
+        A function that returns a new key pair for an installation.
     """
     assert settings.api_key is not None
     file = None
@@ -119,26 +129,26 @@ def make_context(
     sessions.current()
     bunq = Context(settings, client, sessions, bank=bank)
     if bunq.unsettled:
-        print(f"{_count(bunq.unsettled)}: bunq.settle() looks up what became of them.")  # noqa: T201
+        sys.stdout.write(f"{_count(bunq.unsettled)}: bunq.settle() looks up what became of them.\n")
     return bunq
 
 
 def find_kept(settings: Settings) -> Context | None:
-    """Return a context of what is kept on this machine, and ask nobody; ``None`` if nothing is.
+    """Return a context of what is saved on this machine, without a call; ``None`` if nothing is.
 
     Parameters
     ----------
     settings
-        Say whose key at which bank.
+        The settings, which name the key and the bank.
     """
     if settings.api_key is None or settings.base_url is None:
         return None
     client = make_client(settings)
     file = _state_file(settings, client)
     sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
-    kept = sessions.take_up()
+    state = sessions.take_up()
     bunq = Context(settings, client, sessions)
-    return bunq if kept is not None or bunq.unsettled else None
+    return bunq if state is not None or bunq.unsettled else None
 
 
 def _state_file(settings: Settings, client: Client) -> StateFile:
@@ -153,16 +163,16 @@ def _state_file(settings: Settings, client: Client) -> StateFile:
 
 
 def make_limiter(settings: Settings) -> Limiter:
-    """Give the limits of the settings; those of bunq are shared by all kernels of a user."""
+    """Return the rate limits of the settings; bunq's are shared by all kernels of a user."""
     if settings.environment == "OFFLINE":
         return Limiter(settings.limits)
-    # They hold for an address, whatever the key and the profile.
+    # bunq counts the calls of an address, whatever the key and the profile.
     file = settings.shared_folder / f"{settings.environment.lower()}-limits.json"
     return Limiter(settings.limits, file=file)
 
 
 def make_beside(other: Context, api_key: Secret | None) -> Context:
-    """Return a context of another account at the bank of one, at the very address it talks to."""
+    """Return a context of another account at the same bank, over the same connections."""
     client = other.client.another()
     if api_key is None and other.settings.environment == "PRODUCTION":
         raise SettingsError("PRODUCTION makes no user. Give api_key= beside bank=.")
@@ -174,9 +184,9 @@ def make_beside(other: Context, api_key: Secret | None) -> Context:
 def make_own(
     settings: Settings, bank: Bank, api_key: Secret | None, *, new_key: Callable[[], KeyPair]
 ) -> Context:
-    """Return a context at a bank in this process; without a key, of a new user.
+    """Return a context at a bank in this process, without reading or writing state.
 
-    No state is read or written.
+    Without a key it is the context of a new user.
     """
     client = make_client(settings, bank)
     key = handshake.create_sandbox_user(client) if api_key is None else api_key
@@ -184,29 +194,108 @@ def make_own(
     return make_context(settings, client, bank=bank, new_key=new_key)
 
 
-class Context(Caller, Overview):
-    """One key at one bank, ready to call; made by ``connect()``.
+class Context(Private):
+    """One key at one bank, ready to call; ``connect()`` returns it.
+
+    Parameters
+    ----------
+    settings
+        The settings that it was made from. In ``PRODUCTION`` it is read-only until a call is
+        unlocked.
+    client
+        The address of the bank and the keys of both sides.
+    sessions
+        The sessions to call with.
+    bank
+        The offline bank in this process, else ``None``.
 
     Attributes
     ----------
-    settings
-        What it was made from.
-    bank
-        The offline bank in this process, else ``None``.
+    settings, bank
+        As above.
+    drift
+        The counts of differences between answers and catalogue, once it is switched on.
     """
 
     def __init__(
         self, settings: Settings, client: Client, sessions: Sessions, *, bank: Bank | None = None
     ) -> None:
-        super().__init__(client, sessions, environment=settings.environment, cap=settings.total_cap)
         self.settings = settings
         self.bank = bank
-        if bank is not None:
-            self._books.grace_s = 0.0
+        self._sessions = sessions
+        self._channel = Channel(client, sessions)
+        self.drift = self._channel.drift
+        # The host counts too, whatever the setting says.
+        environment = "PRODUCTION" if client.is_production else settings.environment
+        self._guard = Guard(environment, cap=settings.total_cap)
+        # A bank in this process has done its work when the call ends.
+        grace_s = 30.0 if bank is None else 0.0
+        self._writes = Writes(self._channel, self._guard, grace_s=grace_s)
+        self._caller = Caller(self._channel, self._writes)
+        self._tables = Tables(self._caller)
+
+    accounts = PartMethod("_tables", Tables.accounts)
+    payments = PartMethod("_tables", Tables.payments)
+    money_requests = PartMethod("_tables", Tables.money_requests)
+    cards = PartMethod("_tables", Tables.cards)
+    card_transactions = PartMethod("_tables", Tables.card_transactions)
+    events = PartMethod("_tables", Tables.events)
+    scheduled_payments = PartMethod("_tables", Tables.scheduled_payments)
+
+    find = PartMethod("_caller", Caller.find)
+    call = PartMethod("_caller", Caller.call)
+    preview = PartMethod("_caller", Caller.preview)
+    pages = PartMethod("_caller", Caller.pages)
+    frame = PartMethod("_caller", Caller.frame)
+    download = PartMethod("_caller", Caller.download)
+    upload = PartMethod("_caller", Caller.upload)
+    send_bytes = PartMethod("_caller", Caller.send_bytes)
+    find_account = PartMethod("_caller", Caller.find_account)
+
+    unlock = PartMethod("_guard", Guard.unlock)
+
+    @property
+    def api(self) -> Resource:
+        """Every operation as a method: ``bunq.api.payment.list(count=50)``, with Tab completion."""
+        return self._caller.api
+
+    @property
+    def client(self) -> Client:
+        """The client that signs, sends and verifies; it has both our key and the bank's."""
+        return self._channel.client
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """The last calls, oldest first, including those that failed or were refused."""
+        return self.client.exchanges
+
+    @property
+    def session(self) -> Session:
+        """The session; a new one is opened if it has ended."""
+        return self._sessions.current()
+
+    @property
+    def state(self) -> State | None:
+        """Installation, device and session as they are known here, without a call."""
+        return self._sessions.state
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """The user as the bank described it when the session was opened."""
+        return self.session.user
+
+    @property
+    def user_id(self) -> int:
+        """The id of the user, which stands in the path of every call."""
+        return self.session.user_id
+
+    def renew(self) -> Session:
+        """Open the next session although this one lives; bunq allows one in 30 seconds."""
+        return self._sessions.current(but_not=self.session)
 
     @property
     def handshake(self) -> HandshakePicture:
-        """The three steps that led here: who sent what, which token came back, when it ends."""
+        """A picture of the three steps: who sent what, which token came back, when it ends."""
         from bunqkit.auth.diagram import HandshakePicture  # noqa: PLC0415 (who only calls needs none)
 
         state, api_key = self._sessions.state, self.settings.api_key
@@ -225,9 +314,48 @@ class Context(Caller, Overview):
         )
 
     @property
-    def client(self) -> Client:
-        """What sends, signs and verifies; it has our key and the bank's."""
-        return self._client
+    def unsettled(self) -> Unsettled:
+        """The writes whose outcome is not known, oldest first; reading it makes no call.
+
+        Their answers were lost, or the process ended before the answers came, here or in another
+        kernel.
+        """
+        return self._writes.journal.unsettled()
+
+    def settle(self, *, forget: str | Iterable[str] = ()) -> Settlement:
+        """Look up what became of the writes in ``unsettled``, and return it.
+
+        A write counts as not made only when it can't be under way any more: half a minute after
+        its answer was lost. The method waits for that. A write without a reference that is not at
+        the bank as it was sent stays unsettled: a person has to look, and the text says what to
+        compare.
+
+        Parameters
+        ----------
+        forget
+            Ids of writes that you have looked up in the app; they are removed from ``unsettled``.
+        """
+        ids = [forget] if isinstance(forget, str) else forget
+        return settle(self._writes, find_operation, forget=ids)
+
+    def replay(self, exchange: Exchange, body: bytes) -> Exchange:
+        """Send an earlier call again with another body and the old signature, to be refused.
+
+        Parameters
+        ----------
+        exchange
+            One of ``exchanges``.
+        body
+            Its body, with some byte changed.
+
+        Raises
+        ------
+        LockedError
+            In production, where nothing is tried out.
+        """
+        if self._guard.is_locked:
+            raise LockedError("Nothing is replayed in PRODUCTION. Try it offline or in SANDBOX.")
+        return self.client.replay(exchange, body)
 
     def pay(
         self,
@@ -239,33 +367,34 @@ class Context(Caller, Overview):
         name: str | None = None,
         even_if_unsettled: bool = False,
     ) -> dict[str, Any]:
-        """Pay, and give the payment that was made.
+        """Pay, and return the payment that was made.
 
         Parameters
         ----------
         amount
-            In units of the account's currency, such as ``"10.00"``; no float, which is not exact.
+            In units of the account's currency, such as ``"10.00"``; a float is refused, since it
+            is not exact.
         to
             E-mail address, phone number (``+31...``) or IBAN; an IBAN needs ``name`` too.
         description
-            Up to 9000 characters; 140 if it leaves the bank.
+            Up to 9000 characters; 140 if the payment leaves the bank.
         account
             Id, IBAN or description of the account that pays; the main one by default.
         name
             The payee's name.
         even_if_unsettled
-            Whether to pay though the outcome of a payment like it is not known; see ``call``.
+            Whether to pay although the outcome of a similar payment is not known; see ``call``.
 
         Raises
         ------
         FieldError
             If amount or payee can't be written as bunq wants them; nothing was sent.
         UnsettledError
-            If the outcome of a payment like it is not known; nothing was sent.
+            If the outcome of a similar payment is not known; nothing was sent.
         OutcomeUnknownError
-            If the answer was lost, and nobody can say yet whether the payment was made.
+            If the answer was lost, and it is not known yet whether the payment was made.
         ApiError, NoAnswerError, SignatureError
-            As the client says.
+            As for ``Client.request``.
         """
         return self._create(
             "payment",
@@ -287,12 +416,12 @@ class Context(Caller, Overview):
         name: str | None = None,
         even_if_unsettled: bool = False,
     ) -> dict[str, Any]:
-        """Ask somebody for money, and give the request that was made.
+        """Ask somebody for money, and return the request that was made.
 
         Parameters
         ----------
         amount, to, description, account, name, even_if_unsettled
-            As for ``pay``; ``account`` is the one that gets the money.
+            As for ``pay``; ``account`` receives the money.
         """
         return self._create(
             "request-inquiry",
@@ -306,12 +435,12 @@ class Context(Caller, Overview):
         )
 
     def top_up(self, amount: str | Decimal | int = "500.00") -> dict[str, Any]:
-        """Ask the sandbox's sugar daddy for money, and give the request.
+        """Ask the sandbox's sugar daddy for money, and return the request.
 
         Parameters
         ----------
         amount
-            At most 500.00 at a time; he rejects more. Source: bunq docs, "Sandbox".
+            At most 500.00 at a time; more is rejected. Source: bunq docs, "Sandbox".
 
         Raises
         ------
@@ -323,73 +452,74 @@ class Context(Caller, Overview):
         return self.request_money(amount, _SUGAR_DADDY, "Top up", name="Sugar Daddy")
 
     def close(self) -> None:
-        """End the session, at the bank and on disk; all else stays. Harmless twice.
+        """End the session, at the bank and on disk; a second ``close()`` does nothing.
 
-        A script may as well leave it open: the next start then needs no call. Another kernel that
-        shares the session opens a new one at its next call. A call after ``close()`` does, too.
+        A script may also leave the session open: the next start then needs no call. Another kernel
+        that shares the session opens a new one at its next call; so does a call after ``close()``.
         """
         self._sessions.close()
-        self._client.close()
+        self.client.close()
 
     def logout(
         self, *, forget_unsettled: bool = False, ledgers: Iterable[str | os.PathLike[str]] = ()
     ) -> None:
-        """Leave this machine: end the session, delete what is kept here, and say what stays.
+        """End the session, delete what is saved on this machine, and print what stays.
 
-        Unsettled writes are settled first. State, journal and keys of this installation are then
-        deleted. The device and the API key stay at the bank: they are revoked in its app. No call
-        can be made after it.
+        Unsettled writes are settled first. Then state, journal and keys of this installation are
+        deleted. The device and the API key stay at the bank: revoke them in its app. No call can
+        be made afterwards.
 
         Parameters
         ----------
         forget_unsettled
-            Whether to leave though the outcome of a write is not known.
+            Whether to log out although the outcome of a write is not known.
         ledgers
-            Files of ledgers to delete too. Others stay.
+            Files of ledgers to delete too; other ledgers stay.
 
         Raises
         ------
         UnsettledError
             If the outcome of a write is not known; the message lists them. Nothing was deleted.
         StateError
-            If a ledger to delete is none, or something can't be deleted.
+            If a file to delete is no ledger, or something can't be deleted.
         """
-        paths = [Path(each).expanduser() for each in ledgers]
+        paths = [Path(path).expanduser() for path in ledgers]
         for path in paths:
-            _insist_on_ledger(path)
+            _check_is_ledger(path)
         settlement = self.settle()
         if settlement.unknown and not forget_unsettled:
-            listed = "\n".join(str(each) for each in settlement if each.outcome == "unknown")
+            writes = "\n".join(str(write) for write in settlement if write.outcome == "unknown")
             raise UnsettledError(
-                f"You are still logged in, since {_count(settlement.unknown)}:\n{listed}\nIf you "
-                "want to leave all the same: forget_unsettled=True (--forget-unsettled).",
+                f"You are still logged in, since {_count(settlement.unknown)}:\n{writes}\nTo log "
+                "out all the same: forget_unsettled=True (--forget-unsettled).",
                 settlement.unknown,
             )
         state, kept_in = self._sessions.state, self._sessions.kept_in
         has_ended = self._sessions.leave()
-        self._journal.delete()
+        self._writes.journal.delete()
         for path in paths:
-            for beside in ("", "-wal", "-shm", "-journal", ".lock"):
-                Path(f"{path}{beside}").unlink(missing_ok=True)
-        self._client.close()
-        print(self._farewell(state, kept_in, paths, has_ended=has_ended))  # noqa: T201
+            for ending in ("", "-wal", "-shm", "-journal", ".lock"):
+                Path(f"{path}{ending}").unlink(missing_ok=True)
+        self.client.close()
+        sys.stdout.write(f"{self._farewell(state, kept_in, paths, has_ended=has_ended)}\n")
 
     def _farewell(
         self, state: State | None, kept_in: Path | None, ledgers: list[Path], *, has_ended: bool
     ) -> str:
-        """Print what was deleted, and what stays."""
+        """Return the text that says what was deleted and what stays."""
         ended = "The session has ended."
         if not has_ended:
             ended = "The bank did not confirm the end of the session: it ends by itself."
         if kept_in is None:
             return f"Logged out. {ended} Nothing was kept on disk."
-        gone = ", ".join(map(str, (kept_in, self._journal.folder, *ledgers)))
+        gone = ", ".join(map(str, (kept_in, self._writes.journal.folder, *ledgers)))
         device = f"the device {state.device.description!r} (id {state.device.id})" if state else ""
         place = f" (also in {self.settings.env_file})" if self.settings.env_file else ""
         return (
             f"Logged out. {ended} Deleted, as far as it was there: {gone}.\n"
             f"What stays: {device or 'the device'} at the bank, and the API key{place}. Revoke "
-            "them in the bunq app, where your API keys are. Ledgers that you did not name stay too."
+            "both in the bunq app, where it lists your API keys. Ledgers that you did not name "
+            "stay, too."
         )
 
     def __enter__(self) -> Self:
@@ -399,45 +529,45 @@ class Context(Caller, Overview):
         self.close()
 
     def _create(self, resource: str, **given: Any) -> dict[str, Any]:
-        account = self._account(given.pop("account"))["id"]
-        made = self.call(f"{resource}.create", account=account, **given).first("Id")
-        return self.call(f"{resource}.get", made["id"], account=account).item
+        account = self.find_account(given.pop("account"))["id"]
+        created = self.call(f"{resource}.create", account=account, **given).first("Id")
+        return self.call(f"{resource}.get", created["id"], account=account).item
 
-    def _told(self) -> dict[str, str]:
-        """Tell what the context is; asks nobody, so that showing it is free."""
+    def _summary(self) -> dict[str, str]:
+        """Return what the context shows of itself, by name; this makes no call."""
         place = str(self.settings.base_url)
         if self.bank is not None:
             place = f"in this process, where it is {self.bank.clock.now():%Y-%m-%d %H:%M} UTC"
-        told = {"bank": place}
+        summary = {"bank": place}
         state = self._sessions.state
         if state is not None and state.session is not None:
             session, device = state.session, state.device
             name = _name_of(session.user)
-            told |= {
+            summary |= {
                 "user": f"{name} ({session.user_type} {session.user_id})",
                 "device": f"{device.description} ({device.id})",
                 "session": f"until {session.expires_at:%Y-%m-%d %H:%M} UTC",
             }
         if writes := self._guard.describe():
-            told["writes"] = writes
+            summary["writes"] = writes
         if places := self.settings.describe_places():
-            told["settings"] = places
+            summary["settings"] = places
         with contextlib.suppress(StateError):
             if unsettled := self.unsettled:
-                told["journal"] = f"{_count(unsettled)}: bunq.settle()"
-        return {name: printable(text) for name, text in told.items()}
+                summary["journal"] = f"{_count(unsettled)}: bunq.settle()"
+        return {name: printable(text) for name, text in summary.items()}
 
     def __repr__(self) -> str:
-        lines = [f"  {name:<9}{text}" for name, text in self._told().items()]
+        lines = [f"  {name:<9}{text}" for name, text in self._summary().items()]
         return "\n".join([f"bunq {self.settings.environment}", *lines])
 
     def _repr_html_(self) -> str:
         environment = self.settings.environment
         return card(
             "bunq",
-            key_values(self._told()),
+            key_values(self._summary()),
             environment=environment,
-            is_production=self.client.is_production,
+            is_production=self.client.is_production or environment == "PRODUCTION",
         )
 
 
@@ -446,9 +576,9 @@ def _count(entries: Sequence[Entry]) -> str:
     return f"{writes} unsettled"
 
 
-def _insist_on_ledger(path: Path) -> None:
-    """Return if there is a ledger: nothing else is deleted."""
-    from bunqkit.ledger.ledger import Ledger  # noqa: PLC0415 (who deletes one)
+def _check_is_ledger(path: Path) -> None:
+    """Raise an error if a file is no ledger: nothing else is deleted."""
+    from bunqkit.ledger.ledger import Ledger  # noqa: PLC0415 (a room above)
 
     if not path.is_file():
         raise StateError(f"There is no ledger at {path}.")
@@ -456,7 +586,7 @@ def _insist_on_ledger(path: Path) -> None:
 
 
 def _name_of(user: dict[str, Any]) -> str:
-    """Give a user's name; an app's by OAuth is that of the one who let it in."""
+    """Return a user's name; an OAuth app has the name of the user who gave it access."""
     anchor: dict[str, Any] = user.get("granted_by_user") or {}
-    granter = next((each for each in anchor.values() if isinstance(each, dict)), user)
+    granter = next((granter for granter in anchor.values() if isinstance(granter, dict)), user)
     return str(granter.get("display_name") or "no name")

@@ -1,9 +1,10 @@
-"""What may be written where: production is read-only until a call is unlocked.
+"""Decides which writes may be sent: production is read-only until a call is unlocked.
 
-A locked call raises before anything is sent. An unlock names one operation, and may bound what it
-moves, how often, and to whom; it ends with its block, and serves no other thread or asyncio task.
-Whatever is unlocked, all calls of a context together move no more than its cap. What is let through
-is read back, amount and payee first.
+A locked call raises an error before anything is sent. An unlock names one operation, and may limit
+the money that it moves, the number of calls, and the payee. It ends with its ``with`` block, and is
+valid only in the thread and the asyncio task that opened it. All calls of a context together move
+no more than its cap, whatever is unlocked. Before a call is sent, the guard prints its amount and
+payee.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from bunqkit.catalogue.values import PAYEE, find_payees, plain_payee
 from bunqkit.display.terminal import printable
 from bunqkit.errors import FieldError, LockedError
 
-# Logging out is the one change that nobody needs to be kept from.
+# Logging out is the one change that is always allowed.
 _FREE = ("session.delete",)
-# For a call whose body names no amount, such as the acceptance of a draft.
+# The bound for a call whose body names no amount, such as the acceptance of a draft.
 _ANY = "any"
 _UNBOUNDED = Decimal("Infinity")
-_LONGEST = 200
+_MAX_LETTERS = 200
 # Source: bunq docs, "Payment", for the two members of an amount.
 _AMOUNT_MEMBERS = frozenset({"value", "currency"})
 _AMOUNT_NAME = re.compile(r"amount(_\w+)?")
@@ -33,22 +34,22 @@ _AMOUNT_NAME = re.compile(r"amount(_\w+)?")
 
 @dataclass
 class Permit:
-    """What one unlock lets happen, counted down as it is used.
+    """The calls that one unlock still allows.
 
     Attributes
     ----------
     operation
-        The one operation that it opens.
+        The operation that is unlocked.
     left
-        How many calls are left.
+        The number of calls that are left.
     amount_left
-        How much may still be moved, in the account's currency; ``None`` if that is not bounded.
+        The amount that may still be moved, in the account's currency; ``None`` for no limit.
     to
-        The only counterparty (e-mail address, phone number, IBAN), or ``None`` for any.
+        The only payee (e-mail address, phone number, IBAN), or ``None`` for any.
     sent
-        What it has let through, read back from the bodies.
+        The calls that were sent, in words, read from their bodies.
     opened_by
-        The thread and the asyncio task that opened it: it serves no other.
+        The thread and the asyncio task that opened it; it is valid in no other.
     """
 
     operation: str
@@ -59,27 +60,27 @@ class Permit:
     opened_by: tuple[object, object] = field(default=(None, None), repr=False)
 
     def __str__(self) -> str:
-        bound = "" if self.amount_left is None else f" up to {_written(self.amount_left)}"
+        bound = "" if self.amount_left is None else f" up to {_amount_text(self.amount_left)}"
         payee = "" if self.to is None else f" to {self.to}"
         return f"{self.operation}{bound}{payee}, {self.left} left"
 
 
 class Guard:
-    """Lets reads through, and writes if they may be.
+    """Allows reads, and writes that are unlocked.
 
     Parameters
     ----------
     environment
-        Only ``PRODUCTION`` is locked: elsewhere money is play money.
+        Only ``PRODUCTION`` is locked; elsewhere money is play money.
     cap
-        The most that all calls together may move, however often something is unlocked.
+        The largest amount that all calls together may move, however often one is unlocked.
     say
-        Reads back what is let through.
+        Prints each call that is sent.
 
     Attributes
     ----------
     is_locked
-        Whether writes need an unlock.
+        True if writes need an unlock.
     """
 
     def __init__(
@@ -93,12 +94,12 @@ class Guard:
         self._lock = threading.Lock()
 
     def describe(self) -> str:
-        """Tell what may be written: ``""`` where everything may."""
+        """Return what may be written, in words; ``""`` if nothing is locked."""
         if not self.is_locked:
             return ""
-        opened = [str(permit) for permit in self._own_permits() if permit.left]
-        told = f"unlocked: {'; '.join(opened)}" if opened else "read-only"
-        return f"{told} ({self._moved:.2f} of at most {self._cap:.2f} moved)"
+        permits = [str(permit) for permit in self._own_permits() if permit.left]
+        state = f"unlocked: {'; '.join(permits)}" if permits else "read-only"
+        return f"{state} ({self._moved:.2f} of at most {self._cap:.2f} moved)"
 
     @contextlib.contextmanager
     def unlock(
@@ -109,36 +110,43 @@ class Guard:
         count: int = 1,
         to: str | None = None,
     ) -> Iterator[Permit]:
-        """Let one operation through until the block ends, for the thread and task that opened it.
+        """Allow one operation to write to production until the ``with`` block ends.
 
-        Of several blocks inside each other that unlock the same operation, the innermost counts.
+        Only production is locked, so elsewhere this changes nothing. The unlock is valid for the
+        thread and the asyncio task that opened it. If several blocks inside each other unlock the
+        same operation, the innermost one counts.
 
         Parameters
         ----------
         operation
             Its name, such as ``payment.create``.
         up_to
-            The most that all its calls together may move, in the account's currency. An operation
-            that moves money can't be unlocked without it. ``"any"`` lets a call through whose body
-            names no amount, such as the acceptance of a draft.
+            The largest amount that all its calls together may move, in the account's currency; an
+            operation that moves money needs it. ``"any"`` allows a call whose body names no
+            amount, such as the acceptance of a draft.
         count
-            How many calls may be made.
+            The number of calls.
         to
-            The only counterparty that it may be for, letter for letter: only invisible letters,
-            the way in which accents are coded, and the spaces and case of an IBAN don't matter.
+            The only payee: e-mail address, phone number or IBAN. Every letter must be equal, but
+            for invisible letters, the coding of accents, and the spaces and case of an IBAN.
+
+        Returns
+        -------
+        context manager
+            It returns a ``Permit``, which counts down, and lists in ``sent`` what was sent.
 
         Raises
         ------
         FieldError
-            If the bound is missing or no amount, or the count is not above zero.
+            If the bound is missing or is no amount, or the count is not above zero.
         UnknownNameError
-            If no operation is called so.
+            If there is no such operation.
         """
         known = catalogue_operation(operation)
-        bound = _bound(up_to)
+        bound = _parse_bound(up_to)
         if known.effect == "moves money" and bound is None:
             raise FieldError(
-                f"{known.name} moves money. Say how much it may: unlock({known.name!r}, "
+                f"{known.name} moves money. Limit the amount: unlock({known.name!r}, "
                 "up_to='25.00')."
             )
         if count < 1:
@@ -153,57 +161,60 @@ class Guard:
                 self._permits.remove(permit)
 
     def check(self, method: str, path: str, operation: Operation | None, body: object) -> None:
-        """Return if the call may be sent, and count it.
+        """Count a call that may be sent, or raise an error.
 
         Parameters
         ----------
         method, path
-            What is called.
+            The method and path of the call.
         operation
-            ``None`` for a path that the catalogue does not know: it can only be read.
+            The operation; ``None`` for a path that is not in the catalogue, which can only be read.
         body
-            What would be sent.
+            The body of the call.
 
         Raises
         ------
         LockedError
-            If it may not; the message reads back amount and payee, and says how to unlock.
+            If it must not be sent. The message names amount and payee, and shows how to unlock.
         """
         if not self.is_locked or method == "GET":
             return
         if operation is not None and (operation.effect == "reads" or operation.name in _FREE):
             return
-        told = _Told(operation, body)
-        if strange := sorted(set(_strange_members(body))):
+        call = _PlannedCall(operation, body)
+        amounts = _amount_objects(body)
+        if members := {key for amount in amounts for key in amount if key not in _AMOUNT_MEMBERS}:
+            names = ", ".join(sorted(repr(_clean(key)) for key in members))
             raise LockedError(
-                f"{told} was not sent to PRODUCTION: an amount of it has {', '.join(strange)} "
-                "beside its value and currency, and nobody can say how the bank would read that. "
+                f"{call} was not sent to PRODUCTION: an amount in it has {names} "
+                "beside its value and currency, and it is not known how the bank would read that. "
                 "Take it out."
             )
         with self._lock:
-            permit = self._permit(told)
+            permit = self._find_permit(call)
             if permit is None:
-                raise LockedError(told.refusal(method, path))
-            if told.moves_money and self._moved + told.total > self._cap:
+                raise LockedError(call.refusal(method, path))
+            if call.moves_money and self._moved + call.total > self._cap:
                 raise LockedError(
-                    f"{told} was not sent: {self._moved:.2f} has been moved since connect(), and "
+                    f"{call} was not sent: {self._moved:.2f} has been moved since connect(), and "
                     f"BUNQ_TOTAL_CAP allows {self._cap:.2f} in all. Raise it there if you mean it."
                 )
             permit.left -= 1
             if permit.amount_left is not None and permit.amount_left.is_finite():
-                permit.amount_left -= told.total
-            if told.moves_money:
-                self._moved += told.total
-            permit.sent.append(str(told))
+                permit.amount_left -= call.total
+            if call.moves_money:
+                self._moved += call.total
+            permit.sent.append(str(call))
             left = f"{permit.left} more call{'' if permit.left == 1 else 's'}"
-            more = "" if permit.amount_left is None else f" and {_written(permit.amount_left)}"
-        self._say(f"PRODUCTION: {told} is being sent. The unlock leaves {left}{more}.")
+            if permit.amount_left is not None:
+                left += f" and {_amount_text(permit.amount_left)}"
+        self._say(f"PRODUCTION: {call} is being sent. The unlock leaves {left}.")
 
-    def _permit(self, told: _Told) -> Permit | None:
-        """Return the permit that covers a call: the innermost of its operation, or ``None``."""
-        name = told.operation.name if told.operation else None
-        own = [permit for permit in self._own_permits() if permit.operation == name]
-        return own[-1] if own and told.is_covered_by(own[-1]) else None
+    def _find_permit(self, call: _PlannedCall) -> Permit | None:
+        """Return the innermost permit of the operation, if it covers the call."""
+        name = call.operation.name if call.operation else None
+        permits = [permit for permit in self._own_permits() if permit.operation == name]
+        return permits[-1] if permits and call.is_covered_by(permits[-1]) else None
 
     def _own_permits(self) -> list[Permit]:
         here = _here()
@@ -211,8 +222,14 @@ class Guard:
 
 
 def amounts_in(body: object) -> list[tuple[Decimal, str]]:
-    """Give every amount in a body with its currency, at any depth."""
-    return list(_amounts(body))
+    """Return every amount in a body with its currency, at any depth.
+
+    What may be an amount counts as one. One that can't be read counts as infinite.
+    """
+    return [
+        (_size(amount.get("value")), _clean(amount.get("currency", "?")))
+        for amount in _amount_objects(body)
+    ]
 
 
 def payees_in(body: object) -> list[str]:
@@ -220,8 +237,8 @@ def payees_in(body: object) -> list[str]:
     return [value for _, value in find_payees(body)]
 
 
-class _Told:
-    """What a call says that it would do: its operation, its amounts, its payees."""
+class _PlannedCall:
+    """A write before it is sent: its operation, its amounts, its payees."""
 
     def __init__(self, operation: Operation | None, body: object) -> None:
         self.operation = operation
@@ -231,18 +248,20 @@ class _Told:
         self.moves_money = operation is not None and operation.effect == "moves money"
 
     def is_covered_by(self, permit: Permit) -> bool:
-        if self.operation is None or permit.operation != self.operation.name or permit.left < 1:
+        """Return True if a permit of its operation allows the call."""
+        if permit.left < 1:
             return False
         if self.moves_money and not self.amounts and permit.amount_left != _UNBOUNDED:
             return False
         if permit.amount_left is not None and self.total > permit.amount_left:
             return False
-        return permit.to is None or {plain_payee(each) for each in self.payees} == {permit.to}
+        return permit.to is None or {plain_payee(payee) for payee in self.payees} == {permit.to}
 
     def refusal(self, method: str, path: str) -> str:
+        """Return the text that says why the call was not sent, and how to unlock it."""
         if self.operation is None:
             return (
-                f"{method} {path} is not in the catalogue, so nobody can say what it does. In "
+                f"{method} {path} is not in the catalogue, so it is not known what it does. In "
                 "PRODUCTION it can't be sent."
             )
         if not self.total.is_finite():
@@ -263,12 +282,12 @@ class _Told:
         )
         if self.moves_money and not money:
             money = "an amount that its body does not name"
-        each = " each time" if money and name.startswith("schedule") else ""
-        whom = f" to {', '.join(map(_clean, self.payees))}" if self.payees else ""
-        return f"{name}{f' of {money}' if money else ''}{each}{whom}"
+        frequency = " each time" if money and name.startswith("schedule") else ""
+        payees = f" to {', '.join(map(_clean, self.payees))}" if self.payees else ""
+        return f"{name}{f' of {money}' if money else ''}{frequency}{payees}"
 
 
-def _bound(up_to: str | Decimal | None) -> Decimal | None:
+def _parse_bound(up_to: str | Decimal | None) -> Decimal | None:
     if up_to is None:
         return None
     if up_to == _ANY:
@@ -282,40 +301,23 @@ def _bound(up_to: str | Decimal | None) -> Decimal | None:
     return bound
 
 
-def _amounts(value: object, name: object = "") -> Iterator[tuple[Decimal, str]]:
-    """Give every amount in a body, at any depth: more is counted rather than less.
-
-    One that can't be read counts as more than anybody allows.
-    """
-    if _is_amount(value, name):
-        assert isinstance(value, Mapping)
-        yield _size(value.get("value")), _clean(value.get("currency", "?"))
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _amounts(inner, key)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _amounts(inner, name)
-    elif value is not None and _is_amount_name(name):
-        yield _UNBOUNDED, "?"
-
-
-def _strange_members(value: object, name: object = "") -> Iterator[str]:
-    """Return the members of amounts that no amount has, at any depth."""
+def _amount_objects(value: object, name: object = "") -> Iterator[Mapping[str, object]]:
+    """Return every amount in a body, at any depth; an amount that is no object is empty."""
     if isinstance(value, Mapping):
         if _is_amount(value, name):
-            yield from (repr(_clean(key)) for key in value if key not in _AMOUNT_MEMBERS)
+            yield value
+            return
         for key, inner in value.items():
-            yield from _strange_members(inner, key)
+            yield from _amount_objects(inner, key)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _strange_members(inner, name)
+            yield from _amount_objects(inner, name)
+    elif value is not None and _is_amount_name(name):
+        yield {}
 
 
-def _is_amount(value: object, name: object) -> bool:
-    """Return whether an object is an amount: by its name, or since it has the members of one."""
-    if not isinstance(value, Mapping):
-        return False
+def _is_amount(value: Mapping[str, object], name: object) -> bool:
+    """Return True if an object is an amount: by its name, or since it has a member ``value``."""
     is_pointer = "currency" not in value and ("type" in value or name == PAYEE)
     return _is_amount_name(name) or ("value" in value and not is_pointer)
 
@@ -325,6 +327,7 @@ def _is_amount_name(name: object) -> bool:
 
 
 def _size(value: object) -> Decimal:
+    """Return the size of an amount; infinity if it can't be read."""
     try:
         size = abs(Decimal(str(value)))
     except InvalidOperation:
@@ -332,18 +335,18 @@ def _size(value: object) -> Decimal:
     return size if size.is_finite() else _UNBOUNDED
 
 
-def _written(amount: Decimal) -> str:
+def _amount_text(amount: Decimal) -> str:
     return f"{amount:.2f}" if amount.is_finite() else "any amount"
 
 
-def _clean(told: object) -> str:
-    """Return a text that a body holds, short, and without what could rewrite a terminal."""
-    return printable(str(told)[:_LONGEST])
+def _clean(value: object) -> str:
+    """Return the text of a value in a body, short, without letters that rewrite a terminal."""
+    return printable(str(value)[:_MAX_LETTERS])
 
 
 def _here() -> tuple[object, object]:
-    """Return the thread and the asyncio task, if any, that this runs in."""
-    import asyncio  # noqa: PLC0415 (slow to load, and only who writes to production needs it)
+    """Return the present thread and the present asyncio task, if there is one."""
+    import asyncio  # noqa: PLC0415 (slow to load, and only writes to production need it)
 
     try:
         task = asyncio.current_task()

@@ -1,18 +1,19 @@
-"""The tables of one user: accounts, payments, requests, cards, events.
+"""The curated tables of one user: accounts, payments, requests, cards, events.
 
-Each is one row a thing, newest first, in documented columns, and says whether it is complete. Where
-the pages come from is for others to say: a bank, or a ledger.
+A table has one row for each thing, newest first, in documented columns, and says whether it is
+complete. ``Tables`` works with any source of pages: the bank, or a ledger.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bunqkit.catalogue.accounts import choose_account
 from bunqkit.catalogue.arguments import check_max_rows
+from bunqkit.catalogue.operations import operation as operation_named
 from bunqkit.catalogue.values import write_instant
 from bunqkit.errors import Interrupted
 
@@ -24,36 +25,62 @@ if TYPE_CHECKING:
     from bunqkit.frames.paging import Page
 
 Instant = str | date | datetime | None
-Accounts = Sequence[Mapping[str, Any]]
+Watch = Callable[[int, int], object]
+ListCall = tuple[str, Mapping[str, Any]]
+"""The name of an operation that lists, and its arguments."""
+
+# The operations whose lists make a table.
+_LISTS = {
+    "accounts": ["monetary-account.list"],
+    "payments": ["payment.list"],
+    "money_requests": ["request-inquiry.list", "request-response.list"],
+    "cards": ["card.list"],
+    "card_transactions": ["mastercard-action.list"],
+    "events": ["event.list"],
+    "scheduled_payments": ["schedule-payment.list"],
+}
+# The rows of the other tables name the accounts that they belong to.
+_WITHOUT_ACCOUNTS = ("accounts", "cards")
 
 
-class Overview(ABC):
-    """Whoever has pages of lists has the curated tables at hand."""
+class PageSource(Protocol):
+    """Where the pages of lists come from: the bank, or a ledger."""
 
-    # Whether a bar is shown, and a line said, when it takes long.
-    _is_watched = True
+    @property
+    def shows_progress(self) -> bool:
+        """True if reading may take long, so that a progress bar is useful."""
 
-    @abstractmethod
-    def _pages(
-        self, operation: str, *own_id: object, is_read: bool, **given: Any
-    ) -> Iterator[bytes | Page | Rows]:
-        """Give the pages of a list, newest first; whoever takes them unread reads them himself."""
+    def raw_pages(self, operation: str, **arguments: Any) -> Iterator[bytes | Page | Rows]:
+        """Return the pages of a list, newest first; their items are not parsed yet."""
 
-    @abstractmethod
-    def _accounts(self) -> list[dict[str, Any]]:
-        """Give the user's accounts, bare."""
+    def list_accounts(self) -> list[dict[str, Any]]:
+        """Return the user's accounts as the bank describes them, without their type names."""
+
+    def mark_completeness(self, frame: pd.DataFrame, calls: Sequence[ListCall]) -> None:
+        """Write into ``attrs["bunqkit"]`` of a table what the source knows of its lists."""
+
+
+class Tables:
+    """The curated tables, made of the pages of a source.
+
+    Parameters
+    ----------
+    source
+        The bank, or a ledger.
+    """
+
+    def __init__(self, source: PageSource) -> None:
+        self._source = source
 
     def accounts(self) -> pd.DataFrame:
-        """One row an account, of whatever kind.
+        """Return one row for each account, of any kind.
 
         Returns
         -------
         DataFrame
             ``id, type, description, iban, balance, balance_cents, currency, status``.
         """
-        from bunqkit.frames.tables import tabulate_accounts  # noqa: PLC0415 (pandas when first used)
-
-        return self._fetch("accounts", [("monetary-account.list", {})], tabulate_accounts)
+        return self._fetch("accounts")
 
     def payments(
         self,
@@ -62,47 +89,40 @@ class Overview(ABC):
         until: Instant = None,
         account: int | str | None = None,
         max_rows: int | None = None,
-        watch: Callable[[int, int], object] | None = None,
+        watch: Watch | None = None,
     ) -> pd.DataFrame:
-        """One row a payment, newest first, of all accounts or one.
+        """Return one row for each payment, newest first, of all accounts or of one.
 
         Parameters
         ----------
         since, until
-            From ``since`` on and before ``until``; a date without zone is a day in Amsterdam.
+            The first instant that counts, and the first that no longer does. A date without a
+            time zone is a day in Amsterdam.
         account
             Id, IBAN or description of one account.
         max_rows
-            At most so many, the newest.
+            The largest number of rows; the newest are returned.
         watch
-            Is told several times a second how many pages and rows have come, in place of a
-            progress bar; a ``KeyboardInterrupt`` that it raises stops the fetch.
+            A function that replaces the progress bar. It is called several times a second with
+            the number of pages and rows so far; a ``KeyboardInterrupt`` that it raises stops the
+            fetch.
 
         Returns
         -------
         DataFrame
             ``id, created, account_id, account, amount, amount_cents, currency, counterparty,
             counterparty_iban, description, type, sub_type, balance_after, direction,
-            is_own_transfer, reverses``. A transfer between two of your accounts has a row for
-            each. ``attrs["bunqkit"]`` says whether the table is complete, or cut by ``max_rows``;
-            ``bunqkit.describe_columns`` says what each column means.
+            is_own_transfer, reverses``. A transfer between two of your accounts has one row for
+            each account. ``attrs["bunqkit"]`` says whether the table is complete or was cut by
+            ``max_rows``; ``bunqkit.describe_columns`` explains the columns.
 
         Raises
         ------
         Interrupted
-            If it is stopped; its ``frame`` holds what has come.
+            If the fetch is stopped; its ``frame`` holds the rows so far.
         """
-        from bunqkit.frames.tables import tabulate_payments  # noqa: PLC0415 (pandas when first used)
-
-        return self._fetch_of_accounts(
-            "payments",
-            ["payment.list"],
-            tabulate_payments,
-            account,
-            since=since,
-            until=until,
-            max_rows=max_rows,
-            watch=watch,
+        return self._fetch(
+            "payments", account, since=since, until=until, max_rows=max_rows, watch=watch
         )
 
     def money_requests(
@@ -113,7 +133,7 @@ class Overview(ABC):
         account: int | str | None = None,
         max_rows: int | None = None,
     ) -> pd.DataFrame:
-        """One row a request for money, yours and those of others to you, newest first.
+        """Return one row for each request for money, sent or received, newest first.
 
         Parameters
         ----------
@@ -125,22 +145,12 @@ class Overview(ABC):
         DataFrame
             ``id, created, account_id, account, amount, amount_cents, currency, counterparty,
             counterparty_iban, description, status, direction, amount_responded, responded,
-            expires``. ``direction`` is ``in`` for what you asked for.
+            expires``. ``direction`` is ``in`` if you asked for the money.
         """
-        from bunqkit.frames.tables import tabulate_money_requests  # noqa: PLC0415 (pandas, too)
-
-        return self._fetch_of_accounts(
-            "money_requests",
-            ["request-inquiry.list", "request-response.list"],
-            tabulate_money_requests,
-            account,
-            since=since,
-            until=until,
-            max_rows=max_rows,
-        )
+        return self._fetch("money_requests", account, since=since, until=until, max_rows=max_rows)
 
     def cards(self) -> pd.DataFrame:
-        """One row a card, newest first.
+        """Return one row for each card, newest first.
 
         Returns
         -------
@@ -148,9 +158,7 @@ class Overview(ABC):
             ``id, created, type, product, name, second_line, status, expires, account_iban, limit,
             limit_cents, currency, country``.
         """
-        from bunqkit.frames.tables import tabulate_cards  # noqa: PLC0415 (pandas when first used)
-
-        return self._fetch("cards", [("card.list", {})], tabulate_cards)
+        return self._fetch("cards")
 
     def card_transactions(
         self,
@@ -160,7 +168,7 @@ class Overview(ABC):
         account: int | str | None = None,
         max_rows: int | None = None,
     ) -> pd.DataFrame:
-        """One row a card transaction, newest first, with the payment that it became.
+        """Return one row for each card transaction, newest first, with the payment that it became.
 
         Parameters
         ----------
@@ -172,19 +180,14 @@ class Overview(ABC):
         DataFrame
             ``id, created, account_id, account, amount, amount_cents, currency, counterparty, city,
             description, card_id, amount_local, currency_local, decision, status, payment_id``.
-            ``payment_id`` is found by account, amount and time, and stands in one row at most.
+            ``payment_id`` is matched by account, amount and time; each payment matches at most
+            one row.
         """
         from bunqkit.frames.paging import interrupted  # noqa: PLC0415 (pandas when first used)
-        from bunqkit.frames.tables import MOMENT, link_payments, tabulate_card_transactions  # noqa: PLC0415
+        from bunqkit.frames.tables import MOMENT, link_payments  # noqa: PLC0415
 
-        frame = self._fetch_of_accounts(
-            "card_transactions",
-            ["mastercard-action.list"],
-            tabulate_card_transactions,
-            account,
-            since=since,
-            until=until,
-            max_rows=max_rows,
+        frame = self._fetch(
+            "card_transactions", account, since=since, until=until, max_rows=max_rows
         )
         if frame["created"].isna().all():
             return frame
@@ -197,7 +200,7 @@ class Overview(ABC):
     def events(
         self, *, since: Instant = None, until: Instant = None, max_rows: int | None = None
     ) -> pd.DataFrame:
-        """One row an event: what happened, newest first.
+        """Return one row for each event, newest first.
 
         Parameters
         ----------
@@ -208,22 +211,12 @@ class Overview(ABC):
         -------
         DataFrame
             ``id, created, account_id, account, action, type, object_id, status, description``.
-            ``type`` and ``object_id`` say to what it happened: ``Payment`` 7.
+            ``type`` and ``object_id`` name the object of the event: ``Payment`` 7.
         """
-        from bunqkit.frames.tables import tabulate_events  # noqa: PLC0415 (pandas when first used)
-
-        known = self._know_accounts("events", tabulate_events)
-        return self._fetch(
-            "events",
-            [("event.list", {})],
-            lambda events: tabulate_events(events, known),
-            since=since,
-            until=until,
-            max_rows=max_rows,
-        )
+        return self._fetch("events", since=since, until=until, max_rows=max_rows)
 
     def scheduled_payments(self, *, account: int | str | None = None) -> pd.DataFrame:
-        """One row a scheduled payment, newest first.
+        """Return one row for each scheduled payment, newest first.
 
         Parameters
         ----------
@@ -236,42 +229,38 @@ class Overview(ABC):
             ``id, created, account_id, account, amount, amount_cents, currency, counterparty,
             counterparty_iban, description, status, starts, next, ends, every, unit``.
         """
-        from bunqkit.frames.tables import tabulate_scheduled_payments  # noqa: PLC0415 (pandas, too)
+        return self._fetch("scheduled_payments", account)
 
-        return self._fetch_of_accounts(
-            "scheduled_payments", ["schedule-payment.list"], tabulate_scheduled_payments, account
-        )
+    def _fetch(self, table: str, account: int | str | None = None, **bounds: Any) -> pd.DataFrame:
+        """Return a table of all accounts, or of one."""
+        from bunqkit.frames import tables  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.frames.paging import interrupted  # noqa: PLC0415
 
-    def _fetch_of_accounts(
+        tabulate = getattr(tables, f"tabulate_{table}")
+        calls: list[ListCall] = [(name, {}) for name in _LISTS[table]]
+        if table not in _WITHOUT_ACCOUNTS:
+            try:
+                accounts = self._source.list_accounts()
+            except KeyboardInterrupt as error:
+                raise interrupted(self._read(table, [], tabulate)) from error
+            tabulate = partial(tabulate, accounts=accounts)
+            chosen = accounts if account is None else [choose_account(accounts, account)]
+            if "account" in operation_named(calls[0][0]).ids:
+                calls = [(name, {"account": one["id"]}) for one in chosen for name, _ in calls]
+        return self._read(table, calls, tabulate, **bounds)
+
+    def _read(
         self,
         table: str,
-        operations: Sequence[str],
-        tabulate: Callable[[Gathered, Accounts], pd.DataFrame],
-        account: int | str | None,
-        **bounds: Any,
-    ) -> pd.DataFrame:
-        """Fetch lists of all accounts, or of one."""
-        known = self._know_accounts(table, tabulate)
-        chosen = known if account is None else [choose_account(known, account)]
-        return self._fetch(
-            table,
-            [(name, {"account": one["id"]}) for one in chosen for name in operations],
-            lambda gathered: tabulate(gathered, known),
-            **bounds,
-        )
-
-    def _fetch(
-        self,
-        table: str,
-        calls: Sequence[tuple[str, Mapping[str, Any]]],
+        calls: Sequence[ListCall],
         tabulate: Callable[[Gathered], pd.DataFrame],
         *,
         since: Instant = None,
         until: Instant = None,
         max_rows: int | None = None,
-        watch: Callable[[int, int], object] | None = None,
+        watch: Watch | None = None,
     ) -> pd.DataFrame:
-        """Fetch lists, several at once, and make one table of them."""
+        """Read lists, several at once, and return one table of them."""
         from bunqkit.frames.frames import Gathered  # noqa: PLC0415 (pandas when first used)
         from bunqkit.frames.paging import Reading, fetch  # noqa: PLC0415
         from bunqkit.frames.tables import wanted_by  # noqa: PLC0415
@@ -281,38 +270,28 @@ class Overview(ABC):
         end = None if until is None else write_instant(until, "until")
         readings = [
             Reading(
-                self._pages(name, is_read=False, **given),
+                self._source.raw_pages(name, **arguments),
                 max_rows=max_rows,
                 since=first,
                 until=end,
                 keep=wanted_by(table),
             )
-            for name, given in calls
+            for name, arguments in calls
         ]
-        about = {
-            "operation": ", ".join(dict.fromkeys(name for name, _ in calls)),
-            "accounts": list(dict.fromkeys(each["account"] for _, each in calls if each)),
-            "since": first,
-            "until": end,
-        }
-        return fetch(
+        accounts = [arguments["account"] for _, arguments in calls if arguments]
+        frame = fetch(
             readings,
             Gathered(),
             tabulate,
-            about=about,
+            about={
+                "operation": ", ".join(dict.fromkeys(name for name, _ in calls)),
+                "accounts": list(dict.fromkeys(accounts)),
+                "since": first,
+                "until": end,
+            },
             max_rows=max_rows,
-            progress=self._is_watched,
+            progress=self._source.shows_progress,
             watch=watch,
         )
-
-    def _know_accounts(
-        self, table: str, tabulate: Callable[[Gathered, Accounts], pd.DataFrame]
-    ) -> Accounts:
-        """Fetch the accounts that a table needs; if that is stopped, nothing of it has come."""
-        from bunqkit.frames.paging import interrupted  # noqa: PLC0415 (pandas when first used)
-
-        try:
-            return self._accounts()
-        except KeyboardInterrupt as error:
-            empty = self._fetch(table, [], lambda gathered: tabulate(gathered, []))
-            raise interrupted(empty) from error
+        self._source.mark_completeness(frame, calls)
+        return frame

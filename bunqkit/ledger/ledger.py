@@ -1,8 +1,8 @@
 """All of one user's payments and more, on this machine, kept up to date.
 
-A ``Ledger`` is one private SQLite file. ``sync`` fetches what is new and looks again at what may
-have changed; what was known before a correction is kept beside it. Two kernels may use one file:
-the second to sync waits until the first is done, and a process that is killed leaves no gap.
+A ``Ledger`` is one private SQLite file. ``sync`` fetches what is new, and looks again at what may
+have changed; a version from before a correction stays beside the new one. Two kernels may use one
+file: the second sync waits until the first has ended. A process that is killed leaves no gap.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from bunqkit.catalogue.operations import Operation, operation as operation_named
 from bunqkit.catalogue.values import write_instant
+from bunqkit.context.parts import PartMethod
 from bunqkit.display.terminal import printable
-from bunqkit.errors import BusyError, FieldError, Interrupted, StateError
+from bunqkit.errors import FieldError, Interrupted, StateError
 from bunqkit.ledger.repair import Repair, repair_file
-from bunqkit.ledger.snapshot import Books
+from bunqkit.ledger.snapshot import Snapshot
 from bunqkit.ledger.store import Store, Tally
-from bunqkit.ledger.sync import EVENTS, Progress, Sync, write_time
+from bunqkit.ledger.store_file import lock_file
+from bunqkit.ledger.sync import ACCOUNTS, EVENTS, Progress, Sync, write_time
 
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
 
-_DEFAULT = (
+_FOLLOWED = (
     "payment.list",
     "mastercard-action.list",
     "request-inquiry.list",
@@ -50,13 +51,14 @@ class SyncReport:
     Attributes
     ----------
     new, corrected, gone
-        Items that came, that differ from what was known, and that the bank has no more.
+        The number of items that are new, that differ from what was known, and that the bank no
+        longer has.
     pages, seconds
-        What it cost.
+        The number of pages that were read, and the time it took.
     complete, until
-        Whether everything that is followed is there, and up to when (UTC).
+        Whether every list that is followed is complete, and up to when (UTC).
     refused
-        Lists that the bank does not give, each with its words.
+        The lists that the bank refuses, each with its words.
     """
 
     new: int
@@ -69,32 +71,38 @@ class SyncReport:
     refused: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        said = "Not complete"
+        state = "Not complete"
         if self.complete and self.until is not None:
-            said = f"Complete up to {self.until:%Y-%m-%d %H:%M:%S} UTC"
+            state = f"Complete up to {self.until:%Y-%m-%d %H:%M:%S} UTC"
         cost = f"{self.pages:,} pages in {self.seconds:.1f} s"
-        refused = "".join(f"\nThe bank does not give {printable(each)}" for each in self.refused)
+        refused = "".join(f"\nThe bank does not give {printable(text)}" for text in self.refused)
         return (
-            f"{said}: {self.new:,} items new, {self.corrected:,} corrected, {self.gone:,} gone, "
+            f"{state}: {self.new:,} items new, {self.corrected:,} corrected, {self.gone:,} gone, "
             f"{cost}.{refused}"
         )
 
 
-class Ledger(Books):
+class Ledger:
     """A local copy of what one user has at one bank.
+
+    It has the tables of a context: ``accounts()``, ``payments()``, ``money_requests()``,
+    ``cards()``, ``card_transactions()``, ``events()``. ``attrs["bunqkit"]`` says whether a table
+    is complete, and up to when.
 
     Parameters
     ----------
     path
         The file, made if absent and readable by its owner alone.
     clock
-        Gives the present (aware): when something was seen.
+        A function that returns the present (aware), which is noted with what was seen.
 
     Raises
     ------
     StateError
         If the file can't be opened, or is no ledger.
     """
+
+    at = None
 
     def __init__(
         self,
@@ -103,27 +111,40 @@ class Ledger(Books):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.path = Path(path).expanduser().absolute()
-        super().__init__(Store(self.path))
+        self._store = Store(self.path)
+        self._present = Snapshot(self._store)
         self._clock = clock
         if self._store.fact("made") is None:
-            for name in _DEFAULT:
+            for name in _FOLLOWED:
                 self._store.follow(name, "{}")
-            self._store.set_fact("made", write_time(clock()))
+            self._store.set_fact("made", self._now())
+
+    accounts = PartMethod("_present", Snapshot.accounts)
+    payments = PartMethod("_present", Snapshot.payments)
+    money_requests = PartMethod("_present", Snapshot.money_requests)
+    cards = PartMethod("_present", Snapshot.cards)
+    card_transactions = PartMethod("_present", Snapshot.card_transactions)
+    events = PartMethod("_present", Snapshot.events)
+    scheduled_payments = PartMethod("_present", Snapshot.scheduled_payments)
+    frame = PartMethod("_present", Snapshot.frame)
+    balances = PartMethod("_present", Snapshot.balances)
+    sql = PartMethod("_present", Snapshot.sql)
+    export = PartMethod("_present", Snapshot.export)
 
     def follow(self, operation: str, **given: Any) -> None:
-        """Have every later sync read one more list: ``ledger.follow("invoice.list")``.
+        """Add a list that every later sync reads: ``ledger.follow("invoice.list")``.
 
         Parameters
         ----------
         operation
-            The name of any operation that lists; one of an account is read for every account.
+            The name of any operation that lists. A list of an account is read for every account.
         given
-            The ids in its path, if it has others: ``card_id=7``.
+            The other ids in its path, if it has any: ``card_id=7``.
 
         Raises
         ------
         FieldError
-            If it does not list anything.
+            If the operation does not list anything.
         UnknownNameError
             If there is no such operation.
         """
@@ -145,19 +166,19 @@ class Ledger(Books):
         Parameters
         ----------
         bunq
-            Whose accounts; the same user each time.
+            The context whose accounts are read; the same user each time.
         deep
-            Whether everything is read again, so that every item is as the bank has it. Without it
-            a page of what is final is read each time, in turn.
+            Whether everything is read again, so that every item is as the bank has it. Otherwise
+            one page of the items that are final is read each time, in turn.
         progress
             Whether to show a bar, with an estimate, if it takes longer than a second.
         wait_s
-            How long to wait for another sync of this file; for ever if it is left out.
+            How long to wait for another sync of this file; without a limit if it is left out.
 
         Returns
         -------
         SyncReport
-            Shows itself as a line.
+            Its repr is one line.
 
         Raises
         ------
@@ -169,15 +190,16 @@ class Ledger(Books):
         StateError
             If the ledger is another user's.
         CallError, SignatureError
-            If a list could not be read. The others have been, and the next sync reads it.
+            If a list could not be read. The other lists have been read, and the next sync reads
+            this one.
         """
         started = time.monotonic()
-        with self._lock(wait_s):
+        with lock_file(self.path, wait_s):
             self._check_owner(bunq)
-            shown = Progress()
-            sync = Sync(self._store, bunq.call, now=self._now, progress=shown, deep=deep)
+            pages = Progress()
+            sync = Sync(self._store, bunq.call, now=self._now, progress=pages, deep=deep)
             try:
-                with _bar(shown, is_shown=progress):
+                with _bar(pages, is_shown=progress):
                     tally = sync.run(self._followed())
             except KeyboardInterrupt as error:
                 raise Interrupted(
@@ -185,30 +207,30 @@ class Ledger(Books):
                     "error.frame says how far each list is.",
                     self.status(),
                 ) from error
-        return self._report(tally, shown.pages, time.monotonic() - started)
+        return self._report(tally, pages.pages, time.monotonic() - started)
 
-    def as_of(self, when: str | date | datetime) -> Books:
-        """Give the books as they were known then.
+    def as_of(self, when: str | date | datetime) -> Snapshot:
+        """Return what was known at an instant.
 
         Parameters
         ----------
         when
-            An instant, or a day in Amsterdam, of which it is the end.
+            An instant, or a day in Amsterdam, which stands for its end.
 
         Returns
         -------
-        Books
-            Reads like the ledger; corrections that were seen later are not in it, and its tables
-            say if by then not everything had been seen.
+        Snapshot
+            It has the tables of the ledger, without corrections that were seen later. They say
+            whether everything had been seen by then.
         """
         is_day = isinstance(when, date) and not isinstance(when, datetime)
         if is_day or (isinstance(when, str) and len(when) == _DAY):
             write_instant(when, "when")
             when = date.fromisoformat(str(when)) + timedelta(days=1)
-        return Books(self._store, write_instant(when, "when"))
+        return Snapshot(self._store, write_instant(when, "when"))
 
     def status(self) -> pd.DataFrame:
-        """One row a list: how much of it is there, and whether it is complete.
+        """Return one row for each list: how much of it is there, and whether it is complete.
 
         Returns
         -------
@@ -219,22 +241,24 @@ class Ledger(Books):
             row["listing"]: row["items"]
             for row in self._store.rows("SELECT listing, COUNT(*) AS items FROM item GROUP BY 1")
         }
-        listings = self._store.listings()
-        until = pd.Series([each.complete_until for each in listings], dtype="str")
-        return pd.DataFrame(
-            {
-                "operation": pd.Series([each.operation for each in listings], dtype="str"),
-                "account_id": pd.Series(
-                    [each.account_id or None for each in listings], dtype="Int64"
-                ),
-                "items": pd.Series(
-                    [counts.get(each.number, 0) for each in listings], dtype="int64"
-                ),
-                "complete": pd.Series([each.is_complete for each in listings], dtype="bool"),
-                "complete_until": pd.to_datetime(until, utc=True).dt.as_unit("us"),
-                "refused": pd.Series([each.refused for each in listings], dtype="str"),
-            }
-        )
+        rows = [
+            (
+                listing.operation,
+                listing.account_id or None,
+                counts.get(listing.number, 0),
+                listing.is_complete,
+                listing.complete_until,
+                listing.refused,
+            )
+            for listing in self._store.listings()
+        ]
+        types = {
+            "operation": "str", "account_id": "Int64", "items": "int64", "complete": "bool",
+            "complete_until": "str", "refused": "str",
+        }  # fmt: skip
+        frame = pd.DataFrame(rows, columns=list(types)).astype(types)
+        until = pd.to_datetime(frame["complete_until"], utc=True).dt.as_unit("us")
+        return frame.assign(complete_until=until)
 
     @staticmethod
     def repair(path: str | os.PathLike[str]) -> Repair:
@@ -248,13 +272,13 @@ class Ledger(Books):
         Returns
         -------
         Repair
-            Says what was saved, where, and what is known to be lost. A sync of the new ledger
-            with ``deep=True`` fetches the rest.
+            What was saved, where, and what is known to be lost. A sync of the new ledger with
+            ``deep=True`` fetches the rest.
 
         Raises
         ------
         BusyError
-            If a sync is at it.
+            If a sync of it has not ended.
         StateError
             If it can't be read, is no ledger, or nothing can be saved.
         """
@@ -271,17 +295,17 @@ class Ledger(Books):
         self.close()
 
     def __repr__(self) -> str:
-        rows = self._store.rows(
+        counts = self._store.rows(
             "SELECT COUNT(*) AS items, SUM(operation = 'payment.list') AS payments "
             "FROM item JOIN listing ON number = listing"
         )[0]
-        said = f"{rows['items']:,} items, {rows['payments'] or 0:,} of them payments"
-        until = self._until()
+        items = f"{counts['items']:,} items, {counts['payments'] or 0:,} of them payments"
+        until = self._complete_until()
         state = f"complete up to {until} UTC" if until else "not complete: call ledger.sync(bunq)"
-        return f"<Ledger {self.path}: {said}; {state}>"
+        return f"<Ledger {self.path}: {items}; {state}>"
 
     def _report(self, tally: Tally, pages: int, seconds: float) -> SyncReport:
-        until = self._until()
+        until = self._complete_until()
         return SyncReport(
             new=tally.new,
             corrected=tally.corrected,
@@ -291,54 +315,43 @@ class Ledger(Books):
             complete=until is not None,
             until=None if until is None else datetime.fromisoformat(until).replace(tzinfo=UTC),
             refused=tuple(
-                f"{each.operation} of {each.account_id or 'the user'}: {each.refused}"
-                for each in self._store.listings()
-                if each.refused
+                f"{listing.operation} of {listing.account_id or 'the user'}: {listing.refused}"
+                for listing in self._store.listings()
+                if listing.refused
             ),
         )
 
-    def _until(self) -> str | None:
-        """Tell up to when everything is there that the bank gives; ``None`` if a list has gaps."""
-        known = {0, *(account["id"] for account in self._accounts())}
-        listings = [each for each in self._store.listings() if each.account_id in known]
-        given = [each for each in listings if not each.refused]
-        if not given or not all(each.is_complete for each in given):
+    def _complete_until(self) -> str | None:
+        """Return up to when every list is complete; ``None`` if one has gaps.
+
+        Lists that the bank refuses, and those of accounts that it no longer has, don't count.
+        """
+        accounts = self._store.objects(self._store.listing(ACCOUNTS))
+        ids = {0, *(account["id"] for account in accounts)}
+        listings = [
+            listing
+            for listing in self._store.listings()
+            if listing.account_id in ids and not listing.refused
+        ]
+        if not listings or not all(listing.is_complete for listing in listings):
             return None
-        return min(str(each.complete_until) for each in given)
+        return min(str(listing.complete_until) for listing in listings)
 
     def _followed(self) -> dict[Operation, list[str]]:
         followed: dict[Operation, list[str]] = {}
-        for name, given in self._store.followed():
-            followed.setdefault(operation_named(name), []).append(given)
+        for name, arguments in self._store.followed():
+            followed.setdefault(operation_named(name), []).append(arguments)
         return followed
 
     def _check_owner(self, bunq: Context) -> None:
-        owner = f"{bunq.settings.environment} user {bunq.user_id}"
-        known = self._store.fact("owner")
-        if known is None:
-            self._store.set_fact("owner", owner)
-        elif known != owner:
+        user = f"{bunq.settings.environment} user {bunq.user_id}"
+        owner = self._store.fact("owner")
+        if owner is None:
+            self._store.set_fact("owner", user)
+        elif owner != user:
             raise StateError(
-                f"{self.path} is the ledger of {known}, and this is {owner}. Give each its own."
+                f"{self.path} is the ledger of {owner}, and this is {user}. Give each its own."
             )
-
-    @contextmanager
-    def _lock(self, wait_s: float | None) -> Iterator[None]:
-        lock = FileLock(f"{self.path}.lock", mode=0o600)
-        try:
-            lock.acquire(timeout=-1 if wait_s is None else wait_s)
-        except Timeout as error:
-            raise BusyError(
-                f"Another sync of {self.path} has not ended in {wait_s:g} s. Try again later."
-            ) from error
-        except OSError as error:
-            raise StateError(
-                f"{lock.lock_file} can't be made ({error.strerror}). Make the folder writable."
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _now(self) -> str:
         return write_time(self._clock())
@@ -346,7 +359,7 @@ class Ledger(Books):
 
 @contextmanager
 def _bar(progress: Progress, *, is_shown: bool) -> Iterator[None]:
-    """Show pages, how many there may be, and how long they will take."""
+    """Show the number of pages, how many there may be, and how long they will take."""
     from tqdm.auto import tqdm  # noqa: PLC0415 (looks for a notebook when it is loaded)
 
     with tqdm(disable=not is_shown, delay=1, unit=" pages", desc="Syncing") as bar:

@@ -12,38 +12,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from bunqkit.errors import BusyError, StateError
+from bunqkit.errors import StateError
 from bunqkit.ledger.salvage import read_rows
 from bunqkit.ledger.store import Store
-from bunqkit.ledger.store_file import VERSION
+from bunqkit.ledger.store_file import VERSION, lock_file
 
 _FACTS = ("owner", "newest")
+# The kinds of the columns: integer, text or missing, text.
 _ITEM = "iitttttTT"
 _EARLIER = "iitttTTT"
-_LISTING = 13
+_LISTING_COLUMNS = 13
 Key = tuple[int, int]
+"""The number of a list, and the id of an item in it."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What became of a damaged ledger; shows itself in words.
+    """What became of a damaged ledger; its repr says it in words.
 
     Attributes
     ----------
     path
         The ledger, which stays as it was.
     problem
-        What is wrong with it; empty if it is whole.
+        What is wrong with it; empty if it is undamaged.
     made
         The new ledger, ``None`` if nothing is wrong.
     items, earlier
-        How many items are in the new one, and how many versions from before corrections.
+        The number of items in the new one, and of versions from before corrections.
     lost
-        How many items of each list are known to be lost, by the list's name.
+        The number of items that are known to be lost, by the name of their list.
     has_owner
-        Whether it is still known whose ledger it is.
+        True if the owner of the ledger is still known.
     """
 
     path: Path
@@ -56,14 +56,14 @@ class Repair:
 
     @property
     def is_whole(self) -> bool:
-        """Return whether nothing is wrong."""
+        """True if nothing is wrong."""
         return not self.problem
 
     def __repr__(self) -> str:
         if self.is_whole:
             return f"{self.path} is whole: there is nothing to repair."
         lost = "; ".join(f"{count:,} items of {name}" for name, count in self.lost.items())
-        owner = "" if self.has_owner else " Whose it is was lost too: sync it as the same user."
+        owner = "" if self.has_owner else " Its owner was lost too: sync it as the same user."
         return (
             f"{self.path} is damaged ({self.problem}). {self.items:,} items and {self.earlier:,} "
             f"versions from before corrections are saved in {self.made}. "
@@ -79,29 +79,26 @@ def repair_file(path: Path) -> Repair:
     Parameters
     ----------
     path
-        The ledger. It is neither changed nor opened by SQLite, only copied.
+        The ledger. It is only copied: it is not changed, and SQLite does not open it.
 
     Raises
     ------
     BusyError
-        If a sync is at it.
+        If a sync of it has not ended.
     StateError
         If it can't be read, is no ledger, or nothing can be saved.
     """
-    lock = FileLock(f"{path}.lock", mode=0o600)
     try:
-        lock.acquire(timeout=0)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".repair-") as folder:
+        with (
+            lock_file(path, 0),
+            tempfile.TemporaryDirectory(dir=path.parent, prefix=".repair-") as folder,
+        ):
             return _repair(path, Path(folder))
-    except Timeout as error:
-        raise BusyError(f"A sync of {path} has not ended. Try again later.") from error
     except OSError as error:
         raise StateError(
             f"{path} can't be repaired ({error.strerror}). Name a ledger that can be read, in a "
             "folder that can be written."
         ) from error
-    finally:
-        lock.release()
 
 
 def _repair(path: Path, folder: Path) -> Repair:
@@ -110,40 +107,40 @@ def _repair(path: Path, folder: Path) -> Repair:
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(f"{path}-wal", f"{copy}-wal")
     problem = _examine(path, copy)
-    found = _Findings(copy.read_bytes())
-    if not problem and found.broken:
-        problem = f"{found.broken} rows make no sense"
+    remains = _Remains(copy.read_bytes())
+    if not problem and remains.broken:
+        problem = f"{remains.broken} rows make no sense"
     if not problem:
         return Repair(path)
-    if not found.listings:
+    if not remains.listings:
         raise StateError(f"Nothing of {path} can be read as a ledger ({problem}). Make a new one.")
     new = folder / "new.sqlite"
-    found.write(new)
+    remains.write(new)
     made = _free_name(path)
     new.rename(made)
     return Repair(
         path,
         problem,
         made,
-        items=len(found.items),
-        earlier=len(found.earlier),
-        lost=found.count_lost(),
-        has_owner="owner" in found.facts,
+        items=len(remains.items),
+        earlier=len(remains.earlier),
+        lost=remains.count_lost(),
+        has_owner="owner" in remains.facts,
     )
 
 
 def _examine(path: Path, copy: Path) -> str:
-    """Bring what stands in the log into the copy, and return what SQLite finds wrong with it."""
+    """Merge the log into the copy; return what SQLite finds wrong with it, or ``""``."""
     with contextlib.closing(sqlite3.connect(copy)) as db:
         try:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            told = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+            verdict = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
         except sqlite3.Error as error:
             return str(error)
-    if told != "ok":
+    if verdict != "ok":
         # The first line may be the name of the database alone.
-        return told.splitlines()[-1]
+        return verdict.splitlines()[-1]
     if version != VERSION:
         raise StateError(f"{path} is no ledger of this version. Name another file.")
     return ""
@@ -157,8 +154,8 @@ def _free_name(path: Path) -> Path:
     return name
 
 
-class _Findings:
-    """What can be read of a ledger's file, under the numbers that its lists have there."""
+class _Remains:
+    """The rows of a damaged ledger that can be read; lists have the numbers of the old file."""
 
     def __init__(self, content: bytes) -> None:
         self.items: dict[Key, tuple[int, list[Any]]] = {}
@@ -177,7 +174,7 @@ class _Findings:
         self.earlier = list(unique.values())
 
     def count_lost(self) -> dict[str, int]:
-        """Count by list the items that an index knows, and that can't be read."""
+        """Return, by list, the number of items that an index names and that can't be read."""
         lost = Counter(
             number
             for number, _ in self._known - self.items.keys() - self._set_aside()
@@ -186,9 +183,9 @@ class _Findings:
         return {self._name(number): count for number, count in sorted(lost.items())}
 
     def write(self, path: Path) -> None:
-        """Write a new ledger, in which no list is complete until it is read again."""
+        """Write a new ledger. Its lists are incomplete until a sync has read them again."""
         store = Store(path)
-        numbers = {old: store.listing(*told).number for old, told in self.listings.items()}
+        numbers = {old: store.listing(*key).number for old, key in self.listings.items()}
         for operation, arguments in sorted(self.followed):
             store.follow(operation, arguments)
         for name, text in self.facts.items():
@@ -203,14 +200,14 @@ class _Findings:
             if not _fits(values, _ITEM):
                 self.broken += 1
             elif rowid >= self.items.get((values[0], values[1]), (0, []))[0]:
-                # The same item may stand in a page that is no longer used: the newest row counts.
+                # A page that is no longer used may hold the same item: the newest row counts.
                 self.items[values[0], values[1]] = (rowid, values)
         elif len(values) == len(_EARLIER):
             if _fits(values, _EARLIER):
                 self.earlier.append(values)
             else:
                 self.broken += 1
-        elif len(values) == _LISTING:
+        elif len(values) == _LISTING_COLUMNS:
             if _is_listing(*values[1:4]):
                 self.listings[rowid] = (values[1], values[2], values[3])
             else:
@@ -229,7 +226,7 @@ class _Findings:
                 self._known.add((number, item))
 
     def _set_aside(self) -> set[Key]:
-        """Return what the bank has no more: a page that is no longer used may still name it."""
+        """Return the items that were replaced; an index page that is out of use may name them."""
         return {(row[0], row[1]) for row in self.earlier}
 
     def _name(self, number: int) -> str:
@@ -238,7 +235,7 @@ class _Findings:
 
 
 def _fits(values: list[Any], kinds: str) -> bool:
-    """Return whether values are of the kinds of a table's columns, and the last is an item."""
+    """Return True if values have the kinds of a table's columns, and the last one is an item."""
     expected = {"i": int, "t": str | None, "T": str}
     are_right = all(
         isinstance(value, expected[kind]) for value, kind in zip(values, kinds, strict=True)

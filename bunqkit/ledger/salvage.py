@@ -1,6 +1,7 @@
-"""Rows of a damaged SQLite file, page by page, however little of it SQLite itself can read.
+"""Reads the rows of a damaged SQLite file page by page, where SQLite itself gives up.
 
-Knows SQLite's file format, and nothing of ledgers. Source: sqlite.org, "Database File Format".
+This module knows SQLite's file format, and nothing of ledgers. Source: sqlite.org, "Database File
+Format".
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from dataclasses import dataclass
 
 _HEAD = b"SQLite format 3\x00"
 _PAGE_SIZES = [2**power for power in range(9, 17)]
-_USUAL = 4096
+_USUAL_PAGE_SIZE = 4096
+_RESERVED_AT = 20
+# In the bytes of a number, this bit says that another byte follows.
+_MORE = 0x80
 _LEAF_OF_TABLE, _LEAF_OF_INDEX, _INSIDE_INDEX = 0x0D, 0x0A, 0x02
 _INTEGERS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 _REAL, _ZERO, _ONE, _TEXT = 7, 8, 9, 13
@@ -21,7 +25,7 @@ Row = tuple[int, list[object]]
 
 @dataclass(frozen=True)
 class _File:
-    """A file, the size of its pages, and how much of each SQLite uses."""
+    """A file, the size of its pages, and the part of a page that SQLite uses, in bytes."""
 
     content: bytes
     size: int
@@ -29,22 +33,25 @@ class _File:
 
 
 def read_rows(content: bytes, *, of_indexes: bool) -> Iterator[Row]:
-    """Return what can be read of a file's tables, or of its indexes and tables without rowid.
+    """Return the rows that can be read of a file's tables, or of its indexes.
+
+    A table without rowids counts as an index.
 
     Parameters
     ----------
     content
-        The file, in whatever state. Rows that were deleted may be among the others.
+        The bytes of the file, damaged or not. Deleted rows may be among the others.
     of_indexes
-        Whether the pages of indexes are read instead of those of tables.
+        True to read the pages of indexes instead of those of tables.
 
     Returns
     -------
     iterator
-        The rowid, 0 in an index, and the values; a rowid's own column holds ``None``.
+        The rowid (0 in an index) and the values; the column of the rowid itself is ``None``.
     """
     size = _page_size(content)
-    reserved = content[20] if content.startswith(_HEAD) and len(content) > 20 else 0  # noqa: PLR2004
+    has_head = content.startswith(_HEAD) and len(content) > _RESERVED_AT
+    reserved = content[_RESERVED_AT] if has_head else 0
     file = _File(content, size, size - reserved)
     kinds = (_LEAF_OF_INDEX, _INSIDE_INDEX) if of_indexes else (_LEAF_OF_TABLE,)
     for start in range(0, len(content), size):
@@ -57,7 +64,7 @@ def read_rows(content: bytes, *, of_indexes: bool) -> Iterator[Row]:
 def _page_size(content: bytes) -> int:
     size = int.from_bytes(content[16:18], "big")
     size = 65536 if size == 1 else size
-    return size if content.startswith(_HEAD) and size in _PAGE_SIZES else _USUAL
+    return size if content.startswith(_HEAD) and size in _PAGE_SIZES else _USUAL_PAGE_SIZE
 
 
 def _cells(file: _File, page: bytes, head: int) -> Iterator[Row]:
@@ -144,7 +151,7 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
     value = 0
     for place in range(8):
         byte = content[at + place]
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:  # noqa: PLR2004 (the last byte of a number)
+        value = value << 7 | byte & ~_MORE
+        if byte < _MORE:
             return value, at + place + 1
     return value << 8 | content[at + 8], at + 9

@@ -1,16 +1,17 @@
-"""Brings a store up to date with the bank: what is new, and what of the old has changed.
+"""Brings a ledger up to date with the bank: what is new, and what of the old has changed.
 
-A list is read from its newest page down to what is known, and a window beyond it. Then come the
-pages of everything that may still change, and one page of the old, another each time, so that no
-correction stays unseen for ever. Where a page brings corrections, its older neighbour is looked at
-too, if need be by the next sync. What a sync costs does not depend on how much there is.
+A list is read from its newest page down to the items that are known, and some pages beyond. Then
+follow the pages of all items that may still change, and one page of old items, another one each
+time, so that every correction is seen in the end. If a page brings corrections, the page below it
+is looked at too, if need be by the next sync. The cost of a sync does not depend on the size of
+the ledger.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 from bunqkit.catalogue.operations import Operation, operation as operation_named
 from bunqkit.client.answer import Answer
 from bunqkit.errors import ApiError, BunqkitError
+from bunqkit.ledger.page_writer import write_page
 from bunqkit.ledger.store import Item, Listing, Store, Tally
 
 ACCOUNTS = "monetary-account.list"
@@ -28,15 +30,18 @@ EVENTS = "event.list"
 PAGE = 200
 """The largest page that bunq gives. Source: bunq docs, "Pagination"."""
 
-# So many items that are known are read again each time.
+# The number of known items that are read again each time.
 _WINDOW = 100
 _THREADS = 8
-# How long after it was made an item may change without a status that says so. Source: Mastercard's
+# How long after its creation an item may change without a status that says so. Source: Mastercard's
 # chargeback guide, 540 days at most; SEPA's direct debit scheme, eight weeks.
 _CHANGES_FOR = {"MasterCardAction": timedelta(days=540), "RequestResponse": timedelta(days=56)}
 _WAITING = re.compile(r"(?:^|_)(?:PENDING|AWAITING|WAITING|REQUESTED|PROGRESS|ACTIVE|OPEN)(?:_|$)")
+# Not every kind of account has every list: with these statuses the bank refuses one.
 _REFUSALS = (400, 403, 404)
-_DONE = dict.fromkeys(("walk_top", "walk_at", "walk_began", "refused"))
+# A text that sorts after every date.
+_FOR_EVER = "9"
+_END_OF_WALK = dict.fromkeys(("walk_top", "walk_at", "walk_began", "refused"))
 
 
 @dataclass
@@ -46,18 +51,19 @@ class Progress:
     Attributes
     ----------
     pages
-        How many pages came.
-    expected
-        How many pages there may be in all, told from the dates of what has come.
+        The number of pages that were read.
+    show
+        Called after each page with the number of pages read, and the number expected in all,
+        which is estimated from the dates of the items.
     """
 
     pages: int = 0
+    show: Callable[[int, int], object] = lambda _pages, _expected: None
     _left: dict[int, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    show: Callable[[int, int], object] = lambda _pages, _expected: None
 
     def add(self, listing: Listing, left: float) -> None:
-        """Count a page, after which so many are expected of its list."""
+        """Count one page, and note how many more pages are expected of its list."""
         with self._lock:
             self.pages += 1
             self._left[listing.number] = left
@@ -70,15 +76,15 @@ class Sync:
     Parameters
     ----------
     store
-        What is brought up to date.
+        The file that is brought up to date.
     call
         Calls an operation at the bank.
     now
-        Gives the present as text, in UTC.
+        Returns the present as text, in UTC.
     progress
-        Is told of every page.
+        Counts the pages.
     deep
-        Whether everything is read again, to its end.
+        Whether every list is read again to its end.
     """
 
     def __init__(
@@ -90,84 +96,52 @@ class Sync:
         progress: Progress,
         deep: bool,
     ) -> None:
-        self._store = store
+        self.store = store
+        self.is_deep = deep
         self._call = call
         self._now = now
         self._progress = progress
-        self._deep = deep
         self._stopped = threading.Event()
         self._opened: str | None = None
 
     def run(self, followed: Mapping[Operation, list[str]]) -> Tally:
-        """Read the accounts, then every list of everything followed; events last.
+        """Read the accounts, then all lists that are followed, events last.
 
         Parameters
         ----------
         followed
-            Operations, and what each is given: one JSON object for each list of it.
+            The operations, each with the arguments of its lists as JSON objects.
 
         Raises
         ------
         BunqkitError
-            The first that came; the other lists have been read all the same.
+            The first error; the other lists have been read all the same.
         """
-        tally = self._read(self._store.listing(ACCOUNTS))
-        accounts = self._accounts()
-        # Events tell objects as they stand, so what changed has to be known before.
+        tally = self._read(self.store.listing(ACCOUNTS))
+        accounts = self.store.objects(self.store.listing(ACCOUNTS))
+        created = [account.get("created") for account in accounts]
+        self._opened = min((time for time in created if isinstance(time, str)), default=None)
+        ids = [account["id"] for account in accounts]
+        # An event shows its object as it stands, so changes of objects have to be known before.
         phases = [
             [
-                self._store.listing(operation.name, account_id, given)
-                for operation, all_given in followed.items()
+                self.store.listing(operation.name, account_id, arguments)
+                for operation, all_arguments in followed.items()
                 if (operation.name == EVENTS) == is_last and operation.name != ACCOUNTS
-                for given in all_given
-                for account_id in (accounts if is_of_account(operation) else [0])
+                for arguments in all_arguments
+                for account_id in (ids if is_of_account(operation) else [0])
             ]
             for is_last in (False, True)
         ]
-        problems: list[BunqkitError] = []
+        errors: list[BunqkitError] = []
         for listings in phases:
-            tally += self._read_all(listings, problems)
-        if problems:
-            raise problems[0]
+            tally += self._read_all(listings, errors)
+        if errors:
+            raise errors[0]
         return tally
 
-    def _accounts(self) -> list[int]:
-        known = self._store.objects(self._store.listing(ACCOUNTS))
-        made = [account.get("created") for account in known]
-        self._opened = min((each for each in made if isinstance(each, str)), default=None)
-        return [account["id"] for account in known]
-
-    def _read_all(self, listings: list[Listing], problems: list[BunqkitError]) -> Tally:
-        tally = Tally()
-        with ThreadPoolExecutor(_THREADS) as pool:
-            running = [pool.submit(self._read, listing) for listing in listings]
-            try:
-                for each in running:
-                    try:
-                        tally += each.result()
-                    except BunqkitError as error:
-                        problems.append(error)
-            except BaseException:
-                # The page at hand is kept; the walk goes on from there next time.
-                self._stopped.set()
-                pool.shutdown(cancel_futures=True)
-                raise
-        return tally
-
-    def _read(self, listing: Listing) -> Tally:
-        try:
-            return sum(_Walk(self, listing).go(), Tally())
-        except ApiError as error:
-            # Not every kind of account has every list: that is no reason to do without the others.
-            if error.status not in _REFUSALS or not error.signed or listing.top is not None:
-                raise
-            self._store.refuse(listing, "; ".join(error.messages))
-            return Tally()
-        except _StoppedError:
-            return Tally()
-
-    def page(self, listing: Listing, below: int | None) -> _Page:
-        """Ask for a page, the newest or the one below an id."""
+    def read_page(self, listing: Listing, below: int | None) -> ListPage:
+        """Fetch the newest page of a list, or the one below an id."""
         if self._stopped.is_set():
             raise _StoppedError
         asked = self._now()
@@ -177,78 +151,124 @@ class Sync:
             if below is not None:
                 paging["older_id"] = below
         answer = self._call(listing.operation, **listing.arguments, **paging)
-        return _Page(answer, asked, below, is_paged=bool(paging))
+        return ListPage(answer, asked, below, is_paged=bool(paging))
 
     def keep(
         self,
         listing: Listing,
-        page: _Page,
+        page: ListPage,
         cursor: Mapping[str, object],
         *,
-        ends: str | None = None,
+        number: int = 1,
+        ends_pass: str | None = None,
         leads_on: bool = True,
     ) -> Tally:
-        """Keep a page with its cursor, and tell of it."""
-        tally = self._store.keep(
+        """Write a page with its cursor into the ledger, and report the progress.
+
+        Parameters
+        ----------
+        listing, page
+            The list, and a page of it.
+        cursor, ends_pass
+            As for ``write_page``.
+        number
+            The position of the page in this reading, from 1.
+        leads_on
+            Whether the page below is looked at if this one brings corrections.
+        """
+        tally = write_page(
+            self.store,
             listing,
             page.items,
             above=None if page.older is None else page.lowest - 1,
             below=page.below,
             seen=page.asked,
             cursor=cursor,
-            ends_pass=ends,
+            ends_pass=ends_pass,
             leads_to=page.older if leads_on else None,
         )
-        left = self._estimate(listing, page) if "walk_at" in cursor and not ends else 0.0
-        self._progress.add(listing, left)
+        is_walking = "walk_at" in cursor and not ends_pass
+        self._progress.add(listing, self._estimate(listing, page, number) if is_walking else 0.0)
         return tally
 
-    def newest_open(self, listing: Listing, below: int) -> int | None:
-        """Give the newest id below another of what may still change."""
-        return self._store.newest_open(listing, below)
+    def _read_all(self, listings: list[Listing], errors: list[BunqkitError]) -> Tally:
+        tally = Tally()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            futures = [pool.submit(self._read, listing) for listing in listings]
+            try:
+                for future in futures:
+                    try:
+                        tally += future.result()
+                    except BunqkitError as error:
+                        errors.append(error)
+            except BaseException:
+                # The present page of each list is kept; the next sync goes on from there.
+                self._stopped.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+        return tally
 
-    @property
-    def is_deep(self) -> bool:
-        """Whether everything is read again."""
-        return self._deep
+    def _read(self, listing: Listing) -> Tally:
+        try:
+            return sum(_Walk(self, listing).go(), Tally())
+        except ApiError as error:
+            # A list that was read before is not given up.
+            if error.status not in _REFUSALS or not error.signed or listing.top is not None:
+                raise
+            self.store.refuse(listing, "; ".join(error.messages))
+            return Tally()
+        except _StoppedError:
+            return Tally()
 
-    def _estimate(self, listing: Listing, page: _Page) -> float:
-        """Tell from the dates how many pages lie below one, at the pace of those above it."""
-        newest, opened = self._store.newest_time(listing), self._opened
-        at = page.items[-1].item.get("created") if page.items else None
-        if listing.top is not None or newest is None or opened is None or not isinstance(at, str):
+    def _estimate(self, listing: Listing, page: ListPage, number: int) -> float:
+        """Return how many pages may lie below one, if items are as dense there as above it."""
+        newest, opened = self.store.newest_time(listing), self._opened
+        time = page.items[-1].item.get("created") if page.items else None
+        if listing.top is not None or newest is None or opened is None or not isinstance(time, str):
             return 1.0
         try:
-            first, here, last = (datetime.fromisoformat(each) for each in (opened, at, newest))
+            first, here, last = (datetime.fromisoformat(text) for text in (opened, time, newest))
         except ValueError:
             return 1.0
-        passed = (last - here) / timedelta(seconds=1)
-        return page.number * max((here - first) / timedelta(seconds=1), 0) / max(passed, 1.0)
+        passed_s = max((last - here).total_seconds(), 1.0)
+        return number * max((here - first).total_seconds(), 0.0) / passed_s
 
 
-class _Page:
-    """A page of a list, and where the older one begins."""
+class ListPage:
+    """A page of a list, and the id below which the next one begins.
 
-    number = 1
+    Attributes
+    ----------
+    asked
+        When it was asked for.
+    below
+        The id below which it was asked for; ``None`` for the newest page.
+    items
+        Its items, newest first.
+    highest, lowest
+        The highest and the lowest id on it.
+    older
+        The id below which the next page begins; ``None`` if there is none.
+    """
 
     def __init__(self, answer: Answer, asked: str, below: int | None, *, is_paged: bool) -> None:
         self.asked = asked
         self.below = below
         items = answer.items
-        # What comes whole needs no ids: each item is known by its place.
-        places = reversed(range(len(items)))
-        told = [item.get("id") if is_paged else next(places) for item in items]
-        ids = [each for each in told if isinstance(each, int) and 0 <= each < 2**63]
+        # A list without pages comes whole, so its items need no ids: their positions serve.
+        positions = range(len(items) - 1, -1, -1)
+        numbers = [item.get("id") for item in items] if is_paged else positions
+        ids = [number for number in numbers if isinstance(number, int) and 0 <= number < 2**63]
         if len(ids) < len(items):
             raise answer.exchange.unusable("an item of it has no id, so it can't be followed")
         self.items = [
-            Item(number, kind, item, _open_until(kind, item), _told_of(kind, item))
+            Item(number, kind, item, _open_until(kind, item), _object_of(kind, item))
             for number, kind, item in zip(ids, answer.types, items, strict=True)
         ]
         self.highest = max(ids, default=0)
         self.lowest = min(ids, default=0)
         self.older = _older_id(answer)
-        # As long as each page lies below the one before, a walk comes to its end.
+        # A reading comes to its end only if every page lies below the one before.
         is_above = below is not None and self.highest >= below
         if is_above or (self.older is not None and (not ids or self.older > self.lowest)):
             raise answer.exchange.unusable("it is not the page that was asked for")
@@ -260,23 +280,20 @@ class _Walk:
     def __init__(self, sync: Sync, listing: Listing) -> None:
         self._sync = sync
         self._listing = listing
-        operation = operation_named(listing.operation)
-        # Balances change with every payment, and what has no pages comes whole.
-        self._is_whole = listing.operation == ACCOUNTS or not operation.is_paged
         self._lowest = 0
         self._reached_end = False
 
     def go(self) -> Iterator[Tally]:
-        """Read what is new and what may have changed, and tell what each page brought."""
+        """Read what is new and what may have changed; return the tally of each page."""
         listing, floor = self._listing, self._listing.top
-        if self._is_whole:
+        # The balances of accounts change with every payment, and a list without pages comes whole.
+        if listing.operation == ACCOUNTS or not operation_named(listing.operation).is_paged:
             yield from self._descend(None, None)
             return
         if listing.suspect is not None:
-            # A page brought corrections, and its neighbour has not been looked at.
             yield from self._look_on(listing.suspect)
         if listing.walk_at is not None:
-            # What was cut short is ended first: below it items may be missing.
+            # A reading that was cut short is ended first: items below it may be missing.
             yield from self._descend(
                 listing.walk_at, floor, top=listing.walk_top, began=listing.walk_began
             )
@@ -285,8 +302,8 @@ class _Walk:
         if self._reached_end:
             return
         lowest = self._lowest
-        while (newest := self._sync.newest_open(listing, lowest)) is not None:
-            page = self._sync.page(listing, newest + 1)
+        while (newest := self._sync.store.newest_open(listing, lowest)) is not None:
+            page = self._sync.read_page(listing, newest + 1)
             yield self._sync.keep(listing, page, {}, leads_on=False)
             lowest = page.lowest if page.older is not None else -1
         yield from self._look_on(min(listing.turn or self._lowest, self._lowest))
@@ -299,61 +316,71 @@ class _Walk:
         top: int | None = None,
         began: str | None = None,
     ) -> Iterator[Tally]:
-        """Read pages from the newest, or from below an id, down to what is known."""
-        known, is_known = 0, False
+        """Read pages down to what is known, and on while they bring corrections.
+
+        Parameters
+        ----------
+        below
+            The id below which the reading begins; ``None`` for the newest page.
+        floor
+            The id up to which all items are known; ``None`` reads to the end.
+        top, began
+            The newest id and the beginning of a reading that was cut short.
+        """
+        known_count, is_known = 0, False
         for number in count(1):
-            page = self._sync.page(self._listing, below)
-            page.number = number
+            page = self._sync.read_page(self._listing, below)
             began = began or page.asked
             top = page.highest if top is None else top
-            known += sum(floor is not None and each.id <= floor for each in page.items)
+            known_count += sum(floor is not None and item.id <= floor for item in page.items)
             self._lowest, self._reached_end = page.lowest, page.older is None
-            ends, cursor = None, {}
+            ends_pass, cursor = None, {}
             if not is_known:
-                is_known = floor is not None and page.lowest <= floor and known >= _WINDOW
+                is_known = floor is not None and page.lowest <= floor and known_count >= _WINDOW
                 cursor = {"walk_top": top, "walk_at": page.older, "walk_began": began}
                 if self._reached_end or is_known:
-                    ends, cursor = began, {"top": top, "complete_until": began, **_DONE}
-            tally = self._sync.keep(self._listing, page, cursor, ends=ends)
+                    ends_pass = began
+                    cursor = {"top": top, "complete_until": began, **_END_OF_WALK}
+            tally = self._sync.keep(self._listing, page, cursor, number=number, ends_pass=ends_pass)
             yield tally
             below = page.older
             if below is None or (is_known and not tally.is_correcting):
                 return
 
     def _look_on(self, below: int | None) -> Iterator[Tally]:
-        """Read a page of what was final, and further ones for as long as they bring something."""
+        """Read one page of items that were final, and further ones while they bring corrections."""
         while below is not None:
-            page = self._sync.page(self._listing, below)
+            page = self._sync.read_page(self._listing, below)
             tally = self._sync.keep(self._listing, page, {"turn": page.older})
             yield tally
             below = page.older if tally.is_correcting else None
 
 
 class _StoppedError(Exception):
-    """Somebody stopped the run; what came is kept."""
+    """The run was stopped; what has come is kept."""
 
 
 def is_of_account(operation: Operation) -> bool:
-    """Whether an operation lists what belongs to one account."""
+    """Return True if an operation lists what belongs to one account."""
     return "{monetary-accountID}" in operation.path
 
 
 def write_time(moment: datetime) -> str:
-    """Write an instant as it is kept: like bunq's, in UTC."""
+    """Return an instant as text in UTC, in the format of bunq's times."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _told_of(kind: str, item: Mapping[str, Any]) -> str | None:
-    """Tell what an event is about: its type and id."""
-    told = item.get("object") if kind == "Event" else None
-    if not isinstance(told, Mapping) or len(told) != 1:
+def _object_of(kind: str, item: Mapping[str, Any]) -> str | None:
+    """Return the type and id of the object that an event is about."""
+    wrapped = item.get("object") if kind == "Event" else None
+    if not isinstance(wrapped, Mapping) or len(wrapped) != 1:
         return None
-    name, inside = next(iter(told.items()))
-    return f"{name}/{inside.get('id')}" if isinstance(inside, Mapping) else None
+    name, fields = next(iter(wrapped.items()))
+    return f"{name}/{fields.get('id')}" if isinstance(fields, Mapping) else None
 
 
 def _open_until(kind: str, item: Mapping[str, Any]) -> str | None:
-    """Tell until when an item may change; ``"9"`` stands after every date."""
+    """Return until when an item may change; ``None`` if it is final."""
     statuses = (
         value
         for part in _parts(kind, item)
@@ -361,33 +388,34 @@ def _open_until(kind: str, item: Mapping[str, Any]) -> str | None:
         if name.endswith("status") and isinstance(value, str)
     )
     if any(_WAITING.search(status) for status in statuses):
-        return "9"
-    created, lasts = item.get("created"), _CHANGES_FOR.get(kind)
-    if lasts is None or not isinstance(created, str):
+        return _FOR_EVER
+    created, period = item.get("created"), _CHANGES_FOR.get(kind)
+    if period is None or not isinstance(created, str):
         return None
     try:
-        return write_time(datetime.fromisoformat(created).replace(tzinfo=UTC) + lasts)
+        return write_time(datetime.fromisoformat(created).replace(tzinfo=UTC) + period)
     except ValueError:
         return None
 
 
 def _parts(kind: str, item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Give what of an item has a status that matters: itself, and what a batch consists of."""
+    """Return the parts of an item whose status counts: itself, and the members of a batch."""
     yield item
-    inside = [value for name, value in item.items() if name.startswith("payment_")]
+    values: Iterable[Any] = (value for name, value in item.items() if name.startswith("payment_"))
     if kind == "Event" and isinstance(item.get("object"), Mapping):
-        for told in item["object"].values():
-            lists = told.values() if isinstance(told, Mapping) else ()
-            inside += chain.from_iterable(each for each in lists if isinstance(each, list))
-    yield from (each for each in inside if isinstance(each, Mapping))
+        objects = [fields for fields in item["object"].values() if isinstance(fields, Mapping)]
+        lists = (value for fields in objects for value in fields.values())
+        members = chain.from_iterable(value for value in lists if isinstance(value, list))
+        values = chain(values, members)
+    yield from (value for value in values if isinstance(value, Mapping))
 
 
 def _older_id(answer: Answer) -> int | None:
-    """Read the cursor of the bank's own ``older_url``."""
+    """Return the ``older_id`` of the bank's own ``older_url``."""
     url = (answer.envelope.get("Pagination") or {}).get("older_url")
     if not url:
         return None
-    told = parse_qs(urlsplit(url).query).get("older_id", [""])[0]
-    if not told.isdecimal():
-        raise answer.exchange.unusable("its older_url names no older_id")
-    return int(told)
+    text = parse_qs(urlsplit(url).query).get("older_id", [""])[0]
+    if not text.isdecimal():
+        raise answer.exchange.unusable("its older_url has no older_id")
+    return int(text)

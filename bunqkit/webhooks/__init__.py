@@ -1,1 +1,4 @@
-"""Callbacks of the bank: receive them and verify who sent them."""
+"""Receives callbacks of the bank and verifies their signatures: ``Receiver``.
+
+It knows nothing of tables and ledgers; a handler decides what a notification changes.
+"""

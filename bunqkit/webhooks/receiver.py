@@ -1,7 +1,7 @@
-"""A target of callbacks on this machine, which keeps only what the bank has signed, and once.
+"""Receives callbacks on this machine, keeps those that the bank has signed, and each only once.
 
-bunq itself calls no address on your machine: put something public before it, such as a tunnel. The
-offline bank calls it as it is.
+bunq itself calls no address on your machine: put something public in front of it, such as a tunnel.
+The offline bank calls it directly.
 
 Source: bunq docs, "Callbacks".
 """
@@ -25,25 +25,26 @@ from bunqkit.errors import BunqkitError, NoAnswerError, SignatureError
 if TYPE_CHECKING:
     from bunqkit.context.context import Context
 
-_LARGEST_BODY = 4 * 1024 * 1024
+_MAX_BODY_BYTES = 4 * 1024 * 1024
 _TIMEOUT_S = 10.0
-# Closing waits until the server looks whether it should end.
+# The server looks this often whether it should end, and closing waits for that.
 _POLL_S = 0.05
-# Each is a thread.
-_MOST_AT_ONCE = 500
-_LONGEST_NUMBER = 10
+# Each connection has a thread.
+_MAX_CONNECTIONS = 500
+_MAX_DIGITS = 10
+_EVERY_ADDRESS = ("", "0.0.0.0")  # noqa: S104 (compared, not bound)
 
 
 @dataclass(frozen=True)
 class Notification:
-    """A callback whose signature is the bank's.
+    """A callback with a valid signature of the bank.
 
     Attributes
     ----------
     category, event_type
-        What a filter asked for, and what happened.
+        The category that a filter names, and the kind of the event.
     type, item
-        The object that it happened to, under its name, as a list would give it.
+        The type of the object that changed, and its fields, as a list would return it.
     body
         The bytes that were signed.
     """
@@ -56,10 +57,10 @@ class Notification:
 
     @property
     def id(self) -> str:
-        """The same text each time that this event is sent, and another for any other event.
+        """A text that is the same each time that this event is sent, and differs for other events.
 
-        A hash of category, event type, type of the object, its ``id`` and its ``updated``; the
-        bytes stand in for an ``updated`` that is not there.
+        It is a hash of category, event type, type of the object, its ``id`` and its ``updated``;
+        if there is no ``updated``, of the bytes.
         """
         when = self.item.get("updated") or hashlib.sha256(self.body).hexdigest()
         facts = [self.category, self.event_type, self.type, self.item.get("id"), when]
@@ -67,31 +68,32 @@ class Notification:
 
 
 class Receiver:
-    """Listens on this machine from ``open()`` or ``with`` on, and verifies whatever comes.
+    """Listens on this machine after ``open()`` or inside ``with``, and verifies every callback.
 
-    The bank sends a callback again if it hears no success in time. One that came before is answered
-    with success, and goes no further.
+    The bank sends a callback again if it gets no answer of success in time. A callback that came
+    before is answered with success, and is not handled again.
 
     Parameters
     ----------
     bunq
-        Whose bank's key the callbacks must be signed with.
+        The context of the bank whose key must have signed the callbacks.
     host, port
         Where to listen; port 0 takes a free one.
     handler
         Called with each notification, one at a time, before the sender is answered. If it raises
-        an error, the sender gets one too, and the handler is called again when it is sent again.
+        an error, the sender gets an error too, and the handler is called again when the callback
+        is sent again.
 
     Attributes
     ----------
     received
-        What came, was signed, and was handled without an error, oldest first.
+        The notifications that were handled without an error, oldest first.
     repeated
-        How many came that had been received before.
+        The number of callbacks that had been received before.
     refused
-        Why something that came was not taken, oldest first; its sender was answered with an error.
+        The reasons why requests were refused, oldest first; their senders got an error.
     url
-        The address to give to ``notification-filter-url.create``.
+        The address for ``notification-filter-url.create``.
     """
 
     def __init__(
@@ -106,9 +108,9 @@ class Receiver:
         self.repeated = 0
         self.refused: list[str] = []
         self._bunq = bunq
-        self._handle = handler
-        self._seen: set[str] = set()
-        self._turn = threading.Lock()
+        self._handler = handler
+        self._known_ids: set[str] = set()
+        self._handling = threading.Lock()
         self._news = threading.Condition()
         try:
             self._server = _Server((host, port), self._take, self._refuse)
@@ -117,8 +119,8 @@ class Receiver:
                 f"Nothing can listen on {host}:{port} ({error}). Choose another port, or 0 for a "
                 "free one."
             ) from error
-        # Nobody can call the address that stands for all.
-        name = "127.0.0.1" if host in ("", "0.0.0.0") else host  # noqa: S104 (it is not bound here)
+        # The address that stands for all addresses can't be called.
+        name = "127.0.0.1" if host in _EVERY_ADDRESS else host
         self.url = f"http://{name}:{self._server.server_port}/"
 
     def open(self) -> Self:
@@ -128,7 +130,7 @@ class Receiver:
         return self
 
     def close(self) -> None:
-        """Listen no more; what was received stays."""
+        """Stop listening; what was received stays."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -139,11 +141,11 @@ class Receiver:
         self.close()
 
     def filters(self, *categories: str) -> list[dict[str, str]]:
-        """Give the ``notification_filters`` that have these categories sent here."""
-        return [{"category": each, "notification_target": self.url} for each in categories]
+        """Return the ``notification_filters`` that send these categories here."""
+        return [{"category": name, "notification_target": self.url} for name in categories]
 
     def wait(self, count: int = 1, *, timeout_s: float = _TIMEOUT_S) -> list[Notification]:
-        """Give what was received, once it is so many.
+        """Wait until so many notifications were received, and return all of them.
 
         Raises
         ------
@@ -163,51 +165,51 @@ class Receiver:
             return list(self.received)
 
     def _take(self, body: bytes, signature: str | None) -> int:
-        """Keep a callback, or say why not; give the status of the answer."""
+        """Handle a callback, and return the status of the answer."""
+        key = self._bunq.client.bank_key
+        if signature is None or key is None:
+            return self._refuse(403, "It has no signature.")
         try:
-            key = self._bunq.client.bank_key
-            if signature is None or key is None:
-                raise SignatureError("It has no signature.")  # noqa: TRY301 (one way to refuse)
             key.verify(body, signature)
-            told = json.loads(body)["NotificationUrl"]
-            name, item = next(iter(told["object"].items()))
+            callback = json.loads(body)["NotificationUrl"]
+            name, item = next(iter(callback["object"].items()))
             notification = Notification(
-                str(told["category"]), str(told["event_type"]), name, dict(item), body
+                str(callback["category"]), str(callback["event_type"]), name, dict(item), body
             )
         except SignatureError as error:
             return self._refuse(403, str(error))
         except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError):
             return self._refuse(400, "It is no callback of bunq's.")
-        # One at a time: a repeat waits until it is known what became of the first.
-        with self._turn:
-            if notification.id in self._seen:
+        # One at a time: a repeated callback waits until the first one has been handled.
+        with self._handling:
+            if notification.id in self._known_ids:
                 self.repeated += 1
                 return 200
             try:
-                if self._handle is not None:
-                    self._handle(notification)
+                if self._handler is not None:
+                    self._handler(notification)
             except Exception as error:  # noqa: BLE001 (whatever it is, the sender tries again)
                 return self._refuse(500, f"The handler failed: {type(error).__name__}: {error}")
-            self._seen.add(notification.id)
+            self._known_ids.add(notification.id)
             with self._news:
                 self.received.append(notification)
                 self._news.notify_all()
         return 200
 
-    def _refuse(self, status: int, why: str) -> int:
+    def _refuse(self, status: int, reason: str) -> int:
         with self._news:
-            self.refused.append(why)
+            self.refused.append(reason)
         return status
 
     def __repr__(self) -> str:
-        told = (
+        counts = (
             f"{len(self.received)} received, {self.repeated} repeated, {len(self.refused)} refused"
         )
-        return f"<Receiver at {self.url}: {told}>"
+        return f"<Receiver at {self.url}: {counts}>"
 
 
 class _Server(ThreadingHTTPServer):
-    """A server with so many connections at once and no more."""
+    """A server with a limited number of connections."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -220,7 +222,7 @@ class _Server(ThreadingHTTPServer):
     ) -> None:
         self.take = take
         self.refuse = refuse
-        self._free = threading.Semaphore(_MOST_AT_ONCE)
+        self._free = threading.Semaphore(_MAX_CONNECTIONS)
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -264,48 +266,48 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _read_body(self) -> bytes:
-        """Return the body, if it is as long as it says."""
-        told = self.headers.get_all("Content-Length") or []
-        if not told or "Transfer-Encoding" in self.headers:
+        """Return the body, if it has the length that its header says."""
+        lengths = self.headers.get_all("Content-Length") or []
+        if not lengths or "Transfer-Encoding" in self.headers:
             raise _WrongLengthError(411, "It does not say how long it is.")
-        text = told[0]
-        if len(told) > 1 or not (text.isascii() and text.isdigit()):
+        length = lengths[0]
+        if len(lengths) > 1 or not (length.isascii() and length.isdigit()):
             raise _WrongLengthError(400, "Its Content-Length is no length.")
-        if len(text) > _LONGEST_NUMBER or int(text) > _LARGEST_BODY:
+        if len(length) > _MAX_DIGITS or int(length) > _MAX_BODY_BYTES:
             raise _WrongLengthError(413, "It is too long.")
-        body = self.rfile.read(int(text))
-        self._source.is_patient = False
-        if len(body) < int(text) or self.rfile.peek(1):
+        body = self.rfile.read(int(length))
+        self._source.waits = False
+        if len(body) < int(length) or self.rfile.peek(1):
             raise _WrongLengthError(400, "It is not as long as it says.")
         return body
 
-    def log_message(self, format: str, *_told: object) -> None:  # noqa: A002 (as above)
+    def log_message(self, *_message: object) -> None:
         """Log nothing: what came is in ``received`` and ``refused``."""
 
 
 class _WrongLengthError(Exception):
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
         self.status = status
 
 
 class _Source(io.RawIOBase):
-    """What comes by a connection, up to a moment: a byte now and then wins no time."""
+    """The bytes of a connection until a deadline, which holds for all of them together."""
 
-    def __init__(self, connection: socket.socket, end: float) -> None:
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
         super().__init__()
-        self.is_patient = True
+        self.waits = True
         self._connection = connection
-        self._end = end
+        self._deadline = deadline
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._end - time.monotonic()
-        if left <= 0:
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
             raise TimeoutError
-        self._connection.settimeout(left if self.is_patient else 0)
+        self._connection.settimeout(left_s if self.waits else 0)
         try:
             return self._connection.recv_into(buffer)
         except BlockingIOError:

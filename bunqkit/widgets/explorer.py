@@ -13,7 +13,7 @@ import ipywidgets
 from bunqkit.catalogue.operations import Operation, find, operation as operation_named, operations
 from bunqkit.client.answer import Answer
 from bunqkit.client.exchange import Exchange
-from bunqkit.context.outcome import add_reference
+from bunqkit.context.references import add_reference
 from bunqkit.display.html import empty_state
 from bunqkit.display.terminal import printable
 from bunqkit.errors import (

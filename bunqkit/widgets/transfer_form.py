@@ -12,7 +12,7 @@ import ipywidgets
 from bunqkit.analysis.spending import split_evenly
 from bunqkit.catalogue.operations import operation
 from bunqkit.catalogue.values import write_amount, write_pointer
-from bunqkit.context.outcome import add_reference
+from bunqkit.context.references import add_reference
 from bunqkit.display.html import code_to_copy, fold, join, problem_line, status_line
 from bunqkit.errors import FieldError
 from bunqkit.widgets.confirmation import Confirmation

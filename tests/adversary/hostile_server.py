@@ -311,9 +311,9 @@ def visit(server: HostileServer, **how: Any) -> Context:
     )
     env_file.chmod(0o600)
     bunq = bunqkit.connect(env_file=env_file, **how)
-    client: Any = bunq._client
+    client: Any = bunq.client
     client.retries = replace(client.retries, sleep=lambda _seconds: None)
-    bunq._books.sleep = lambda _seconds: None
+    bunq._writes.sleep = lambda _seconds: None
     return bunq
 
 

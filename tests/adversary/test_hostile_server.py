@@ -174,7 +174,7 @@ def test_answers_that_always_fail_lead_to_one_payment(
 def test_a_wire_that_stalls_pays_at_most_once(town: Callable[[str], Town]) -> None:
     """At some bytes of either leg nothing more comes: the time-out ends it."""
     here = town("TLS")
-    here.bunq._client.timeout_s = 0.2
+    here.bunq.client.timeout_s = 0.2
     for leg in LEGS:
         for at in places(here.measure(is_fresh=True)[leg], 5):
             here.suffer(Fault(leg, at, "stall"), is_fresh=True)
@@ -199,7 +199,7 @@ def test_a_visitor_needs_the_certificate(
     here.server.arm()
     here.server.drop()
     bunq: Context = here.bunq
-    bunq._client.close()
+    bunq.client.close()
     with pytest.raises(bunqkit.NoAnswerError, match="certificate was not accepted") as caught:
         bunq.call("GET /user")
     assert not caught.value.was_sent

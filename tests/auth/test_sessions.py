@@ -178,8 +178,8 @@ def test_a_new_installation_does_not_disturb_other_threads(
     bunq = context_of(door, tmp_path, api_key)
 
     def fingerprint() -> str:
-        assert bunq._client.key is not None
-        return bunq._client.key.public.fingerprint
+        assert bunq.client.key is not None
+        return bunq.client.key.public.fingerprint
 
     before = fingerprint()
     seen = []
@@ -348,7 +348,7 @@ def test_closing_logs_out(door: Door, tmp_path: Path, api_key: Secret) -> None:
     with context_of(door, tmp_path, api_key) as bunq:
         session = bunq.session
     with pytest.raises(ApiError, match="Insufficient"):
-        bunq._client.request("GET", "/user", token=session.token)
+        bunq.client.request("GET", "/user", token=session.token)
     (path,) = tmp_path.glob("*.json")
     assert json.loads(path.read_text())["session"] is None
     bunq.close()

@@ -35,7 +35,6 @@ from bunqkit.client.client import Client
 from bunqkit.client.rate_limits import Limiter
 from bunqkit.client.retries import Retries
 from bunqkit.context.context import Context
-from bunqkit.context.outcome import Books
 from bunqkit.errors import BunqkitError, OutcomeUnknownError
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sandbox.faults import KINDS, Fault
@@ -55,7 +54,7 @@ class Time:
         self._slept = 0.0
 
     def now(self) -> float:
-        """Give the seconds."""
+        """Return the seconds."""
         return time.monotonic() + self._slept
 
     def sleep(self, seconds: float) -> None:
@@ -65,7 +64,7 @@ class Time:
 
 
 def faults() -> list[Fault]:
-    """Give every kind but the callbacks', each as likely, so that 30 % of the calls meet one."""
+    """Return every kind but the callbacks', each as likely, so that 30 % of the calls meet one."""
     kinds = [kind for kind in KINDS if kind not in ("duplicated callback", "lost answer")]
     each = 1 - (1 - SHARE) ** (1 / len(kinds))
     return [Fault(kind, times=None, chance=each, seconds=0.01) for kind in (*kinds, "lost answer")]
@@ -81,7 +80,7 @@ def connect(url: str, api_key: Secret, folder: Path) -> Context:
     sessions = Sessions(settings, client, file, clock=lambda: datetime.now(UTC))
     sessions.current()
     bunq = Context(settings, client, sessions)
-    bunq._books = Books(sleep=passing.sleep)
+    bunq._writes.sleep = passing.sleep
     return bunq
 
 
@@ -110,7 +109,7 @@ class Run:
         self.differing: list[str] = []
         self.settled: Counter[str] = Counter()
         self._bunq = bunq
-        self._account = bunq._account(None)["id"]
+        self._account = bunq.find_account()["id"]
 
     def pay(self, description: str) -> None:
         """Ask for one payment, and read one thing."""
@@ -157,7 +156,7 @@ class Run:
                 self.unknown[each.entry.references[0]] = description
 
     def held_against(self, bank: Bank) -> tuple[int, int, int, int]:
-        """Give made, lost, duplicated and unknown by the bank's books; note what differs."""
+        """Return made, lost, duplicated and unknown by the bank's books; note what differs."""
         rows = bank.ledger.rows(
             "SELECT id, description, cents FROM payment WHERE account_id = ?", self._account
         )

@@ -61,7 +61,7 @@ def serve(path: str, limits: str) -> None:
 
 @contextmanager
 def served(path: Path, key: str, limits: str) -> Iterator[Context]:
-    """Give a context at a bank in another process."""
+    """Return a context at a bank in another process."""
     command = [sys.executable, __file__, "--serve", str(path), "--limits", limits]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bank:
         try:
@@ -69,7 +69,7 @@ def served(path: Path, key: str, limits: str) -> Iterator[Context]:
             os.environ["BUNQ_BASE_URL"] = bank.stdout.readline().strip()
             os.environ["BUNQ_STATE_DIR"] = str(path.parent / limits)
             bunq = bunqkit.connect(environment="OFFLINE", api_key=key)
-            bunq._client.limiter = Counting(limits, say=lambda _words: None)
+            bunq.client.limiter = Counting(limits, say=lambda _words: None)
             yield bunq
         finally:
             bank.terminate()
@@ -78,7 +78,7 @@ def served(path: Path, key: str, limits: str) -> Iterator[Context]:
 def peer(bunq: Context) -> pd.DataFrame:
     """Fetch as people do by hand: no signature is looked at, nothing gets a type."""
     account = int(bunq.accounts()["id"][0])
-    base = bunq._client.base_url
+    base = bunq.client.base_url
     url: str | None = f"/v1/user/{bunq.user_id}/monetary-account/{account}/payment?count={PAGE}"
     headers = {"X-Bunq-Client-Authentication": bunq.session.token.reveal()}
     parts = []
@@ -92,7 +92,7 @@ def peer(bunq: Context) -> pd.DataFrame:
 
 
 def per_page(fetch: Callable[[], pd.DataFrame], repeat: int) -> tuple[float, int]:
-    """Give the least milliseconds per page, and the rows."""
+    """Return the least milliseconds per page, and the rows."""
     seconds, rows = [], 0
     for _ in range(repeat):
         started = time.perf_counter()
@@ -134,7 +134,7 @@ def main() -> None:
             assert len(frame) == rows
             pages = frame.attrs["bunqkit"]["pages"]
             least = (pages - 1) // CALLS * WINDOW_S
-            refusals = bunq._client.limiter.refusals
+            refusals = bunq.client.limiter.refusals
     say(
         f"fetch: {rows:,} rows, {pages} pages; classic {seconds:.1f} s of {least:.0f} s allowed "
         f"({(seconds / least - 1) * 100:+.1f} %), {refusals} refused; off {theirs / ours:.2f}x peer"

@@ -81,7 +81,7 @@ def main(kills: int = 300, seed: int = 1) -> int:
             )
             bunq = bunqkit.connect(env_file=env_file)
             # The process is gone, and the bank on this machine is done at once.
-            bunq._books.sleep = lambda _seconds: None
+            bunq._writes.sleep = lambda _seconds: None
             settled = bunq.settle()
             # What left nothing in the journal had its answer before it was killed.
             told[description] = settled[0].outcome if settled else "answered"

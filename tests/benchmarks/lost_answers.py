@@ -26,7 +26,7 @@ from bunqkit.catalogue.operations import Operation, operation as catalogue_opera
 from bunqkit.client.client import Client
 from bunqkit.client.retries import Retries
 from bunqkit.context.context import Context
-from bunqkit.context.outcome import bears_reference
+from bunqkit.context.references import bears_reference
 from bunqkit.errors import BunqkitError, BusyError, OutcomeUnknownError
 from bunqkit.sandbox import Bank, doors
 from bunqkit.sandbox.resources.card_use import CardUse
@@ -90,7 +90,7 @@ class Failure:
 
 
 def failures() -> list[Failure]:
-    """Give every kind, before and after the bank has done its work."""
+    """Return every kind, before and after the bank has done its work."""
     other = KeyPair.generate()
 
     def answering(status: int, media_type: str, body: bytes) -> Any:
@@ -192,14 +192,14 @@ class World:
         kept.top_up("500.00")
         keys = kept.client
         self.bunq = kept
-        self.bunq._client = Client(
+        self.bunq._channel.client = Client(
             doors.BASE_URL,
             key=keys.key,
             bank_key=keys.bank_key,
             transport=self.wire,
             retries=Retries(sleep=lambda _seconds: None),
         )
-        self.bunq._books.sleep = lambda _seconds: None
+        self.bunq._writes.sleep = lambda _seconds: None
         self.account = self.bunq.find_account()["id"]
         self.email = next(each["value"] for each in kept.user["alias"] if each["type"] == "EMAIL")
         self.friend = connect(bank=self.bank, api_key=handshake.create_sandbox_user(keys))
@@ -323,7 +323,7 @@ class Case:
 
     @property
     def is_true(self) -> bool:
-        """Whether it was made at most once, and told as it was.
+        """Return True if it was made at most once, and reported as it was.
 
         Only of what bears no reference may it be left open.
         """
@@ -359,7 +359,7 @@ def run(world: World, operation: Operation, failure: Failure) -> Case:
 
 
 def cases(every: int = 1) -> Iterator[Case]:
-    """Give every case, or each so many-th."""
+    """Return every case, or each so many-th."""
     world = World()
     for operation, failure in list(product(MOVING, failures()))[::every]:
         yield run(world, operation, failure)

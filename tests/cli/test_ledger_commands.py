@@ -94,7 +94,7 @@ def test_a_ledger_that_does_not_add_up_has_a_status_of_its_own(
     with Ledger("ledger.sqlite") as ledger:
         number = int(ledger.payments(account="Main account")["id"].iloc[100])
         with ledger._store.transaction():
-            ledger._store._run("DELETE FROM item WHERE id = :id", {"id": number})
+            ledger._store.run("DELETE FROM item WHERE id = :id", {"id": number})
     assert main(["reconcile", "ledger.sqlite", "--quiet"]) == 3
     assert "is missing between the two" in capsys.readouterr().err
 

@@ -202,7 +202,7 @@ def test_secrets_are_revealed_only_offline(bank: Bank) -> None:
     assert exchange.request_headers["X-Bunq-Client-Authentication"] in str(
         exchange.xray(reveal=True)
     )
-    visitor_client = bunqkit.Client("https://bank.invalid/v1", transport=bunq._client._transport)
+    visitor_client = bunqkit.Client("https://bank.invalid/v1", transport=bunq.client._transport)
     bunqkit.create_sandbox_user(visitor_client)
     with pytest.raises(BunqkitError, match="only for OFFLINE"):
         visitor_client.exchanges[-1].xray(reveal=True)

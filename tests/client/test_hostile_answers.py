@@ -78,15 +78,15 @@ class Liar:
 def bunq(bank: Bank) -> Context:
     """Return a context whose session is real, and whose bank is then replaced by a liar."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
-    keys = bunq._client
-    bunq._client = bunq._sessions._client = Client(
+    keys = bunq.client
+    bunq._channel.client = bunq._sessions._client = Client(
         doors.BASE_URL,
         key=keys.key,
         bank_key=keys.bank_key,
         transport=doors.InProcess(Liar(bank.key)),
         retries=Retries(attempts=2, sleep=lambda _seconds: None),
     )
-    bunq._books.sleep = lambda _seconds: None
+    bunq._writes.sleep = lambda _seconds: None
     return bunq
 
 
@@ -119,7 +119,7 @@ def test_only_our_errors_come_out(
     bunq: Context, status: int, body: bytes, headers: dict[str, str], *, is_signed: bool
 ) -> None:
     """Arbitrary bytes, JSON, headers and statuses, through every way to call and to tabulate."""
-    adapter: Any = bunq._client._transport._adapter
+    adapter: Any = bunq.client._transport._adapter
     adapter._application.told = (status, body, headers, is_signed)
     for way in look(bunq):
         with contextlib.suppress(BunqkitError):
@@ -134,7 +134,7 @@ def test_what_the_bank_signs_may_be_nonsense_too(
     bunq: Context, told: dict[str, Any], way: int
 ) -> None:
     """Well-formed envelopes of items that nobody expects: a table, or an error of ours."""
-    adapter: Any = bunq._client._transport._adapter
+    adapter: Any = bunq.client._transport._adapter
     adapter._application.told = (200, json.dumps(told).encode(), {}, True)
     with contextlib.suppress(BunqkitError):
         look(bunq)[way]()
@@ -179,7 +179,7 @@ def wide(keys: int) -> bytes:
 def test_what_is_deep_or_wide_is_read_or_refused(bunq: Context, way: str, inside: bytes) -> None:
     """Within the time-out, and no RecursionError comes out."""
     body = b'{"Response":[{"Event":{"id":1,"x":' + inside + b"}}]}"
-    adapter: Any = bunq._client._transport._adapter
+    adapter: Any = bunq.client._transport._adapter
     adapter._application.told = (200, body, {}, True)
     ways: dict[str, Callable[[], object]] = {
         "frame": lambda: bunq.frame("event.list"),

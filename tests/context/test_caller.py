@@ -24,25 +24,27 @@ from bunqkit.catalogue.operations import (
     type_named,
 )
 from bunqkit.context.api import make_api
-from bunqkit.context.caller import Caller
+from bunqkit.context.context import Context
 from bunqkit.errors import FieldError, UnknownNameError
 from bunqkit.security.signing import KeyPair
 
 
 @pytest.fixture
 def recorder(key: KeyPair, other_key: KeyPair) -> Recorder:
-    """Give the recorder."""
+    """Return the recorder."""
     return Recorder(key, other_key)
 
 
 @pytest.fixture
-def caller(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Caller:
-    """Give a caller with an open session at the recorder."""
+def caller(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Context:
+    """Return a caller with an open session at the recorder."""
     return recorder.caller(key, other_key)
 
 
 @pytest.mark.parametrize("known", one_in(3, operations()), ids=lambda known: known.name)
-def test_all_operations_can_be_called(caller: Caller, recorder: Recorder, known: Operation) -> None:
+def test_all_operations_can_be_called(
+    caller: Context, recorder: Recorder, known: Operation
+) -> None:
     """Each of the 480: right method, path, headers, signature and body, and its answer comes."""
     ids = own_ids(known)
     if known.sends_bytes:
@@ -70,7 +72,7 @@ def test_all_operations_can_be_called(caller: Caller, recorder: Recorder, known:
 
 @pytest.mark.parametrize("known", one_in(5, operations()), ids=lambda known: known.name)
 def test_a_preview_is_what_is_sent_and_sends_nothing(
-    caller: Caller, recorder: Recorder, known: Operation
+    caller: Context, recorder: Recorder, known: Operation
 ) -> None:
     """Each of the 480: URL, body and signature are, byte for byte, those of the call."""
     ids = own_ids(known)
@@ -96,7 +98,7 @@ def test_a_preview_is_what_is_sent_and_sends_nothing(
     assert preview.request_headers.keys() == sent.request_headers.keys()
 
 
-def test_a_preview_is_checked_and_shows_no_secret(caller: Caller) -> None:
+def test_a_preview_is_checked_and_shows_no_secret(caller: Context) -> None:
     """What call() would refuse is refused; the token is masked, and says that nothing was sent."""
     with pytest.raises(FieldError, match="amount is missing"):
         caller.preview("payment.create", description="tea")
@@ -132,7 +134,7 @@ def test_all_operations_are_in_the_api(known: Operation) -> None:
     assert seen == [((known,), {})]
 
 
-def test_positional_id_and_account(caller: Caller, recorder: Recorder) -> None:
+def test_positional_id_and_account(caller: Context, recorder: Recorder) -> None:
     """The item's own id needs no name; the account is an id, an IBAN or a description."""
     for account in (8, "8", "Holiday"):
         caller.api.payment.get(5, account=account)
@@ -143,7 +145,7 @@ def test_positional_id_and_account(caller: Caller, recorder: Recorder) -> None:
     assert recorder.last[1] == "/v1/user/42/monetary-account-bank/8"
 
 
-def test_accounts_are_looked_up_once(caller: Caller, recorder: Recorder) -> None:
+def test_accounts_are_looked_up_once(caller: Context, recorder: Recorder) -> None:
     """Ids and the main account cost one call; a name each time, since names may move."""
     for _ in range(3):
         caller.call("payment.list")
@@ -154,7 +156,7 @@ def test_accounts_are_looked_up_once(caller: Caller, recorder: Recorder) -> None
 
 
 def without_own(value: Any) -> Any:
-    """Give a body without the references of the kit, at any depth."""
+    """Return a body without the references of the kit, at any depth."""
     if isinstance(value, list):
         return [without_own(each) for each in value]
     if not isinstance(value, dict):
@@ -167,12 +169,12 @@ def without_own(value: Any) -> Any:
 
 
 def without_reference(body: dict[str, Any]) -> dict[str, Any]:
-    """Give a body without the reference that the kit puts there to find a lost payment by."""
+    """Return a body without the reference that the kit puts there to find a lost payment by."""
     assert re.fullmatch(r"bunqkit-[0-9a-f]{16}", body.pop("merchant_reference"))
     return body
 
 
-def test_short_forms_are_written_out(caller: Caller, recorder: Recorder) -> None:
+def test_short_forms_are_written_out(caller: Context, recorder: Recorder) -> None:
     """Amounts, counterparties, dates and times become what bunq wants."""
     caller.call("payment.create", amount="10.00", to="x@example.com", description="tea")
     assert without_reference(recorder.last[3]) == {
@@ -217,7 +219,7 @@ def test_short_forms_are_written_out(caller: Caller, recorder: Recorder) -> None
     assert recorder.last[3]["date_end"] == "2026-01-31"
 
 
-def test_dictionaries_are_sent_as_they_are(caller: Caller, recorder: Recorder) -> None:
+def test_dictionaries_are_sent_as_they_are(caller: Context, recorder: Recorder) -> None:
     """Who writes bunq's own forms is not improved upon."""
     given = {
         "amount": {"value": "10", "currency": "EUR"},
@@ -232,7 +234,7 @@ def test_dictionaries_are_sent_as_they_are(caller: Caller, recorder: Recorder) -
     assert without_reference(recorder.last[3]) == given
 
 
-def test_the_query_is_written(caller: Caller, recorder: Recorder) -> None:
+def test_the_query_is_written(caller: Context, recorder: Recorder) -> None:
     """Paging and filters go into the query, truth values and lists in bunq's form."""
     caller.call("event.list", count=5, monetary_account_id=[7, 8], display_user_event=False)
     assert recorder.last[2] == "count=5&monetary_account_id=7%2C8&display_user_event=false"
@@ -240,7 +242,7 @@ def test_the_query_is_written(caller: Caller, recorder: Recorder) -> None:
     assert recorder.last[2] == "count=3&older_id=9&extra=1"
 
 
-def test_raw_paths(caller: Caller, recorder: Recorder) -> None:
+def test_raw_paths(caller: Context, recorder: Recorder) -> None:
     """Method and path, with or without /v1, with braces or ids, known or not."""
     caller.call("GET /user/{userID}/card")
     assert recorder.last[1] == "/v1/user/42/card"
@@ -299,7 +301,7 @@ REFUSED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=list(REFUSED))
 def test_what_is_wrong_is_told_before_sending(
-    caller: Caller, recorder: Recorder, case: tuple[str, tuple[Any, ...], dict[str, Any], str]
+    caller: Context, recorder: Recorder, case: tuple[str, tuple[Any, ...], dict[str, Any], str]
 ) -> None:
     """Nothing but the look-up of accounts goes out, and the message names the field."""
     name, own_id, given, told = case
@@ -308,7 +310,7 @@ def test_what_is_wrong_is_told_before_sending(
     assert {path for _, path, *_ in recorder.seen} <= {"/v1/user/42/monetary-account"}
 
 
-def test_the_check_can_be_switched_off(caller: Caller, recorder: Recorder) -> None:
+def test_the_check_can_be_switched_off(caller: Context, recorder: Recorder) -> None:
     """The API may know fields that the catalogue does not."""
     body = {"amount": {"value": "1.00", "currency": "EUR"}, "new_field": 1}
     with pytest.raises(FieldError):
@@ -317,13 +319,13 @@ def test_the_check_can_be_switched_off(caller: Caller, recorder: Recorder) -> No
     assert without_reference(recorder.last[3]) == body
 
 
-def test_an_unknown_value_is_a_warning(caller: Caller) -> None:
+def test_an_unknown_value_is_a_warning(caller: Context) -> None:
     """Every set of values is open: it is sent, and said."""
     with pytest.warns(CatalogueWarning, match="status"):
         caller.call("request-inquiry.update", 5, status="TOMORROW")
 
 
-def test_wrong_names_lead_to_right_ones(caller: Caller) -> None:
+def test_wrong_names_lead_to_right_ones(caller: Context) -> None:
     """The nearest names stand in the message and on the error."""
     with pytest.raises(UnknownNameError, match=r"payment\.create") as caught:
         caller.call("payment.creat")
@@ -335,7 +337,7 @@ def test_wrong_names_lead_to_right_ones(caller: Caller) -> None:
         caller.call("payment.list", account="Mine")
 
 
-def test_searching_shows_a_table(caller: Caller) -> None:
+def test_searching_shows_a_table(caller: Context) -> None:
     """The result is a list of operations that shows itself, and is all 480 for nothing."""
     found = caller.find("statement")
     assert isinstance(found[0], Operation)
@@ -344,7 +346,7 @@ def test_searching_shows_a_table(caller: Caller) -> None:
     assert len(caller.find("")) == 480
 
 
-def test_pages_say_how_many_at_a_time(caller: Caller, recorder: Recorder) -> None:
+def test_pages_say_how_many_at_a_time(caller: Context, recorder: Recorder) -> None:
     """200 a page for lists that come in pages, no count for those that don't."""
     next(iter(caller.pages("payment.list")))
     assert recorder.last[2] == "count=200"
@@ -354,7 +356,7 @@ def test_pages_say_how_many_at_a_time(caller: Caller, recorder: Recorder) -> Non
     assert recorder.last[2] == ""
 
 
-def test_lists_that_the_catalogue_does_not_know(caller: Caller, recorder: Recorder) -> None:
+def test_lists_that_the_catalogue_does_not_know(caller: Context, recorder: Recorder) -> None:
     """A path that is new to it has pages, and a table, too."""
     recorder.answers["GET /v1/user/42/novelty"] = [{"Novelty": {"id": 1, "colour": "blue"}}]
     assert next(iter(caller.pages("GET /user/{userID}/novelty?count=3"))).types == ["Novelty"]
@@ -364,13 +366,13 @@ def test_lists_that_the_catalogue_does_not_know(caller: Caller, recorder: Record
         caller.frame("novelty.list")
 
 
-def test_frames_of_any_list(caller: Caller) -> None:
+def test_frames_of_any_list(caller: Context) -> None:
     """Every page in one table, items of several types side by side."""
     assert caller.frame("monetary-account.list")["id"].tolist() == [8, 7]
     assert caller.frame("card.list")["item_type"].tolist() == ["Card"]
 
 
-def test_uploads(caller: Caller, recorder: Recorder, tmp_path: Path) -> None:
+def test_uploads(caller: Context, recorder: Recorder, tmp_path: Path) -> None:
     """The file's bytes are signed and sent; its name tells the type."""
     path = tmp_path / "cookie.png"
     path.write_bytes(b"\x89PNG\x00\xff")
@@ -398,14 +400,14 @@ def test_uploads(caller: Caller, recorder: Recorder, tmp_path: Path) -> None:
     ],
 )
 def test_uploads_that_cannot_be(
-    caller: Caller, operation_name: str, file: Any, given: dict[str, Any], told: str
+    caller: Context, operation_name: str, file: Any, given: dict[str, Any], told: str
 ) -> None:
     """A missing file, an unknown type, a header that can't be: told before anything is sent."""
     with pytest.raises(FieldError, match=told):
         caller.upload(operation_name, file, **given)
 
 
-def test_downloads_show_and_save_themselves(caller: Caller, tmp_path: Path) -> None:
+def test_downloads_show_and_save_themselves(caller: Context, tmp_path: Path) -> None:
     """An image is an image in a notebook; ``save`` never writes over a file."""
     content = caller.download("attachment.content", 7)
     bundle = content._repr_mimebundle_()
@@ -427,7 +429,7 @@ def test_text_and_unknown_files_show_safely() -> None:
         assert list(Content(b"<script>", media_type)._repr_mimebundle_()) == ["text/plain"]
 
 
-def test_drift_is_collected_when_it_is_switched_on(caller: Caller) -> None:
+def test_drift_is_collected_when_it_is_switched_on(caller: Context) -> None:
     """Off at first; on, every answer is compared; off again, what was found stays."""
     caller.call("card.list")
     assert len(caller.drift.frame()) == 0

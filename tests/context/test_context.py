@@ -36,7 +36,7 @@ PAYMENT_COLUMNS = [
 
 @pytest.fixture
 def bunq(bank: Bank) -> Context:
-    """Give the person with a history, at a bank whose clock stands still."""
+    """Return the person with a history, at a bank whose clock stands still."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
@@ -300,7 +300,7 @@ def test_names_from_the_bank_are_no_markup(tick: Frozen) -> None:
 
 
 def crash(error: BaseException) -> str:
-    """Give what rich shows of an error: every frame with its locals, nothing left out."""
+    """Return what rich shows of an error: every frame with its locals, nothing left out."""
     console = pytest.importorskip("rich.console", reason="rich shows tracebacks with locals")
     from rich.traceback import Traceback  # noqa: PLC0415 (as said above)
 
@@ -374,7 +374,7 @@ def test_no_secret_is_printed_logged_raised_or_shown(
     for thing in (
         bunq, bunq.settings, bunq.session, state, state.installation, answer, answer.exchange,
         answer.exchange.describe(), bunq.api.payment, bunq.find("session"), bank, bank.demo_key,
-        vars(bunq), bunq._client, bunq._sessions,
+        vars(bunq), bunq.client, bunq._sessions,
     ):  # fmt: skip
         show(thing)
     away = bunqkit.Client("http://127.0.0.1:9/v1")
@@ -416,7 +416,7 @@ def test_no_secret_is_printed_logged_raised_or_shown(
 def test_long_work_is_announced(bunq: Context) -> None:
     """How many pages at most and about how long, before the first is fetched."""
     said: list[str] = []
-    bunq._client.limiter = Limiter("classic", sleep=lambda _seconds: None, say=said.append)
+    bunq.client.limiter = Limiter("classic", sleep=lambda _seconds: None, say=said.append)
     bunq.frame("payment.list", max_rows=14_600)
     assert said[0] == "At most 73 pages, about 73 s: the bank allows 3 GET calls in 3 s."
 

@@ -15,7 +15,6 @@ from recording import TOKEN, Recorder, own_ids
 
 from bunqkit.catalogue.operations import Operation, example_body, operations
 from bunqkit.client.client import Client
-from bunqkit.context.caller import Caller
 from bunqkit.context.context import Context
 from bunqkit.errors import (
     BunqkitError,
@@ -39,23 +38,23 @@ PAYMENT = {"amount": "10.00", "to": "x@example.com", "description": "tea"}
 
 @pytest.fixture
 def recorder(key: KeyPair, other_key: KeyPair) -> Recorder:
-    """Give the recorder."""
+    """Return the recorder."""
     return Recorder(key, other_key)
 
 
 @pytest.fixture
-def caller(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Caller:
-    """Give a caller in production."""
+def caller(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Context:
+    """Return a caller in production."""
     return recorder.caller(key, other_key, "PRODUCTION")
 
 
 def written(recorder: Recorder) -> list[str]:
-    """Give the calls that went out and were no read."""
+    """Return the calls that went out and were no read."""
     return [method for method, *_ in recorder.seen if method != "GET"]
 
 
 def filled(known: Operation) -> str:
-    """Give the path with an id in each place."""
+    """Return the path with an id in each place."""
     ids = {"user_id": 42, "account": 7, **own_ids(known)}
     return known.fill({name: ids.get(name, 9) for name in known.ids})
 
@@ -97,7 +96,7 @@ def test_nothing_changes_productions_address(key: KeyPair, base_url: str) -> Non
 
 
 @pytest.mark.parametrize("known", CHANGING, ids=lambda known: known.name)
-def test_nothing_changes_production(caller: Caller, recorder: Recorder, known: Operation) -> None:
+def test_nothing_changes_production(caller: Context, recorder: Recorder, known: Operation) -> None:
     """By any name, by path, by ``api``: what changes something raises, and is not sent."""
     ids, body = own_ids(known), example_body(known)
     if known.sends_bytes:
@@ -123,7 +122,7 @@ def test_nothing_changes_production(caller: Caller, recorder: Recorder, known: O
     assert written(recorder) == []
 
 
-def test_reads_are_free(caller: Caller) -> None:
+def test_reads_are_free(caller: Context) -> None:
     """What only reads is not asked for an unlock."""
     for known in READING:
         if not known.is_bytes:
@@ -139,7 +138,7 @@ def test_elsewhere_nothing_is_locked(recorder: Recorder, key: KeyPair, other_key
             caller.call("payment.create", **PAYMENT)
 
 
-def test_the_message_reads_back_amount_and_payee(caller: Caller) -> None:
+def test_the_message_reads_back_amount_and_payee(caller: Context) -> None:
     """Who sees it knows what would have happened, and how to let it."""
     with pytest.raises(LockedError) as caught:
         caller.call("payment.create", **PAYMENT)
@@ -147,7 +146,7 @@ def test_the_message_reads_back_amount_and_payee(caller: Caller) -> None:
         assert part in str(caught.value)
 
 
-def test_an_unlock_opens_one_operation_for_one_block(caller: Caller, recorder: Recorder) -> None:
+def test_an_unlock_opens_one_operation_for_one_block(caller: Context, recorder: Recorder) -> None:
     """Inside the block it is sent, once; another operation, or after the block, it is not."""
     with caller.unlock("payment.create", up_to="25.00") as permit:
         with pytest.raises(LockedError):
@@ -161,7 +160,7 @@ def test_an_unlock_opens_one_operation_for_one_block(caller: Caller, recorder: R
     assert written(recorder) == ["POST"]
 
 
-def test_the_bound_is_for_all_calls_together(caller: Caller, recorder: Recorder) -> None:
+def test_the_bound_is_for_all_calls_together(caller: Context, recorder: Recorder) -> None:
     """Three calls may move 25.00 between them, and a batch counts what is in it."""
     with caller.unlock("payment.create", up_to="25.00", count=3):
         caller.call("payment.create", **PAYMENT)
@@ -174,7 +173,7 @@ def test_the_bound_is_for_all_calls_together(caller: Caller, recorder: Recorder)
     assert len(written(recorder)) == 3
 
 
-def test_an_unlock_may_name_the_payee(caller: Caller, recorder: Recorder) -> None:
+def test_an_unlock_may_name_the_payee(caller: Context, recorder: Recorder) -> None:
     """To somebody else it stays locked."""
     with caller.unlock("payment.create", up_to="10", to="x@example.com"):
         with pytest.raises(LockedError):
@@ -183,7 +182,7 @@ def test_an_unlock_may_name_the_payee(caller: Caller, recorder: Recorder) -> Non
     assert written(recorder) == ["POST"]
 
 
-def test_an_error_ends_the_unlock(caller: Caller) -> None:
+def test_an_error_ends_the_unlock(caller: Context) -> None:
     """A block that fails leaves nothing open."""
     with pytest.raises(ZeroDivisionError), caller.unlock("payment.create", up_to="25.00"):
         _ = 1 / 0
@@ -191,7 +190,7 @@ def test_an_error_ends_the_unlock(caller: Caller) -> None:
         caller.call("payment.create", **PAYMENT)
 
 
-def test_unknown_paths_can_only_be_read(caller: Caller, recorder: Recorder) -> None:
+def test_unknown_paths_can_only_be_read(caller: Context, recorder: Recorder) -> None:
     """What nobody knows the effect of is not sent to production."""
     with pytest.raises(LockedError, match="not in the catalogue"):
         caller.call("POST /user/{userID}/novelty", body={})
@@ -209,17 +208,17 @@ def test_unknown_paths_can_only_be_read(caller: Caller, recorder: Recorder) -> N
         ({"operation": "payment.creat", "up_to": "1"}, UnknownNameError),
     ],
 )
-def test_unlocks_that_cannot_be(caller: Caller, given: dict[str, Any], error: type) -> None:
+def test_unlocks_that_cannot_be(caller: Context, given: dict[str, Any], error: type) -> None:
     """Without a bound, with a bound that is none, of something that is not there."""
     with pytest.raises(error), caller.unlock(**given):
         pass
 
 
 def production(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> Context:
-    """Give a whole context in production, at the recorder."""
+    """Return a whole context in production, at the recorder."""
     caller = recorder.caller(key, other_key, "PRODUCTION")
     settings = load_settings(environment="PRODUCTION", api_key="a" * 64)
-    return Context(settings, caller._client, caller._sessions)
+    return Context(settings, caller.client, caller._sessions)
 
 
 def test_short_ways_are_locked_too(recorder: Recorder, key: KeyPair, other_key: KeyPair) -> None:
@@ -235,7 +234,7 @@ def test_short_ways_are_locked_too(recorder: Recorder, key: KeyPair, other_key: 
 
 
 def test_what_is_let_through_is_read_back(
-    caller: Caller, capsys: pytest.CaptureFixture[str]
+    caller: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Amount and payee are printed before it goes, and kept by the permit."""
     with caller.unlock("payment.create", up_to="25.00", count=2) as permit:
@@ -264,7 +263,7 @@ def test_all_unlocks_together_stay_below_the_cap(
     assert "read-only (20.00 of at most 25.00 moved)" in repr(bunq)
 
 
-def test_without_a_setting_there_is_a_cap(caller: Caller, recorder: Recorder) -> None:
+def test_without_a_setting_there_is_a_cap(caller: Context, recorder: Recorder) -> None:
     """A thousand, unless somebody says otherwise where settings are."""
     body = PAYMENT | {"amount": "1000.01"}
     with (
@@ -275,7 +274,7 @@ def test_without_a_setting_there_is_a_cap(caller: Caller, recorder: Recorder) ->
     assert written(recorder) == []
 
 
-def test_what_names_no_amount_needs_an_unlock_for_any(caller: Caller, recorder: Recorder) -> None:
+def test_what_names_no_amount_needs_an_unlock_for_any(caller: Context, recorder: Recorder) -> None:
     """The acceptance of a draft moves what the draft says: a bound could not be held."""
     accept = {"status": "ACCEPTED", "previous_updated_timestamp": "2026-01-01 00:00:00.000000"}
     bounded = caller.unlock("draft-payment.update", up_to="5000")
@@ -307,7 +306,7 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("amount", HIDDEN.values(), ids=list(HIDDEN))
-def test_an_amount_cannot_be_hidden(caller: Caller, recorder: Recorder, amount: Any) -> None:
+def test_an_amount_cannot_be_hidden(caller: Context, recorder: Recorder, amount: Any) -> None:
     """However it is written: more than the bound, or not to be read, is not sent."""
     body = {
         "amount": amount,
@@ -319,7 +318,7 @@ def test_an_amount_cannot_be_hidden(caller: Caller, recorder: Recorder, amount: 
     assert written(recorder) == []
 
 
-def test_a_payee_cannot_be_hidden(caller: Caller, recorder: Recorder) -> None:
+def test_a_payee_cannot_be_hidden(caller: Context, recorder: Recorder) -> None:
     """One of a batch is somebody else, in whatever form: the batch is not sent."""
     right = {
         "amount": {"value": "1.00", "currency": "EUR"},
@@ -333,7 +332,7 @@ def test_a_payee_cannot_be_hidden(caller: Caller, recorder: Recorder) -> None:
     assert written(recorder) == []
 
 
-def test_a_batch_cannot_hide_an_amount(caller: Caller, recorder: Recorder) -> None:
+def test_a_batch_cannot_hide_an_amount(caller: Context, recorder: Recorder) -> None:
     """One amount that can be read does not let another through that can't."""
     payee = {"type": "EMAIL", "value": "x@example.com"}
     right = {"amount": {"value": "1.00", "currency": "EUR"}, "counterparty_alias": payee}
@@ -344,7 +343,7 @@ def test_a_batch_cannot_hide_an_amount(caller: Caller, recorder: Recorder) -> No
     assert written(recorder) == []
 
 
-def test_members_that_no_amount_has_are_named(caller: Caller, recorder: Recorder) -> None:
+def test_members_that_no_amount_has_are_named(caller: Context, recorder: Recorder) -> None:
     """Also where no money moves, and whatever is unlocked."""
     strange = {"value": "1.00", "currency": "EUR", "factor": 100}
     body = {"amount_inquired": strange, "description": "tea", "allow_bunqme": False}
@@ -381,7 +380,7 @@ OTHER = {
 }
 
 
-def pay_to(caller: Caller, value: str) -> None:
+def pay_to(caller: Context, value: str) -> None:
     """Pay to a value, as it is."""
     body = {
         "amount": {"value": "1.00", "currency": "EUR"},
@@ -393,7 +392,7 @@ def pay_to(caller: Caller, value: str) -> None:
 
 @pytest.mark.parametrize("pair", SAME.values(), ids=SAME)
 def test_what_reads_the_same_is_the_payee(
-    caller: Caller, recorder: Recorder, pair: tuple[str, str]
+    caller: Context, recorder: Recorder, pair: tuple[str, str]
 ) -> None:
     """However accents are coded; without what nobody sees; IBANs with spaces, in any case."""
     for value, named in (pair, pair[::-1]):
@@ -404,7 +403,7 @@ def test_what_reads_the_same_is_the_payee(
 
 @pytest.mark.parametrize("pair", OTHER.values(), ids=OTHER)
 def test_what_differs_is_another_payee(
-    caller: Caller, recorder: Recorder, pair: tuple[str, str]
+    caller: Context, recorder: Recorder, pair: tuple[str, str]
 ) -> None:
     """Letter for letter: two addresses that differ in case may be two people's."""
     for value, named in (pair, pair[::-1]):
@@ -413,7 +412,7 @@ def test_what_differs_is_another_payee(
     assert written(recorder) == []
 
 
-def test_a_permit_serves_its_thread_alone(caller: Caller, recorder: Recorder) -> None:
+def test_a_permit_serves_its_thread_alone(caller: Context, recorder: Recorder) -> None:
     """Another thread finds everything locked, and what it opens is its own."""
     told: list[object] = []
 
@@ -435,7 +434,7 @@ def test_a_permit_serves_its_thread_alone(caller: Caller, recorder: Recorder) ->
         caller.call("payment.create", **PAYMENT)
 
 
-def test_a_permit_serves_its_task_alone(caller: Caller, recorder: Recorder) -> None:
+def test_a_permit_serves_its_task_alone(caller: Context, recorder: Recorder) -> None:
     """Tasks take turns in one thread; none that another has begun may use its unlock."""
     may_go = asyncio.Event()
     is_open = asyncio.Event()
@@ -466,7 +465,7 @@ def test_a_permit_serves_its_task_alone(caller: Caller, recorder: Recorder) -> N
     assert written(recorder) == ["POST"]
 
 
-def test_a_permit_serves_its_block_alone(caller: Caller, recorder: Recorder) -> None:
+def test_a_permit_serves_its_block_alone(caller: Context, recorder: Recorder) -> None:
     """A narrower block inside a wider one is as narrow as it says."""
     with caller.unlock("payment.create", up_to="100", count=9):
         with caller.unlock("payment.create", up_to="5"), pytest.raises(LockedError):
@@ -477,7 +476,7 @@ def test_a_permit_serves_its_block_alone(caller: Caller, recorder: Recorder) -> 
 
 
 def test_a_block_that_was_left_by_its_generator_is_closed(
-    caller: Caller, recorder: Recorder
+    caller: Context, recorder: Recorder
 ) -> None:
     """A generator that is dropped halfway ends its unlock."""
 

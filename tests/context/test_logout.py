@@ -107,7 +107,7 @@ def test_a_bank_in_this_process_keeps_nothing(
 
 @pytest.fixture
 def settings_file(bank: Bank, tmp_path: Path) -> Iterator[Path]:
-    """Give a .env of a bank that is served."""
+    """Return a .env of a bank that is served."""
     with served(bank) as url:
         env_file = tmp_path / ".env"
         env_file.write_text(

@@ -15,7 +15,7 @@ from visitors import Wire
 
 import bunqkit
 from bunqkit.client.client import Client
-from bunqkit.context import outcome
+from bunqkit.context import writes
 from bunqkit.errors import FieldError, OutcomeUnknownError, StateError, UnsettledError
 from bunqkit.sandbox import Bank, doors
 from bunqkit.security.private_files import StateWarning
@@ -26,7 +26,7 @@ PASSPHRASE = Secret("a long passphrase")
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outcome, "_PAUSES_S", (0.0,))
+    monkeypatch.setattr(writes, "_PAUSES_S", (0.0,))
 
 
 def test_it_is_noted_before_it_leaves(kernels: Kernels, wire: Wire) -> None:
@@ -58,7 +58,7 @@ def test_a_write_that_cannot_be_noted_is_not_sent(kernels: Kernels, wire: Wire) 
     """Where nothing can be written, nothing is paid."""
     bunq = kernels.start()
     bunq.accounts()
-    folder = bunq._journal.folder
+    folder = bunq._writes.journal.folder
     assert folder is not None
     folder.write_text("in the way")
     with pytest.raises(StateError, match="journal"):
@@ -98,7 +98,7 @@ def test_not_made_is_said_only_after_a_while(kernels: Kernels, lossy: Lossy) -> 
         body = PAY_WHOLE | {"merchant_reference": bunq.unsettled[0].references[0]}
         elsewhere.call("payment.create", body=body, even_if_unsettled=True)
 
-    bunq._books.sleep = meanwhile
+    bunq._writes.sleep = meanwhile
     (told,) = bunq.settle()
     assert told.outcome == "made"
     assert 25 < kernels.slept[-1] <= 30
@@ -107,14 +107,16 @@ def test_not_made_is_said_only_after_a_while(kernels: Kernels, lossy: Lossy) -> 
 def test_in_this_process_nothing_is_waited_for(bank: Bank) -> None:
     """A bank in this process has done its work, or not, when the call ends; nothing is on disk."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
-    keys, lossy = bunq._client, Lossy(Wire(bank))
-    bunq._client = Client(doors.BASE_URL, key=keys.key, bank_key=keys.bank_key, transport=lossy)
+    keys, lossy = bunq.client, Lossy(Wire(bank))
+    bunq._channel.client = Client(
+        doors.BASE_URL, key=keys.key, bank_key=keys.bank_key, transport=lossy
+    )
     lose(bunq, lossy, "before")
-    bunq._books.sleep = interrupt
+    bunq._writes.sleep = interrupt
     assert len(bunq.unsettled) == 1
     (told,) = bunq.settle()
     assert told.outcome == "not made"
-    assert bunq._journal.folder is None
+    assert bunq._writes.journal.folder is None
 
 
 LIKE = [
@@ -181,14 +183,14 @@ def test_equal_payments_of_two_kernels_are_told_apart(kernels: Kernels, lossy: L
 def test_what_another_kernel_is_at_is_not_unsettled(kernels: Kernels) -> None:
     """While its process lives, its answer may come; when that is gone, it is unsettled."""
     one, other = kernels.start(), kernels.start()
-    entry = one._journal.describe(
+    entry = one._writes.journal.describe(
         "payment.create", "POST", "/user/1/monetary-account/2/payment", PAY_WHOLE,
         newest_before=None,
     )  # fmt: skip
-    one._journal.begin(entry)
+    one._writes.journal.begin(entry)
     assert one.unsettled == other.unsettled == ()
-    assert one._journal._held is not None
-    one._journal._held.release()
+    assert one._writes.journal._held is not None
+    one._writes.journal._held.release()
     assert other.unsettled == (entry,)
 
 
@@ -203,7 +205,7 @@ def test_what_bears_no_reference_needs_a_person(kernels: Kernels, lossy: Lossy) 
     assert told.outcome == "unknown"
     assert "In the app, look at account" in str(told)
     (entry,) = bunq.unsettled
-    with pytest.raises(FieldError, match="no id"):
+    with pytest.raises(FieldError, match="No unsettled write"):
         bunq.settle(forget="nonsense")
     (told,) = bunq.settle(forget=entry.id)
     assert told.outcome == "forgotten"
@@ -215,7 +217,7 @@ def test_a_change_that_was_made_is_settled(kernels: Kernels, lossy: Lossy) -> No
     bunq = kernels.start()
     number = bunq.request_money("5.00", "bravo@bunq.com", "half")["id"]
     lossy.lose = "after"
-    bunq._books.sleep = interrupt
+    bunq._writes.sleep = interrupt
     with pytest.raises(OutcomeUnknownError):
         bunq.call("request-inquiry.update", number, status="REVOKED")
     (told,) = kernels.start().settle()
@@ -240,7 +242,7 @@ def test_a_passphrase_seals_the_journal(kernels: Kernels, lossy: Lossy) -> None:
 def test_no_secret_and_no_pin_is_noted(kernels: Kernels) -> None:
     """Neither as text nor as a hash that a few guesses would open."""
     bunq = kernels.start()
-    journal = bunq._journal
+    journal = bunq._writes.journal
     body = {"pin_code": 1234, "status": "ACTIVE", "secret": Secret("s" * 64), "cvc2": "123"}
     entry = journal.describe("card.update", "PUT", "/user/1/card/2", body, newest_before=None)
     assert set(entry.digests) == {"status"}
@@ -283,6 +285,6 @@ def test_connect_says_that_there_are_some(
         assert done.returncode < 0
         bunq = bunqkit.connect(env_file=env_file)
         assert "1 write is unsettled: bunq.settle()" in capsys.readouterr().out
-        bunq._books.sleep = lambda _seconds: None
+        bunq._writes.sleep = lambda _seconds: None
         assert [each.outcome for each in bunq.settle()] == ["not made"]
         assert list((tmp_path / "kept").rglob("*.sent")) == []

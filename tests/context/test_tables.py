@@ -37,7 +37,7 @@ ACCOUNTS = [
 
 @pytest.fixture
 def bunq(bank: Bank) -> Context:
-    """Give the person with a history, at a bank whose clock stands still."""
+    """Return the person with a history, at a bank whose clock stands still."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
@@ -45,7 +45,7 @@ def watch(bunq: Context, **how: Any) -> Wire:
     """Put something that counts before a context's bank."""
     assert bunq.bank is not None
     wire = Wire(bunq.bank)
-    bunq._client._transport = LiveTransport(adapter=doors.InProcess(wire))
+    bunq.client._transport = LiveTransport(adapter=doors.InProcess(wire))
     for name, value in how.items():
         setattr(wire, name, value)
     return wire
@@ -58,7 +58,7 @@ def fetched(bunq: Context, table: str, **how: Any) -> pd.DataFrame:
 
 
 def stop_at(path: str, call: int) -> Callable[[dict[str, Any]], None]:
-    """Give what interrupts the program at the n-th call to a path."""
+    """Return what interrupts the program at the n-th call to a path."""
     left = [call]
 
     def bend(environ: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ def test_one_limiter_holds_for_all_lists(bunq: Context) -> None:
         with lock:
             slept.append(seconds)
 
-    bunq._client.limiter = Limiter("classic", sleep=sleep, say=lambda _words: None)
+    bunq.client.limiter = Limiter("classic", sleep=sleep, say=lambda _words: None)
     bunq.payments()
     assert sum(seconds > 2 for seconds in slept) == 6
 
@@ -289,7 +289,7 @@ def test_a_frame_knows_its_account(bunq: Context) -> None:
 
 def test_a_list_without_an_end_is_left(bunq: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page leads to another one that is new: pages() ends in an error that says so."""
-    monkeypatch.setattr("bunqkit.context.caller._MOST_PAGES", 5)
+    monkeypatch.setattr("bunqkit.context.channel._MAX_PAGES", 5)
     wire = watch(bunq)
     numbers = iter(range(10**9))
 

@@ -29,7 +29,7 @@ from bunqkit.sandbox import Bank
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[bunqkit.Context]:
-    """Give the demo person; nothing is changed in this file."""
+    """Return the demo person; nothing is changed in this file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUNQ_ENVIRONMENT", "OFFLINE")
         bank = Bank()
@@ -41,7 +41,7 @@ def world() -> Iterator[bunqkit.Context]:
 
 @pytest.fixture(scope="module")
 def ledger(world: bunqkit.Context, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    """Give a ledger that has everything."""
+    """Return a ledger that has everything."""
     with Ledger(tmp_path_factory.mktemp("exports") / "ledger.sqlite") as made:
         made.sync(world)
         yield made
@@ -201,7 +201,7 @@ def test_what_cannot_be_written_is_said(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def example(engine: str) -> str:
-    """Give the lines of the module's docstring that use an engine."""
+    """Return the lines of the module's docstring that use an engine."""
     blocks = re.split(r"\n(?=\S)", exports.__doc__ or "")
     block = next(each for each in blocks if engine in each.partition("\n\n")[2])
     return "\n".join(line[4:] for line in block.split("\n") if line.startswith("    "))
@@ -209,7 +209,7 @@ def example(engine: str) -> str:
 
 @pytest.fixture(scope="module")
 def organisation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
-    """Give a folder with many users' payments, and the same as one table."""
+    """Return a folder with many users' payments, and the same as one table."""
     folder = tmp_path_factory.mktemp("organisation")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUNQ_ENVIRONMENT", "OFFLINE")
@@ -228,7 +228,7 @@ def organisation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.Dat
 
 
 def monthly_flow(payments: pd.DataFrame) -> dict[tuple[int, str], int]:
-    """Give what came in less what went out, by account and month, as pandas sums it."""
+    """Return what came in less what went out, by account and month, as pandas sums it."""
     months = payments["created"].dt.tz_convert("Europe/Amsterdam").dt.strftime("%Y-%m")
     return payments.groupby(["account_id", months])["amount_cents"].sum().to_dict()
 
@@ -308,7 +308,7 @@ FORMULAS = [
 
 
 def with_texts(ledger: Ledger, texts: list[str]) -> pd.DataFrame:
-    """Give 850 payments whose descriptions and payees are these, again and again."""
+    """Return 850 payments whose descriptions and payees are these, again and again."""
     payments = ledger.payments().head(848)
     told = pd.Series([texts[row % len(texts)] for row in range(len(payments))], dtype="str")
     hostile = payments.assign(description=told, counterparty=told)
@@ -338,7 +338,7 @@ def test_three_readers_read_the_same_rows_from_csv(
 
 
 def spreadsheet_cells(text: str, separator: str) -> list[str]:
-    """Give the cells that a spreadsheet makes of a file: quotes count only where a cell begins."""
+    """Return the cells that a spreadsheet reads: quotes count only where a cell begins."""
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     return [cell for row in csv.reader(lines, delimiter=separator) for cell in row]
 

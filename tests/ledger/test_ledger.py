@@ -21,7 +21,7 @@ from bunqkit.sandbox import Bank
 
 @pytest.fixture
 def bunq(bank: Bank) -> bunqkit.Context:
-    """Give the demo person."""
+    """Return the demo person."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
@@ -125,10 +125,10 @@ def test_the_status_of_every_list(bunq: bunqkit.Context, tmp_path: Path) -> None
 def test_a_full_disk_is_said(bunq: bunqkit.Context, tmp_path: Path) -> None:
     """What was kept is kept, and when there is room the next sync goes on."""
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        ledger._store._run("PRAGMA max_page_count = 200")
+        ledger._store.run("PRAGMA max_page_count = 200")
         with pytest.raises(StateError, match=r"can't be read or written .*full.* Make room"):
             ledger.sync(bunq)
-        ledger._store._run("PRAGMA max_page_count = 1000000")
+        ledger._store.run("PRAGMA max_page_count = 1000000")
         assert ledger.sync(bunq).complete
         pd.testing.assert_frame_equal(ledger.payments(), bunq.payments())
 
@@ -182,7 +182,7 @@ def test_two_may_make_a_ledger_at_once(tmp_path: Path) -> None:
 
 @pytest.fixture
 def earlier(tmp_path: Path) -> Path:
-    """Give a ledger that version 0.1.0 made: two syncs, a day apart, with a correction."""
+    """Return a ledger that version 0.1.0 made: two syncs, a day apart, with a correction."""
     path = tmp_path / "earlier.sqlite"
     packed = Path(__file__).parents[1] / "data" / "ledger-0.1.0.sqlite.gz"
     path.write_bytes(gzip.decompress(packed.read_bytes()))

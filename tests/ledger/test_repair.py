@@ -28,13 +28,13 @@ PAGE = 4096
 
 @pytest.fixture
 def bunq(bank: Bank) -> bunqkit.Context:
-    """Give the demo person."""
+    """Return the demo person."""
     return bunqkit.connect(bank=bank, api_key=bank.demo_key)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give a whole ledger in a folder of its own."""
+    """Return a whole ledger in a folder of its own."""
     folder = tmp_path / "ledgers"
     folder.mkdir()
     (folder / "money.sqlite").write_bytes(WHOLE)
@@ -42,12 +42,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def pages_of(kind: int) -> list[int]:
-    """Give where the pages of a kind begin; 13 holds rows of tables."""
+    """Return where the pages of a kind begin; 13 holds rows of tables."""
     return [at for at in range(PAGE, len(WHOLE), PAGE) if WHOLE[at] == kind]
 
 
 def blank(at: int, length: int) -> Callable[[bytes], bytes]:
-    """Give what overwrites a stretch by zeros."""
+    """Return what overwrites a stretch by zeros."""
     return lambda content: content[:at] + bytes(length) + content[at + length :]
 
 
@@ -221,7 +221,7 @@ def test_a_damaged_ledger_gives_the_error_of_the_kit(damage: str, tmp_path: Path
 
 
 def scatter(number: int) -> bytes:
-    """Give a ledger with some bytes, stretches or pages other than they were."""
+    """Return a ledger with some bytes, stretches or pages other than they were."""
     chance = random.Random(number)
     content = bytearray(WHOLE)
     for _ in range(chance.choice([1, 5, 50, 500])):

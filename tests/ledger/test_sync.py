@@ -24,6 +24,7 @@ import bunqkit
 from bunqkit.catalogue.operations import operation as operation_named
 from bunqkit.errors import BunqkitError, BusyError, Interrupted, SignatureError, StateError
 from bunqkit.ledger.ledger import Ledger
+from bunqkit.ledger.store_file import lock_file
 from bunqkit.ledger.sync import PAGE, Progress, Sync
 from bunqkit.sandbox import Bank, Fault, doors
 from bunqkit.sandbox.refusal import Refusal
@@ -44,7 +45,7 @@ LISTS = (
 
 @pytest.fixture
 def bunq(bank: Bank) -> Iterator[bunqkit.Context]:
-    """Give the demo person, at the bank in this process."""
+    """Return the demo person, at the bank in this process."""
     context = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     yield context
     context.close()
@@ -52,7 +53,7 @@ def bunq(bank: Bank) -> Iterator[bunqkit.Context]:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Give an empty ledger."""
+    """Return an empty ledger."""
     with Ledger(tmp_path / "ledger.sqlite") as made:
         yield made
 
@@ -75,7 +76,7 @@ def calls(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def at_bank(bunq: bunqkit.Context, operation: str) -> dict[tuple[int, int], Any]:
-    """Give every item of a list, of all accounts, by account and id."""
+    """Return every item of a list, of all accounts, by account and id."""
     accounts = [0]
     if "{monetary-accountID}" in operation_named(operation).path:
         accounts = bunq.accounts()["id"].tolist()
@@ -88,7 +89,7 @@ def at_bank(bunq: bunqkit.Context, operation: str) -> dict[tuple[int, int], Any]
 
 
 def in_ledger(ledger: Ledger, operation: str) -> dict[tuple[int, int], Any]:
-    """Give the same of the ledger."""
+    """Return the same of the ledger."""
     rows = ledger._store.rows(
         "SELECT account_id, id, type, raw FROM item JOIN listing ON number = listing "
         "WHERE operation = :operation",
@@ -104,7 +105,7 @@ def check_agreement(bunq: bunqkit.Context, ledger: Ledger) -> None:
 
 
 def main_account(bunq: bunqkit.Context) -> int:
-    """Give the account that has the card."""
+    """Return the account that has the card."""
     return int(bunq.accounts()["id"].min())
 
 
@@ -287,7 +288,7 @@ class Between:
 
 
 def rewrite(wire: Wire, number: int, description: str) -> None:
-    """Have the bank tell another description of one payment, wherever it tells it."""
+    """Change the description of one payment wherever the bank shows it."""
 
     def bend(
         status: int, headers: dict[str, str], body: bytes
@@ -478,7 +479,7 @@ def test_two_kernels_sync_at_once(bunq: bunqkit.Context, bank: Bank, tmp_path: P
 
 def test_a_sync_does_not_wait_for_ever_if_told(bunq: bunqkit.Context, ledger: Ledger) -> None:
     """Who may not wait is told that another is at it."""
-    with ledger._lock(None), pytest.raises(BusyError, match="has not ended in 0 s"):
+    with lock_file(ledger.path, None), pytest.raises(BusyError, match="has not ended in 0 s"):
         ledger.sync(bunq, wait_s=0)
 
 
@@ -520,7 +521,7 @@ class Killable:
         return int(self._process.stdout.readline())
 
     def wait(self) -> int:
-        """Give how it ended."""
+        """Return how it ended."""
         assert self._process.stdout is not None
         return int(self._process.stdout.readline())
 
@@ -530,7 +531,7 @@ class Killable:
 
 
 def changes(bunq: bunqkit.Context, bank: Bank, luck: random.Random) -> Callable[[], None]:
-    """Give a way to have something happen at the bank: one of many things, each time another."""
+    """Return a way to have something happen at the bank: one of many things, each time another."""
     friend = bunqkit.connect(bank=bank)
     friend.top_up("500.00")
     friend_email = next(a["value"] for a in friend.user["alias"] if a["type"] == "EMAIL")

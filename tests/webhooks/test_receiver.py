@@ -25,13 +25,13 @@ from bunqkit.sandbox import Bank, Clock
 
 @pytest.fixture(scope="module")
 def bunq() -> bunqkit.Context:
-    """Give a person at a bank whose clock stands still."""
+    """Return a person at a bank whose clock stands still."""
     return bunqkit.connect(bank=Bank(clock=Clock(tick=Frozen())))
 
 
 @pytest.fixture
 def receiver(bunq: bunqkit.Context) -> Iterator[bunqkit.Receiver]:
-    """Give a receiver that listens."""
+    """Return a receiver that listens."""
     with bunqkit.Receiver(bunq) as receiver:
         yield receiver
 
@@ -134,7 +134,7 @@ def test_a_wrong_length_is_refused(
 
 
 def callback(number: int, **item: Any) -> bytes:
-    """Give the body of a callback about a payment."""
+    """Return the body of a callback about a payment."""
     payment = {"id": number, "updated": "2026-04-01 09:00:00.000000", **item}
     told = {
         "category": "MUTATION",
@@ -268,7 +268,7 @@ def test_there_are_so_many_threads_and_no_more(
     bunq: bunqkit.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more connection is closed at once, and there is room again when one has ended."""
-    monkeypatch.setattr("bunqkit.webhooks.receiver._MOST_AT_ONCE", 3)
+    monkeypatch.setattr("bunqkit.webhooks.receiver._MAX_CONNECTIONS", 3)
     with bunqkit.Receiver(bunq) as receiver, ExitStack() as stack:
         parts = urlsplit(receiver.url)
         address = (str(parts.hostname), int(parts.port or 0))

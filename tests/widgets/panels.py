@@ -12,7 +12,7 @@ from bunqkit.context.context import Context
 def in_production(bunq: Context) -> Context:
     """Return the same person of the same bank, as if the money were real."""
     settings = replace(bunq.settings, environment="PRODUCTION")
-    return Context(settings, bunq._client, bunq._sessions, bank=bunq.bank)
+    return Context(settings, bunq.client, bunq._sessions, bank=bunq.bank)
 
 
 def text_of(widget: ipywidgets.Widget) -> str:

@@ -24,7 +24,7 @@ def bunq(bank: Bank, wire: Wire) -> Context:
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     bunq.client._transport = LiveTransport(adapter=doors.InProcess(wire))
     bunq.client.retries = Retries(sleep=lambda _seconds: None)
-    bunq._books.sleep = lambda _seconds: None
+    bunq._writes.sleep = lambda _seconds: None
     return bunq
 
 

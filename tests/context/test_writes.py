@@ -21,9 +21,9 @@ from bunqkit.client.client import Client
 from bunqkit.client.journal import find_references
 from bunqkit.client.rate_limits import Limiter
 from bunqkit.client.retries import Retries
-from bunqkit.context import outcome
+from bunqkit.context import writes
 from bunqkit.context.context import Context
-from bunqkit.context.outcome import bears_reference
+from bunqkit.context.references import bears_reference
 from bunqkit.errors import ApiError, BusyError, OutcomeUnknownError
 from bunqkit.sandbox import Bank, doors
 
@@ -38,15 +38,15 @@ OWN = {
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outcome, "_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(writes, "_PAUSES_S", (0.0, 0.0))
 
 
 @pytest.fixture
 def bunq(bank: Bank, lossy: Lossy) -> Context:
-    """Give the person with a history, behind the lossy wire."""
+    """Return the person with a history, behind the lossy wire."""
     bunq = bunqkit.connect(bank=bank, api_key=bank.demo_key)
-    keys, time = bunq._client, Frozen()
-    bunq._client = Client(
+    keys, time = bunq.client, Frozen()
+    bunq._channel.client = Client(
         doors.BASE_URL,
         key=keys.key,
         bank_key=keys.bank_key,
@@ -54,7 +54,7 @@ def bunq(bank: Bank, lossy: Lossy) -> Context:
         limiter=Limiter(clock=time, sleep=time.sleep),
         retries=Retries(sleep=lambda _seconds: None),
     )
-    bunq._books.sleep = lambda _seconds: None
+    bunq._writes.sleep = lambda _seconds: None
     return bunq
 
 
@@ -149,8 +149,8 @@ def test_a_reference_is_only_believed_where_it_is_shown(
 ) -> None:
     """A bank that does not show it could show an older twin: nobody can say."""
     bunq.call("payment.create", body=PAY_WHOLE)
-    bunq._books.newest.clear()
-    bunq._books.claimed.clear()
+    bunq._writes.known_items.newest.clear()
+    bunq._writes.known_items.claimed.clear()
     honest: Callable[..., Any] = wire.bend
 
     def bend(status: int, headers: dict[str, str], body: bytes) -> Any:
@@ -177,7 +177,7 @@ def test_a_second_interrupt_still_says_what_is_known(
         raise KeyboardInterrupt
 
     lossy.lose, lossy.error = "after", KeyboardInterrupt()
-    bunq._books.sleep = interrupt
+    bunq._writes.sleep = interrupt
     with pytest.raises(OutcomeUnknownError, match="KeyboardInterrupt") as caught:
         bunq.call("payment.create", **PAY)
     found = caught.value.look_again()
@@ -193,7 +193,7 @@ def test_an_interrupted_wait_is_no_lost_write(bunq: Context, wire: Wire) -> None
 
     bunq.accounts()
     limiter = Limiter("classic", sleep=interrupt, say=lambda _words: None)
-    bunq._client.limiter = limiter
+    bunq.client.limiter = limiter
     for _ in range(5):
         bunq.call("payment.create", **PAY)
     before = len(wire.calls)
@@ -457,7 +457,7 @@ def test_a_session_that_cannot_be_opened_is_no_lost_write(
         return honest(status, headers, body)
 
     bunq.accounts()
-    bunq._sessions._client = bunq._client
+    bunq._sessions._client = bunq.client
     wire.bend = bend
     with pytest.raises(ApiError, match="session-server"):
         bunq.call("payment.create", **PAY)
