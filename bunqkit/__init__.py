@@ -24,6 +24,6 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Give a notebook the magic ``%bunq``; called by ``%load_ext bunqkit``."""
-    from bunqkit.cli import magics  # noqa: PLC0415 (when first used)
+    from bunqkit.cli import magics
 
     magics.load(shell)

@@ -414,7 +414,7 @@ class _Search:
 
 def _holds_key(entry: _Entry) -> bool:
     """Return True if a text has a key in it; a path may have a digest among its folders."""
-    from bunqkit.security.secret_scan import find_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+    from bunqkit.security.secret_scan import find_secrets
 
     spans = [(secret.start, secret.end) for secret in find_secrets(entry.text)]
     return (0, len(entry.text)) in spans if entry.name == "BUNQ_STATE_DIR" else bool(spans)

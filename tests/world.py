@@ -300,7 +300,7 @@ class World:
 
 def thing(bank: Bank, scope: str, type_: str = "NoteText") -> int:
     """Put something in a scope, whatever it is."""
-    from bunqkit.sandbox.resources.generic_resources import Resource  # noqa: PLC0415
+    from bunqkit.sandbox.resources.generic_resources import Resource
 
     with bank.ledger.transaction():
         return Resource.add(bank.ledger, scope.strip("/"), type_, {}).id

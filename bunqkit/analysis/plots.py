@@ -249,7 +249,7 @@ def _check(payments: pd.DataFrame, *, allow_incomplete: bool) -> str:
 
 
 def _start(title: str) -> tuple[Figure, Axes]:
-    import matplotlib.pyplot as plt  # noqa: PLC0415 (an extra, loaded when first drawn with)
+    import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=_WIDE, layout="constrained")
     # A notebook shows what a cell ends with; an open figure would be shown a second time.
@@ -273,8 +273,8 @@ def _put_legend(axes: Axes) -> None:
 
 
 def _finish(figure: Figure, axes: Axes, *, has_days: bool = False) -> Figure:
-    from matplotlib import dates  # noqa: PLC0415 (an extra, loaded when first drawn with)
-    from matplotlib.text import Text  # noqa: PLC0415 (as above)
+    from matplotlib import dates
+    from matplotlib.text import Text
 
     for text in figure.findobj(Text):
         assert isinstance(text, Text)

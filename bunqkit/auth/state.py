@@ -170,7 +170,7 @@ class StateFile(Private):
         StateError
             If another process holds the lock for a minute, or the lock file can't be made.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 (a bank in this process keeps no state)
+        from filelock import FileLock, Timeout
 
         make_private_folder(self.path.parent)
         lock = FileLock(f"{self.path}.lock", timeout=_LOCK_WAIT_S, mode=0o600)

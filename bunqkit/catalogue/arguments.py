@@ -134,7 +134,7 @@ def read_upload(
     FieldError
         If the file can't be read, its type is unknown, or a header can't hold the description.
     """
-    import mimetypes  # noqa: PLC0415 (few calls send a file)
+    import mimetypes
 
     name = "" if isinstance(file, bytes) else str(file)
     media_type = media_type or mimetypes.guess_type(name)[0]

@@ -95,7 +95,7 @@ class DriftLog:
 
     def frame(self) -> pd.DataFrame:
         """Return the differences so far, in the form of ``drift``."""
-        import pandas as pd  # noqa: PLC0415 (pandas when first used)
+        import pandas as pd
 
         rows = [
             (*vars(difference).values(), count, self._examples[difference])

@@ -32,7 +32,7 @@ def words(text: str) -> list[str]:
 
 def nearest_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """Return the three names with the most similar spelling, best first."""
-    import difflib  # noqa: PLC0415 (only a wrong name needs it)
+    import difflib
 
     return tuple(difflib.get_close_matches(name, list(known), n=3, cutoff=0.0))
 
@@ -62,7 +62,7 @@ class Index:
             for word, weight in weights.items():
                 self._weights.setdefault(word, {})[name] = weight
         self._words = sorted(self._weights)
-        import tomllib  # noqa: PLC0415 (only a search needs it)
+        import tomllib
 
         language = tomllib.loads(_SYNONYMS_FILE.read_text(encoding="utf-8"))
         self._noise = set(language["noise"])

@@ -256,14 +256,14 @@ def _host_name(text: str) -> str:
 
 
 def _tour(options: argparse.Namespace) -> int:
-    from bunqkit.course.tour import show_tour  # noqa: PLC0415 (each command loads its own)
+    from bunqkit.course.tour import show_tour
 
     show_tour(options.environment, profile=options.profile)
     return 0
 
 
 def _examine(options: argparse.Namespace) -> int:
-    from bunqkit.diagnosis.checkup import doctor  # noqa: PLC0415 (each command loads its own)
+    from bunqkit.diagnosis.checkup import doctor
 
     checkup = doctor(
         environment=options.environment, env_file=options.env_file, profile=options.profile
@@ -273,8 +273,8 @@ def _examine(options: argparse.Namespace) -> int:
 
 
 def _log_out(options: argparse.Namespace) -> int:
-    from bunqkit.context.context import find_kept  # noqa: PLC0415 (each command loads its own)
-    from bunqkit.settings import load_settings  # noqa: PLC0415 (each command loads its own)
+    from bunqkit.context.context import find_kept
+    from bunqkit.settings import load_settings
 
     settings = load_settings(
         environment=options.environment, env_file=options.env_file, profile=options.profile
@@ -289,7 +289,7 @@ def _log_out(options: argparse.Namespace) -> int:
 
 def _scrub(options: argparse.Namespace) -> int:
     """Scan every file, even if an earlier one can't be read."""
-    from bunqkit.diagnosis.scrub import scrub_file  # noqa: PLC0415 (each command loads its own)
+    from bunqkit.diagnosis.scrub import scrub_file
 
     status = 0
     for path in options.files:
@@ -311,7 +311,7 @@ def _scrub(options: argparse.Namespace) -> int:
 
 
 def _copy_course(options: argparse.Namespace) -> int:
-    from bunqkit.course.copying import copy_notebooks, open_lab  # noqa: PLC0415 (each loads its own)
+    from bunqkit.course.copying import copy_notebooks, open_lab
 
     sys.stdout.write(f"{copy_notebooks(options.folder)}\n")
     if options.command == "notebooks":
@@ -322,7 +322,7 @@ def _copy_course(options: argparse.Namespace) -> int:
 
 
 def _run_ledger_command(options: argparse.Namespace) -> int:
-    from bunqkit.cli.ledger_commands import run  # noqa: PLC0415 (each command loads its own)
+    from bunqkit.cli.ledger_commands import run
 
     return run(options)
 
@@ -332,7 +332,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     Programs read these two lines; messages for people go to the error stream.
     """
-    from bunqkit.sandbox import Admin, Bank, admission, doors  # noqa: PLC0415 (as above)
+    from bunqkit.sandbox import Admin, Bank, admission, doors
 
     file = options.admin_token_file
     token = admission.read_token(Path(file)) if file else None

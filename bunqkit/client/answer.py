@@ -129,7 +129,7 @@ class Answer(Private):
         return f"{self.exchange.outcome}, {count}{', older ones exist' if self.has_older else ''}"
 
     def _repr_html_(self) -> str:
-        from bunqkit.display import html as look  # noqa: PLC0415 (front ends only)
+        from bunqkit.display import html as look
 
         facts = look.key_values({"answer": self._summarise()})
         if not self.is_json:
@@ -159,7 +159,7 @@ class Answer(Private):
 
     def frame(self) -> pd.DataFrame:
         """Return this page as a table, one row an item."""
-        from bunqkit.frames.frames import to_frame  # noqa: PLC0415 (pandas comes when first used)
+        from bunqkit.frames.frames import to_frame
 
         return to_frame(self.wrapped)
 

@@ -130,7 +130,7 @@ class Client(Private):
         is_here = parts.hostname in ("127.0.0.1", "localhost", "::1")
         self.uses_proxies = not is_here and not addresses
         if not isinstance(transport, Transport):
-            from bunqkit.client.live import LiveTransport  # noqa: PLC0415 (a bank in this process needs no requests)
+            from bunqkit.client.live import LiveTransport
 
             transport = LiveTransport(
                 adapter=transport, addresses=addresses, uses_proxies=self.uses_proxies

@@ -119,7 +119,7 @@ class Exchange(Private):
     @property
     def refusal(self) -> tuple[str, ...]:
         """The texts of the bank's refusal; of another host's page, a short description."""
-        from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+        from bunqkit.security.secret_scan import mask_secrets
 
         try:
             content = json.loads(self.answer_body)
@@ -151,25 +151,25 @@ class Exchange(Private):
         SettingsError
             If ``reveal`` is true and the secrets open something.
         """
-        from bunqkit.inspection.xray import Xray  # noqa: PLC0415 (who only calls needs no X-ray)
+        from bunqkit.inspection.xray import Xray
 
         return Xray(self, reveal=reveal, signed=signed)
 
     def as_curl(self) -> Snippet:
         """Return a shell script of the call, which reads ``BUNQ_API_KEY``; needs curl, openssl."""
-        from bunqkit.inspection.snippets import write_curl  # noqa: PLC0415 (who only calls needs no snippet)
+        from bunqkit.inspection.snippets import write_curl
 
         return write_curl(self)
 
     def as_python(self) -> Snippet:
         """Return a Python program of the call, which reads ``BUNQ_API_KEY``."""
-        from bunqkit.inspection.snippets import write_python  # noqa: PLC0415 (as above)
+        from bunqkit.inspection.snippets import write_python
 
         return write_python(self)
 
     def as_openssl(self) -> Snippet:
         """Return a shell command that makes the same signature again, with openssl alone."""
-        from bunqkit.inspection.snippets import write_openssl  # noqa: PLC0415 (as above)
+        from bunqkit.inspection.snippets import write_openssl
 
         return write_openssl(self)
 
@@ -186,7 +186,7 @@ class Exchange(Private):
         text = self.mask(text)
         if body is not self.answer_body or self.status in (0, _OK):
             return text
-        from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+        from bunqkit.security.secret_scan import mask_secrets
 
         # What the bank quotes in a refusal need not be this client's.
         return mask_secrets(text)
@@ -251,7 +251,7 @@ class Exchange(Private):
         return f"<{self.method} {self.path} -> {self.outcome}, {1000 * self.elapsed_s:.0f} ms>"
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import card, key_values  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import card, key_values
 
         facts = {
             "answer": f"{self.outcome}, in {1000 * self.elapsed_s:.0f} ms",
@@ -315,7 +315,7 @@ class Exchanges(Private, Sequence[Exchange]):
         return "\n".join(lines) or "No calls yet."
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import card, method_label, table  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import card, method_label, table
 
         rows = [
             [str(at), method_label(call.method), call.path, call.outcome]

@@ -134,7 +134,7 @@ class Unsettled(tuple[Entry, ...]):
         return "\n".join(["Unsettled (bunq.settle() looks them up):", *lines])
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import card, table  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import card, table
 
         rows = [[entry.id, str(entry)] for entry in self]
         title = "Unsettled: bunq.settle() looks them up" if rows else "Nothing is unsettled"
@@ -332,7 +332,7 @@ class Journal:
 
     def _hold_lock(self, folder: Path) -> None:
         """Hold the lock of this process, and delete those of ended processes without entries."""
-        from filelock import FileLock  # noqa: PLC0415 (a bank in this process has no files)
+        from filelock import FileLock
 
         if self._held is not None:
             return
@@ -348,7 +348,7 @@ class Journal:
 
     def _is_alive(self, folder: Path, owner: str) -> bool:
         """Return True if the process that has sent something still holds its lock."""
-        from filelock import FileLock, Timeout  # noqa: PLC0415 (as above)
+        from filelock import FileLock, Timeout
 
         if owner == f".{self._owner}":
             return True

@@ -191,7 +191,7 @@ class Limiter:
         if self._file is None:
             yield
             return
-        from filelock import FileLock  # noqa: PLC0415 (a bank in this process shares no limits)
+        from filelock import FileLock
 
         with contextlib.ExitStack() as locks:
             # If the folder can't be written, the kernel counts alone.

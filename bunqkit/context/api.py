@@ -77,7 +77,7 @@ class Resource:
             return self._members[name]
         if name.startswith("_"):
             raise AttributeError(name)
-        from bunqkit.catalogue.search import nearest_names  # noqa: PLC0415 (when a name is wrong)
+        from bunqkit.catalogue.search import nearest_names
 
         nearest = nearest_names(name, self._members)
         # It is an AttributeError too, so hasattr() and completion work as everywhere.
@@ -91,7 +91,7 @@ class Resource:
         return sorted(self._members)
 
     def _page(self) -> DocPage:
-        from bunqkit.catalogue.docs import describe_api, describe_resource  # noqa: PLC0415 (when shown)
+        from bunqkit.catalogue.docs import describe_api, describe_resource
 
         if not self._name:
             return describe_api(self._below.values())
@@ -135,7 +135,7 @@ class Verb:
     @property
     def __doc__(self) -> str:  # type: ignore[override]
         """The docstring, written only when it is read: completion does not need it."""
-        from bunqkit.catalogue.docs import write_docstring  # noqa: PLC0415 (when shown)
+        from bunqkit.catalogue.docs import write_docstring
 
         return write_docstring(self.operation)
 

@@ -253,7 +253,7 @@ class Caller:
         Interrupted
             If the fetch is stopped; its ``frame`` holds the rows so far.
         """
-        from bunqkit.frames.paging import frame_of_pages  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.frames.paging import frame_of_pages
 
         check_max_rows(max_rows)
         known = find_operation(operation)

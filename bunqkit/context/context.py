@@ -89,7 +89,7 @@ def make_client(
             place = settings.places.get("BUNQ_BASE_URL", "the settings")
             options["addresses"] = look_up(base_url, place)
         return Client(base_url, **options)
-    from bunqkit.sandbox import in_process  # noqa: PLC0415 (a key at bunq needs no bank)
+    from bunqkit.sandbox import in_process
 
     transport = InProcessTransport(partial(in_process.call, bank))
     return Client(in_process.BASE_URL, transport=transport, **options)
@@ -296,7 +296,7 @@ class Context(Private):
     @property
     def handshake(self) -> HandshakePicture:
         """A picture of the three steps: who sent what, which token came back, when it ends."""
-        from bunqkit.auth.diagram import HandshakePicture  # noqa: PLC0415 (who only calls needs none)
+        from bunqkit.auth.diagram import HandshakePicture
 
         state, api_key = self._sessions.state, self.settings.api_key
         if state is None or api_key is None:
@@ -578,7 +578,7 @@ def _count(entries: Sequence[Entry]) -> str:
 
 def _check_is_ledger(path: Path) -> None:
     """Raise an error if a file is no ledger: nothing else is deleted."""
-    from bunqkit.ledger.ledger import Ledger  # noqa: PLC0415 (a room above)
+    from bunqkit.ledger.ledger import Ledger
 
     if not path.is_file():
         raise StateError(f"There is no ledger at {path}.")

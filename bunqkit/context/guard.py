@@ -346,7 +346,7 @@ def _clean(value: object) -> str:
 
 def _here() -> tuple[object, object]:
     """Return the present thread and the present asyncio task, if there is one."""
-    import asyncio  # noqa: PLC0415 (slow to load, and only writes to production need it)
+    import asyncio
 
     try:
         task = asyncio.current_task()

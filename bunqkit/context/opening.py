@@ -73,22 +73,22 @@ def _connect_in_process(settings: Settings) -> Context:
     new_key = generate_soon()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="bunqkit") as thread:
         opened = thread.submit(_open_bank)
-        from bunqkit.context import context  # noqa: PLC0415 (loaded meanwhile)
+        from bunqkit.context import context
 
         bank = opened.result()
     return context.make_own(settings, bank, bank.demo_key, new_key=new_key)
 
 
 def _open_bank() -> Bank:
-    from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)
+    from bunqkit.sandbox import Bank
 
     return Bank()
 
 
 def _connect_to_address(settings: Settings) -> Context:
     """Open an account at the address of the settings."""
-    from bunqkit.auth import handshake  # noqa: PLC0415 (in process the bank is begun first)
-    from bunqkit.context import context  # noqa: PLC0415 (in process the bank is begun first)
+    from bunqkit.auth import handshake
+    from bunqkit.context import context
 
     if settings.api_key is None and settings.environment == "PRODUCTION":
         raise SettingsError(
@@ -117,7 +117,7 @@ def _connect_beside(
     profile: str | None,
 ) -> Context:
     """Open another account at an open bank: the caller's own, or that of a context."""
-    from bunqkit.context import context  # noqa: PLC0415 (in process the bank is begun first)
+    from bunqkit.context import context
 
     if isinstance(bank, context.Context):
         _insist_on_one_bank(bank.settings.environment, environment)

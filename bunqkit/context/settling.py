@@ -67,7 +67,7 @@ class Settlement(tuple[Settled, ...]):
         return "\n".join(map(str, self)) or "Nothing was unsettled."
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import card, table  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import card, table
 
         rows = [[write.outcome, str(write)] for write in self]
         return card("Settled", table(["outcome", "write"], rows)) if rows else card(repr(self))

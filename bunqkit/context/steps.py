@@ -73,7 +73,7 @@ class Steps(Private):
         )
         self.bank: Bank | None = None
         if settings.base_url is None:
-            from bunqkit.sandbox import Bank  # noqa: PLC0415 (a key at bunq needs no bank)
+            from bunqkit.sandbox import Bank
 
             self.bank = Bank()
         self.client = make_client(settings, self.bank)
@@ -144,7 +144,7 @@ class Steps(Private):
 
     def picture(self) -> HandshakePicture:
         """Return a picture of the steps; those that are still to be done are dashed."""
-        from bunqkit.auth.diagram import HandshakePicture  # noqa: PLC0415 (who only calls needs none)
+        from bunqkit.auth.diagram import HandshakePicture
 
         return HandshakePicture(
             self.installation,

@@ -183,8 +183,8 @@ class Tables:
             ``payment_id`` is matched by account, amount and time; each payment matches at most
             one row.
         """
-        from bunqkit.frames.paging import interrupted  # noqa: PLC0415 (pandas when first used)
-        from bunqkit.frames.tables import MOMENT, link_payments  # noqa: PLC0415
+        from bunqkit.frames.paging import interrupted
+        from bunqkit.frames.tables import MOMENT, link_payments
 
         frame = self._fetch(
             "card_transactions", account, since=since, until=until, max_rows=max_rows
@@ -233,8 +233,8 @@ class Tables:
 
     def _fetch(self, table: str, account: int | str | None = None, **bounds: Any) -> pd.DataFrame:
         """Return a table of all accounts, or of one."""
-        from bunqkit.frames import tables  # noqa: PLC0415 (pandas when first used)
-        from bunqkit.frames.paging import interrupted  # noqa: PLC0415
+        from bunqkit.frames import tables
+        from bunqkit.frames.paging import interrupted
 
         tabulate = getattr(tables, f"tabulate_{table}")
         calls: list[ListCall] = [(name, {}) for name in _LISTS[table]]
@@ -261,9 +261,9 @@ class Tables:
         watch: Watch | None = None,
     ) -> pd.DataFrame:
         """Read lists, several at once, and return one table of them."""
-        from bunqkit.frames.frames import Gathered  # noqa: PLC0415 (pandas when first used)
-        from bunqkit.frames.paging import Reading, fetch  # noqa: PLC0415
-        from bunqkit.frames.tables import wanted_by  # noqa: PLC0415
+        from bunqkit.frames.frames import Gathered
+        from bunqkit.frames.paging import Reading, fetch
+        from bunqkit.frames.tables import wanted_by
 
         check_max_rows(max_rows)
         first = None if since is None else write_instant(since, "since")

@@ -101,7 +101,7 @@ def summary() -> pd.DataFrame:
         One row for each exercise: ``lesson, exercise, state`` (``right``, ``wrong``, ``open``),
         ``wrong_answers, right_at`` (UTC).
     """
-    import pandas as pd  # noqa: PLC0415 (when first used)
+    import pandas as pd
 
     progress = _read_progress()
     ids = [exercise.id for exercise in list_exercises()]
@@ -196,6 +196,6 @@ class _Verdict:
 
 
 def _show(title: str, text: str, *body: str) -> None:
-    from IPython.display import display  # noqa: PLC0415 (ipywidgets brings it; loaded when used)
+    from IPython.display import display
 
     display(_Verdict(title, text, body or (paragraph(text),)))  # type: ignore[no-untyped-call]

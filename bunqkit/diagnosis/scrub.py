@@ -13,7 +13,6 @@ import stat
 import tempfile
 from bisect import bisect_left
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from bunqkit.display.html import card, code
 from bunqkit.display.terminal import printable
 from bunqkit.errors import ScrubError
 from bunqkit.security.env_files import list_profiles
+from bunqkit.security.known_secrets import html_forms
 from bunqkit.security.redaction import Secret, forgetting, is_secret_name
 from bunqkit.security.secret_scan import PRIVATE_KEY_KIND
 from bunqkit.security.secret_scan_json import Edit, apply, find_edits
@@ -245,5 +245,5 @@ def _own_secrets() -> list[str]:
     forms: dict[str, None] = {}
     for line in sorted(lines, key=len, reverse=True):
         if len(line) >= _SHORTEST and not line.startswith("-----"):
-            forms |= dict.fromkeys((line, escape(line), quote(line, safe="")))
+            forms |= dict.fromkeys((line, *html_forms(line), quote(line, safe="")))
     return list(forms)

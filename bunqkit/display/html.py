@@ -233,7 +233,7 @@ def trusted_html(html: str) -> Html:
 
 @cache
 def _environment() -> Environment:
-    import jinja2  # noqa: PLC0415 (when something is shown)
+    import jinja2
 
     return jinja2.Environment(
         loader=jinja2.PackageLoader("bunqkit.display"),

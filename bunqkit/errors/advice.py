@@ -93,6 +93,6 @@ def _texts() -> list[tuple[str, dict[str, str]]]:
 
 @cache
 def _table() -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 (only a refusal needs it)
+    import tomllib
 
     return tomllib.loads(ADVICE_FILE.read_text(encoding="utf-8"))

@@ -42,7 +42,7 @@ class BunqkitError(Exception):
     _is_shown = False
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import error_card  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import error_card
 
         return error_card(str(self) or type(self).__name__, {})
 
@@ -54,7 +54,7 @@ class BunqkitError(Exception):
 
         Source: ``showtraceback`` and ``_format_exception_for_storage`` of IPython's shell.
         """
-        from IPython.core.getipython import get_ipython  # noqa: PLC0415 (IPython is the caller)
+        from IPython.core.getipython import get_ipython
 
         shell: Any = get_ipython()
         if shell is None:
@@ -322,7 +322,7 @@ class ApiError(CallError):
         )
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import error_card  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import error_card
 
         return error_card(
             f"The bank refused {self.method} {self.path} with status {self.status}",

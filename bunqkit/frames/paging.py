@@ -359,7 +359,7 @@ class Reading:
 
 def _read_all(readings: Sequence[Reading], *, progress: bool, watch: Watch | None) -> None:
     """Fetch lists in threads, and show how far they are."""
-    from tqdm.auto import tqdm  # noqa: PLC0415 (looks for a notebook when it is loaded)
+    from tqdm.auto import tqdm
 
     queue, failures = deque(readings), deque[BaseException]()
 

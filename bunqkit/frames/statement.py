@@ -149,7 +149,7 @@ class View:
 
 def _itables() -> Any:
     try:
-        import itables  # noqa: PLC0415 (an extra)
+        import itables
     except ImportError as error:
         raise FrameError(
             "A searchable table needs itables. Install bunqkit[lab], or leave searchable out."

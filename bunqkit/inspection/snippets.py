@@ -56,7 +56,7 @@ class Snippet(str):
         return str(self)
 
     def _repr_html_(self) -> str:
-        from bunqkit.display.html import card, code  # noqa: PLC0415 (front ends only)
+        from bunqkit.display.html import card, code
 
         return card("", code(self))
 

@@ -360,7 +360,7 @@ class Ledger:
 @contextmanager
 def _bar(progress: Progress, *, is_shown: bool) -> Iterator[None]:
     """Show the number of pages, how many there may be, and how long they will take."""
-    from tqdm.auto import tqdm  # noqa: PLC0415 (looks for a notebook when it is loaded)
+    from tqdm.auto import tqdm
 
     with tqdm(disable=not is_shown, delay=1, unit=" pages", desc="Syncing") as bar:
 

@@ -80,7 +80,7 @@ def run_query(query: str, tables: Mapping[str, Callable[[], pd.DataFrame]]) -> p
     words = set(re.findall(r"\w+", query.lower()))
     frames = {name: make() for name, make in tables.items() if name in words}
     try:
-        import duckdb  # noqa: PLC0415 (an extra)
+        import duckdb
     except ImportError:
         return _run_in_sqlite(query, frames)
     return _run_in_duckdb(duckdb.connect(config=_DUCKDB_CLOSED), query, frames)
@@ -140,7 +140,7 @@ def to_texts(frame: pd.DataFrame, table: str) -> pd.DataFrame:
 def _run_in_duckdb(
     engine: duckdb.DuckDBPyConnection, query: str, tables: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    import duckdb  # noqa: PLC0415 (an extra)
+    import duckdb
 
     with engine:
         for name, table in tables.items():

@@ -117,27 +117,21 @@ checks that its file was uploaded to the same account.
 
 import warnings
 
-from bunqkit.sandbox.admin import Admin
-from bunqkit.sandbox.bank import Bank
-from bunqkit.sandbox.clock import Clock
-from bunqkit.sandbox.faults import Fault
-from bunqkit.sandbox.quirks import Quirks
-from bunqkit.sandbox.resources.card_use import CardUse
-from bunqkit.sandbox.resources.debits import DirectDebit
+import lazy_loader
 
-__all__ = ["Admin", "Bank", "CardUse", "Clock", "DirectDebit", "Fault", "Quirks"]
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 _OLD_NAMES = {"Habits": "Quirks", "Office": "Admin"}
 
 
 def __getattr__(name: str) -> object:
-    """Return a class by its name of version 0.1, with a warning."""
+    """Return a public name, or a class by its name of version 0.1 with a warning."""
     if name not in _OLD_NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _load(name)
     new_name = _OLD_NAMES[name]
     warnings.warn(
         f"{__name__}.{name} is now called {new_name}, and the old name goes with the next release.",
         DeprecationWarning,
         stacklevel=2,
     )
-    return globals()[new_name]
+    return _load(new_name)

@@ -17,7 +17,7 @@ from bunqkit.sandbox.ledger import Ledger, Movement
 @cache
 def population(section: str) -> dict[str, Any]:
     """Return a section of ``population.toml``: the made-up names, shops and amounts."""
-    import tomllib  # noqa: PLC0415 (a bank that opens an image needs none)
+    import tomllib
 
     text = Path(__file__).with_name("population.toml").read_text(encoding="utf-8")
     facts: dict[str, Any] = tomllib.loads(text)[section]

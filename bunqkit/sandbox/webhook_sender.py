@@ -110,7 +110,7 @@ class WebhookSender:
 
     def _post(self, target: str, body: bytes) -> tuple[int | None, str | None]:
         """Send one callback; return the answer's status and the problem. Follow no redirect."""
-        import http.client  # noqa: PLC0415 (most banks send no callback)
+        import http.client
 
         parts = urlsplit(target)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -164,8 +164,8 @@ def _connect(
     host: str, port: int | None, late: threading.Event, *, is_secure: bool
 ) -> Iterator[http.client.HTTPConnection]:
     """Return a connection to a host, at an address that was checked, until the deadline."""
-    import http.client  # noqa: PLC0415 (most banks send no callback)
-    import ssl  # noqa: PLC0415 (most banks send no callback)
+    import http.client
+    import ssl
 
     kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
     connection = kind(host, port)

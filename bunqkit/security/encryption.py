@@ -36,8 +36,8 @@ class Seal(Private):
 
     def __init__(self, passphrase: Secret, salt: bytes | None = None) -> None:
         # Only those with a passphrase need these, and they take a while to load.
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
-        from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
         self.salt = os.urandom(_SALT_BYTES) if salt is None else salt
         slow = Scrypt(salt=self.salt, length=2 * _KEY_BYTES, n=_COST, r=_BLOCK, p=1)
@@ -61,7 +61,7 @@ class Seal(Private):
 
     def open(self, sealed: str, beside: str) -> Secret | None:
         """Return the text; ``None`` if the passphrase is another one, or anything was changed."""
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 (as above)
+        from cryptography.exceptions import InvalidTag
 
         raw = base64.b64decode(sealed, validate=True)
         try:

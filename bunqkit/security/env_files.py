@@ -72,7 +72,7 @@ def check_profile(name: str, place: str) -> str:
     SettingsError
         If it can't be the name of a profile.
     """
-    from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+    from bunqkit.security.secret_scan import mask_secrets
 
     if not _PROFILE.fullmatch(name) or name == _TEMPLATE or mask_secrets(name) != name:
         raise SettingsError(
@@ -110,7 +110,7 @@ def read_env_file(path: Path) -> dict[str, Secret]:
     if not problem:
         values, problem = _parse(content)
     if problem:
-        from bunqkit.security.secret_scan import mask_secrets  # noqa: PLC0415 (its patterns take a while to compile)
+        from bunqkit.security.secret_scan import mask_secrets
 
         raise SettingsError(f"{mask_secrets(str(path))} {problem}")
     warn_if_open(path)
@@ -201,8 +201,8 @@ def _parse(content: Body) -> tuple[dict[str, Secret], str]:
         return {}, _NO_TEXT
     if "\0" in text:
         return {}, _NO_TEXT
-    from dotenv import dotenv_values  # noqa: PLC0415 (without a .env nothing is parsed)
-    from dotenv.parser import parse_stream  # noqa: PLC0415 (as above)
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
 
     for binding in parse_stream(io.StringIO(text)):
         if binding.error:
@@ -215,7 +215,7 @@ def _parse(content: Body) -> tuple[dict[str, Secret], str]:
 
 
 def _with_key(before: Body, api_key: Secret, environment: str | None) -> str:
-    from dotenv.parser import parse_stream  # noqa: PLC0415 (as above)
+    from dotenv.parser import parse_stream
 
     values = {"BUNQ_ENVIRONMENT": environment} if environment else {}
     values["BUNQ_API_KEY"] = api_key.reveal()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from html import escape
 from urllib.parse import quote
 
 from bunqkit.security.redaction import KEY_PREFIX, LEAST_PART, SECRET_FIELDS, Secret, shorten
@@ -45,10 +44,18 @@ def mask_known(text: str, known: Iterable[str]) -> str:
     return text
 
 
+def html_forms(text: str) -> tuple[str, ...]:
+    """Return a text as HTML: with plain quotes, with those of Python, and with those of Jinja2."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    as_python = plain.replace('"', "&quot;").replace("'", "&#x27;")
+    as_jinja = plain.replace('"', "&#34;").replace("'", "&#39;")
+    return plain, as_python, as_jinja
+
+
 def forms_of(secret: Secret) -> list[str]:
     """Return the forms in which a secret may be written: as it is, in HTML, a URL, JSON."""
     text = secret.reveal()
-    forms = (text, escape(text), quote(text, safe=""), json.dumps(text)[1:-1])
+    forms = (text, *html_forms(text), quote(text, safe=""), json.dumps(text)[1:-1])
     return list(dict.fromkeys(filter(None, forms)))
 
 

@@ -193,7 +193,7 @@ def warn_if_open(path: Path) -> None:
 
 
 def _name_of(number: int) -> str:
-    import pwd  # noqa: PLC0415 (only systems with owners have it)
+    import pwd
 
     try:
         return pwd.getpwuid(number).pw_name
@@ -202,7 +202,7 @@ def _name_of(number: int) -> str:
 
 
 def _group_of(number: int) -> str:
-    import grp  # noqa: PLC0415 (only systems with owners have it)
+    import grp
 
     try:
         return grp.getgrgid(number).gr_name

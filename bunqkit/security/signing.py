@@ -223,7 +223,7 @@ def certificate_key(pem: str) -> tuple[PublicKey, str]:
     KeyFormatError
         If it is not a certificate, or its key is of another kind.
     """
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415 (only providers have certificates)
+    from cryptography.x509.oid import NameOID
 
     certificate = read_certificate(pem)
     try:
@@ -244,7 +244,7 @@ def read_certificate(pem: str) -> x509.Certificate:
     KeyFormatError
         If there is none.
     """
-    from cryptography import x509  # noqa: PLC0415 (only providers have certificates)
+    from cryptography import x509
 
     try:
         return x509.load_pem_x509_certificate(pem.encode())

@@ -72,7 +72,7 @@ class DataTable(ipywidgets.VBox):
         self._sort()
 
     def _sort(self) -> None:
-        from bunqkit.frames.statement import sort_rows  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.frames.statement import sort_rows
 
         if self.frame is None:
             return
@@ -90,7 +90,7 @@ class DataTable(ipywidgets.VBox):
         self._draw()
 
     def _draw(self) -> None:
-        from bunqkit.frames.statement import show  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.frames.statement import show
 
         assert self._sorted is not None
         count = len(self._sorted)

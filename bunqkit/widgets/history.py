@@ -121,7 +121,7 @@ class History:
     @property
     def frame(self) -> pd.DataFrame:
         """One row a call, oldest first, without bodies."""
-        import pandas as pd  # noqa: PLC0415 (when first used)
+        import pandas as pd
 
         entries, calls = self.entries, [entry.call for entry in self.entries]
         frame = pd.DataFrame(

@@ -164,7 +164,7 @@ class PaymentsPanel(Panel):
 
     def _mask(self, payments: pd.DataFrame) -> pd.Series[bool]:
         """Return, for each payment, if the filters let it through; say what is wrong with them."""
-        from bunqkit.analysis.spending import days_of  # noqa: PLC0415 (pandas when first used)
+        from bunqkit.analysis.spending import days_of
 
         mask = payments["id"].notna()
         if self.account.value:

@@ -78,7 +78,7 @@ class PlotTabs:
 
 def _draw_plot(title: str, frame: pd.DataFrame, payments: pd.DataFrame) -> str:
     try:
-        from bunqkit.analysis import plots  # noqa: PLC0415 (matplotlib is an extra)
+        from bunqkit.analysis import plots
 
         rows = _whole_accounts(frame, payments) if title == "Balance" else frame
         figure = getattr(plots, _PLOTS[title])(rows, allow_incomplete=True)

@@ -221,7 +221,7 @@ def file_html(content: bytes, media_type: str) -> str:
 
 
 def _read_csv(content: bytes) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415 (when first used)
+    import pandas as pd
 
     text = content.decode("utf-8-sig", "replace")
     separator = ";" if text.partition("\n")[0].count(";") else ","

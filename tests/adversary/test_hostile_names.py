@@ -137,7 +137,7 @@ def test_plots_of_payments_called_so(name: str) -> None:
     """Titles, legends and labels hold the name as a text: no formula, no TeX, on the page."""
     matplotlib = pytest.importorskip("matplotlib", reason="matplotlib draws (extra: lab)")
     matplotlib.use("agg")
-    from matplotlib.text import Text  # noqa: PLC0415 (an extra)
+    from matplotlib.text import Text
 
     payments = payments_of(NAMES[name], recurs=True)
     payments["account"] = payments["counterparty"]

@@ -86,7 +86,7 @@ def shown(error: BaseException) -> Iterator[tuple[str, str]]:
     told = traceback.TracebackException(type(error), error, at, capture_locals=True)
     yield "Python", "".join(told.format())
     console = pytest.importorskip("rich.console", reason="rich shows tracebacks with locals")
-    from rich.traceback import Traceback  # noqa: PLC0415 (as said above)
+    from rich.traceback import Traceback
 
     file = io.StringIO()
     console.Console(file=file, width=300).print(

@@ -50,7 +50,7 @@ def title(figure: Figure) -> str:
 @pytest.mark.parametrize("plot", OF_PAYMENTS)
 def test_it_draws(plot: Callable[[pd.DataFrame], Figure], payments: pd.DataFrame) -> None:
     """With a title, units, a ground that lets the page through, and not shown twice."""
-    import matplotlib.pyplot as plt  # noqa: PLC0415 (after the backend is chosen)
+    import matplotlib.pyplot as plt
 
     figure = plot(payments)
     figure.savefig(io.BytesIO(), format="png")

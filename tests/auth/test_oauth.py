@@ -123,7 +123,7 @@ def test_no_secret_shows(bank: Bank, app: bunqkit.OAuthApp, owner: bunqkit.Conte
     texts = f"{shown} {seen.xray()}"
     assert secret not in texts
     assert token.reveal() not in texts
-    assert "both in the query, open this call" in texts
+    assert "all in the query, open this call" in texts
     state = parse_qs(urlsplit(app.ask()).query)["state"][0]
     code = "c0de" * 16
     with pytest.raises(ApiError) as caught:

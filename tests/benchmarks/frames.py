@@ -145,7 +145,7 @@ def items_of(pages: list[bytes]) -> list[dict[str, Any]]:
 
 def ours(pages: list[bytes]) -> Any:
     """Bytes by bunqkit."""
-    from bunqkit.frames.paging import frame_of_pages  # noqa: PLC0415 (only what a case needs is loaded)
+    from bunqkit.frames.paging import frame_of_pages
 
     return frame_of_pages(pages, operation="payment.list", progress=False)
 
@@ -166,7 +166,7 @@ def json_normalize_by_page(pages: list[bytes]) -> Any:
 
 def polars(pages: list[bytes]) -> Any:
     """Bytes by polars."""
-    import polars as pl  # noqa: PLC0415
+    import polars as pl
 
     lines = pl.read_ndjson(b"\n".join(pages), infer_schema_length=None)
     frame = lines.select(pl.col("Response").explode()).unnest("Response").unnest("Payment")
@@ -181,9 +181,9 @@ def polars(pages: list[bytes]) -> Any:
 
 def duckdb(pages: list[bytes]) -> Any:
     """Bytes by duckdb."""
-    import tempfile  # noqa: PLC0415
+    import tempfile
 
-    import duckdb as db  # noqa: PLC0415
+    import duckdb as db
 
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         file.write(b"\n".join(pages))
@@ -198,7 +198,7 @@ def duckdb(pages: list[bytes]) -> Any:
 
 def ours_from_items(items: list[dict[str, Any]]) -> Any:
     """Items by bunqkit."""
-    from bunqkit import to_frame  # noqa: PLC0415
+    from bunqkit import to_frame
 
     return to_frame(items)
 

@@ -51,7 +51,7 @@ for line in sys.stdin:
 
 def serve() -> None:
     """Answer until the end: payments from memory, everything else by a bank."""
-    from bunqkit.sandbox import Bank  # noqa: PLC0415 (the clients need no bank)
+    from bunqkit.sandbox import Bank
 
     bank = Bank()
     kept: dict[str, bytes] = {}
@@ -98,9 +98,9 @@ def serve() -> None:
 
 def clients(url: str, api_key: str, folder: Path) -> tuple[Callable[[], object], ...]:
     """Give a payment by the kit, and the same bytes by bare ``requests``."""
-    import requests  # noqa: PLC0415 (the server does without)
+    import requests
 
-    import bunqkit  # noqa: PLC0415
+    import bunqkit
 
     env_file = folder / ".env"
     env_file.write_text(

@@ -22,7 +22,7 @@ class Lab:
 
     def write(self, name: str, cells: list[str]) -> None:
         """Write a notebook of code cells."""
-        import nbformat  # noqa: PLC0415 (it takes a second, in every run that collects this)
+        import nbformat
 
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}

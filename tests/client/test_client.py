@@ -314,7 +314,7 @@ def test_pages_hold_ten_by_default_and_200_at_most(visitor: Visitor) -> None:
     ledger, path = visitor.door.bank.ledger, f"{visitor.account}/payment"
     visitor.top_up()
     account = ledger.account(visitor.account_id)
-    from bunqkit.sandbox.ledger import Movement  # noqa: PLC0415
+    from bunqkit.sandbox.ledger import Movement
 
     other = ledger.outsider("Shop")
     for _ in range(210):

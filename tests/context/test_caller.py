@@ -422,7 +422,7 @@ def test_downloads_show_and_save_themselves(caller: Context, tmp_path: Path) -> 
 
 def test_text_and_unknown_files_show_safely() -> None:
     """Text is shown as text; HTML and SVG, which could run something, are only told of."""
-    from bunqkit.client.answer import Content  # noqa: PLC0415
+    from bunqkit.client.answer import Content
 
     assert Content(b"a;b", "text/csv")._repr_mimebundle_()["text/plain"] == "a;b"
     for media_type in ("image/svg+xml", "application/x-thing"):

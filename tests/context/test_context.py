@@ -302,7 +302,7 @@ def test_names_from_the_bank_are_no_markup(tick: Frozen) -> None:
 def crash(error: BaseException) -> str:
     """Return what rich shows of an error: every frame with its locals, nothing left out."""
     console = pytest.importorskip("rich.console", reason="rich shows tracebacks with locals")
-    from rich.traceback import Traceback  # noqa: PLC0415 (as said above)
+    from rich.traceback import Traceback
 
     told = io.StringIO()
     console.Console(file=told, width=300).print(

@@ -124,7 +124,7 @@ def test_the_command_logs_out(
     """It needs no notebook, makes no new session, and says when there is nothing to do."""
     command = ["logout", "--env-file", str(settings_file)]
     assert cli.main(command) == 0
-    assert "Nothing is kept" in capsys.readouterr().out
+    assert "This machine keeps nothing" in capsys.readouterr().out
     bunqkit.connect(env_file=settings_file).pay(**{k: PAY[k] for k in PAY})
     assert cli.main(command) == 0
     told = capsys.readouterr().out

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import html
 
-from bunqkit.security.known_secrets import secret_spans
+import markupsafe
+import pytest
+from hypothesis import given, strategies as st
+
+from bunqkit.security.known_secrets import html_forms, secret_spans
 
 SPANS: dict[str, tuple[bytes, list[bytes]]] = {
     "text": (b'{"secret": "abc", "x": "y"}', [b"abc"]),
@@ -25,3 +29,10 @@ def test_secrets_are_found_in_bytes(case: tuple[bytes, list[bytes]]) -> None:
     """By the name of their field, whole JSON or not, and by what is known."""
     body, secrets = case
     assert [body[first:end] for first, end in secret_spans(body, "known", "")] == secrets
+
+
+@given(st.text())
+def test_a_secret_is_known_in_every_form_of_html(text: str) -> None:
+    """Quotes are escaped in two ways: by Python's own module, and by the templates."""
+    assert {html.escape(text), html.escape(text, quote=False)} <= set(html_forms(text))
+    assert str(markupsafe.escape(text)) in html_forms(text)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def _calls_through_maintenance(bunq: Context) -> int:
     if bunq.bank is not None:
-        from bunqkit.sandbox import Fault  # noqa: PLC0415 (a key at bunq needs no bank)
+        from bunqkit.sandbox import Fault
 
         bunq.bank.faults.add(Fault("491"))
     last = bunq.exchanges[-1]
