@@ -23,9 +23,9 @@ from bunqkit.sandbox import Bank, doors
 from bunqkit.security.redaction import Secret
 from bunqkit.settings import load_settings
 
-PAY = {"amount": "10.00", "to": "bravo@bunq.com", "description": "tea"}
+PAY: dict[str, Any] = {"amount": "10.00", "to": "bravo@bunq.com", "description": "tea"}
 
-PAY_WHOLE = {
+PAY_WHOLE: dict[str, Any] = {
     "amount": {"value": "10.00", "currency": "EUR"},
     "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
     "description": "tea",

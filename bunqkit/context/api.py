@@ -72,7 +72,7 @@ class Resource:
             members[name.rpartition(".")[2].replace("-", "_")] = Resource(name, known, self._call)
         return members
 
-    def __getattr__(self, name: str) -> Resource | Verb:
+    def __getattr__(self, name: str) -> Any:  # a resource or a verb, as the name says
         if name in self._members:
             return self._members[name]
         if name.startswith("_"):

@@ -33,7 +33,7 @@ CHANGING = [
 ]
 HANDSHAKE = ("installation.create", "device-server.create", "session-server.create")
 READING = [each for each in operations() if each.effect == "reads"]
-PAYMENT = {"amount": "10.00", "to": "x@example.com", "description": "tea"}
+PAYMENT: dict[str, Any] = {"amount": "10.00", "to": "x@example.com", "description": "tea"}
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ def test_what_names_no_amount_needs_an_unlock_for_any(caller: Context, recorder:
     assert len(written(recorder)) == 1
 
 
-HIDDEN = {
+HIDDEN: dict[str, Any] = {
     "a word": {"value": "ten", "currency": "EUR"},
     "a comma": {"value": "10,00", "currency": "EUR"},
     "no number": {"value": "NaN", "currency": "EUR"},
@@ -357,7 +357,7 @@ def test_members_that_no_amount_has_are_named(caller: Context, recorder: Recorde
 
 IBAN = "NL30BUNQ9990123456"
 LONG_NAME = f"{'x' * 230}@example.com"
-SAME = {
+SAME: dict[str, Any] = {
     "a decomposed accent": ("jose\u0301@example.com", "jos\u00e9@example.com"),
     "a zero-width space": ("x@exam\u200bple.com", "x@example.com"),
     "a soft hyphen and a mark": ("x@exam\u00adple.com\ufeff", "x@example.com"),
@@ -365,7 +365,7 @@ SAME = {
     "an IBAN in small letters": (IBAN.lower(), IBAN),
     "no-break spaces": (IBAN, "NL30\u00a0BUNQ 9990 1234\u202f56"),
 }
-OTHER = {
+OTHER: dict[str, Any] = {
     "a capital": ("X@example.com", "x@example.com"),
     "a sharp s": ("strasse@example.com", "stra\u00dfe@example.com"),
     "a space": ("x @example.com", "x@example.com"),
