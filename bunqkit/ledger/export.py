@@ -46,6 +46,8 @@ formats of other programs can be made from the raw CSV, such as the one that YNA
         "Amount": payments["amount"],
     })
     ynab.to_csv(f"{folder}/ynab.csv", index=False)
+
+A new format is one more entry in ``_WRITERS``, at the end.
 """
 
 from __future__ import annotations
@@ -74,7 +76,6 @@ from bunqkit.ledger.beancount import to_beancount
 from bunqkit.ledger.sql import to_exact, to_texts
 from bunqkit.security.private_files import make_folder
 
-KINDS = ("parquet", "csv", "beancount")
 # bunq's days are Dutch days.
 _ZONE = "Europe/Amsterdam"
 _MONTH = "%Y-%m"
@@ -151,15 +152,10 @@ def export_tables(
     StateError
         If a file can't be written.
     """
-    if kind not in KINDS:
-        raise FieldError(f"{kind!r} is no kind of export. Make it one of {', '.join(KINDS)}.")
+    if kind not in _WRITERS:
+        raise FieldError(f"{kind!r} is no kind of export. Make it one of {', '.join(_WRITERS)}.")
     place = Path(path).expanduser().absolute()
     attrs = payments.attrs.get(ATTRS, {})
-    writers: dict[str, Callable[..., int]] = {
-        "parquet": _write_parquet,
-        "csv": partial(_write_csv, raw=raw),
-        "beancount": _write_beancount,
-    }
     # It is part of a file's name, and must not lead out of the folder.
     owner = re.sub(r"[^\w-]+", "-", owner)
     export = Export(
@@ -171,7 +167,7 @@ def export_tables(
         complete_until=attrs.get("complete_until"),
     )
     try:
-        files = writers[kind](payments, accounts, export, owner)
+        files = _WRITERS[kind](payments, accounts, export, owner, raw=raw)
     except (OSError, ValueError) as error:
         # Python raises a ValueError for a path with a NUL.
         reason = getattr(error, "strerror", None) or error
@@ -180,7 +176,7 @@ def export_tables(
 
 
 def _write_parquet(
-    payments: pd.DataFrame, accounts: pd.DataFrame, export: Export, owner: str
+    payments: pd.DataFrame, accounts: pd.DataFrame, export: Export, owner: str, **_options: Any
 ) -> int:
     # Engines read the account from the path.
     body = to_exact(_with_cents(payments).drop(columns="account_id"), "payments")
@@ -251,7 +247,7 @@ def _manifest(export: Export, columns: list[str]) -> str:
 
 
 def _write_beancount(
-    payments: pd.DataFrame, accounts: pd.DataFrame, export: Export, _owner: str
+    payments: pd.DataFrame, accounts: pd.DataFrame, export: Export, _owner: str, **_options: Any
 ) -> int:
     state = f"NOT COMPLETE: cut by {export.cut_by}"
     if export.complete:
@@ -283,3 +279,10 @@ def _publish(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+_WRITERS: dict[str, Callable[..., int]] = {
+    "parquet": _write_parquet,
+    "csv": _write_csv,
+    "beancount": _write_beancount,
+}
