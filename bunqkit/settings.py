@@ -198,7 +198,7 @@ class _Rank(IntEnum):
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _WrittenSetting:
     """The text of a setting, and the place where it stands."""
 
     name: str
@@ -263,7 +263,7 @@ def load_settings(
         If one is missing, wrong, or does not go with another. The message names the variable, its
         place and the remedy, and quotes no value.
     """
-    search = _Search(env_file, profile)
+    search = _SettingsSearch(env_file, profile)
     url = None if is_in_process else search.find("BUNQ_BASE_URL")
     key = None
     if api_key is not None or not is_in_process:
@@ -311,7 +311,7 @@ def read_values(
     those that begin with ``BUNQ_``.
     """
     try:
-        search = _Search(env_file, profile)
+        search = _SettingsSearch(env_file, profile)
         path, values = search.path, search.values
     except SettingsError:
         path, values = None, {}
@@ -322,12 +322,12 @@ def read_values(
 def find_state_folder() -> Path:
     """Return the folder where state is kept, even if other settings can't be used."""
     try:
-        return _Search(None, None).state_folder()
+        return _SettingsSearch(None, None).state_folder()
     except SettingsError:
         return user_state_path("bunqkit", appauthor=False)
 
 
-class _Search:
+class _SettingsSearch:
     """Finds settings among the arguments, in the environment, and in the ``.env`` in use.
 
     Attributes
@@ -341,7 +341,7 @@ class _Search:
     """
 
     def __init__(self, env_file: str | os.PathLike[str] | None, profile: str | None) -> None:
-        self.entries: dict[str, _Entry] = {}
+        self.entries: dict[str, _WrittenSetting] = {}
         self.values: dict[str, Secret] = {}
         self.path: Path | None = None
         self.profile = self._choose_profile(env_file, profile)
@@ -355,7 +355,7 @@ class _Search:
                 "read. Set it in the environment, or give profile= to connect()."
             )
 
-    def find(self, name: str, argument: str | Secret | None = None) -> _Entry | None:
+    def find(self, name: str, argument: str | Secret | None = None) -> _WrittenSetting | None:
         """Return a setting from the strongest place that has it."""
         if argument is not None:
             if not isinstance(argument, str | Secret):
@@ -364,12 +364,12 @@ class _Search:
                     "as text."
                 )
             secret = Secret(argument) if isinstance(argument, str) else argument
-            entry = _Entry(name, secret, "the argument of the call", _Rank.ARGUMENT)
+            entry = _WrittenSetting(name, secret, "the argument of the call", _Rank.ARGUMENT)
         elif name in os.environ:
             secret = Secret(os.environ[name])
-            entry = _Entry(name, secret, "the environment", _Rank.ENVIRONMENT)
+            entry = _WrittenSetting(name, secret, "the environment", _Rank.ENVIRONMENT)
         elif name in self.values:
-            entry = _Entry(name, self.values[name], str(self.path), _Rank.FILE)
+            entry = _WrittenSetting(name, self.values[name], str(self.path), _Rank.FILE)
         else:
             return None
         if not _SETTINGS[name].is_secret and _holds_key(entry):
@@ -412,7 +412,7 @@ class _Search:
         return None
 
 
-def _holds_key(entry: _Entry) -> bool:
+def _holds_key(entry: _WrittenSetting) -> bool:
     """Return True if a text has a key in it; a path may have a digest among its folders."""
     from bunqkit.security.secret_scan import find_secrets
 
@@ -420,7 +420,7 @@ def _holds_key(entry: _Entry) -> bool:
     return (0, len(entry.text)) in spans if entry.name == "BUNQ_STATE_DIR" else bool(spans)
 
 
-def _guess_environment(key: _Entry | None, url: _Entry | None) -> str:
+def _guess_environment(key: _WrittenSetting | None, url: _WrittenSetting | None) -> str:
     # Plain http is a bank that somebody serves: play money, whatever the key looks like.
     if key is None or (url is not None and url.text.lower().startswith("http:")):
         return "OFFLINE"
@@ -433,7 +433,7 @@ def _guess_environment(key: _Entry | None, url: _Entry | None) -> str:
     )
 
 
-def _check_places(environment: str, entries: Mapping[str, _Entry]) -> None:
+def _check_places(environment: str, entries: Mapping[str, _WrittenSetting]) -> None:
     """Raise ``SettingsError`` if a weaker place than the key's decides about the key."""
     key, url = entries["BUNQ_API_KEY"], entries.get("BUNQ_BASE_URL")
     is_offline = environment == "OFFLINE"
@@ -464,7 +464,7 @@ def _check_places(environment: str, entries: Mapping[str, _Entry]) -> None:
         )
 
 
-def _check_url(url: _Entry, environment: str) -> str:
+def _check_url(url: _WrittenSetting, environment: str) -> str:
     """Return the address of the API with its ``/v1``, or raise ``SettingsError``."""
     text = url.parse().rstrip("/")
     try:
@@ -496,7 +496,7 @@ def _check_url(url: _Entry, environment: str) -> str:
     return own or address
 
 
-def _check_cap(cap: Decimal, entries: Mapping[str, _Entry]) -> Decimal:
+def _check_cap(cap: Decimal, entries: Mapping[str, _WrittenSetting]) -> Decimal:
     """Return the cap, or raise ``SettingsError`` if a weaker place than the key's raises it."""
     entry, key = entries.get("BUNQ_TOTAL_CAP"), entries.get("BUNQ_API_KEY")
     if entry and key and entry.rank > key.rank and cap > DEFAULT_CAP:

@@ -300,10 +300,10 @@ class World:
 
 def thing(bank: Bank, scope: str, type_: str = "NoteText") -> int:
     """Put something in a scope, whatever it is."""
-    from bunqkit.sandbox.resources.generic_resources import Resource
+    from bunqkit.sandbox.resources.generic_resources import StoredResource
 
     with bank.ledger.transaction():
-        return Resource.add(bank.ledger, scope.strip("/"), type_, {}).id
+        return StoredResource.add(bank.ledger, scope.strip("/"), type_, {}).id
 
 
 def plan_things(world: World) -> None:

@@ -38,7 +38,7 @@ class DocPage:
     """
 
     title: str
-    blocks: list[Paragraph | Table | JsonExample] = field(default_factory=list)
+    blocks: list[Paragraph | DocTable | JsonExample] = field(default_factory=list)
 
     def text(self) -> str:
         """Return the page for a terminal."""
@@ -74,7 +74,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Table:
+class DocTable:
     """Rows of texts under a header; the first column may hold methods."""
 
     header: tuple[str, ...]
@@ -157,7 +157,7 @@ def describe_api(operations: Iterable[Operation]) -> DocPage:
                 f"read, {effects['changes']} change something, {effects['moves money']} move "
                 'money. bunq.find("words") searches them.'
             ),
-            Table(("resource", "operations"), rows),
+            DocTable(("resource", "operations"), rows),
         ],
     )
 
@@ -167,13 +167,13 @@ def describe_resource(name: str, operations: Iterable[Operation]) -> DocPage:
     return DocPage(name, [operations_table(operations)])
 
 
-def operations_table(operations: Iterable[Operation]) -> Table:
+def operations_table(operations: Iterable[Operation]) -> DocTable:
     """Return a table of operations: method, name, effect, path."""
     rows = [
         (operation.method, operation.name, operation.effect, operation.path)
         for operation in operations
     ]
-    return Table(("method", "operation", "effect", "path"), rows)
+    return DocTable(("method", "operation", "effect", "path"), rows)
 
 
 def describe_operation(operation: Operation, body: object, answer: object) -> DocPage:
@@ -252,10 +252,10 @@ def _body_fields(operation: Operation) -> tuple[Field, ...]:
     return () if operation.body_type is None else operation.body_type.writable
 
 
-def _fields_table(type_: Type, *, is_body: bool) -> Table:
+def _fields_table(type_: Type, *, is_body: bool) -> DocTable:
     fields = type_.writable if is_body else type_.readable
     header = ("field", "kind", "required" if is_body else "", "values")
-    return Table(header, [_field_row(field, is_body=is_body) for field in fields])
+    return DocTable(header, [_field_row(field, is_body=is_body) for field in fields])
 
 
 def _field_row(field: Field, *, is_body: bool) -> tuple[str, str, str, str]:

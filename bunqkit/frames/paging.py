@@ -37,7 +37,7 @@ _QUIET_S = 2.0
 _ACCOUNT = re.compile(r"/monetary-account/([0-9]+)/")
 
 
-class _Exchange(Protocol):
+class _FetchedFrom(Protocol):
     @property
     def answer_body(self) -> bytes: ...
 
@@ -49,7 +49,7 @@ class PagedAnswer(Protocol):
     """An answer of the client, as far as it is needed here."""
 
     @property
-    def exchange(self) -> _Exchange:
+    def exchange(self) -> _FetchedFrom:
         """The call, with the bytes of the answer."""
 
     @property

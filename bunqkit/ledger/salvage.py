@@ -24,7 +24,7 @@ Row = tuple[int, list[object]]
 
 
 @dataclass(frozen=True)
-class _File:
+class _DamagedFile:
     """A file, the size of its pages, and the part of a page that SQLite uses, in bytes."""
 
     content: bytes
@@ -52,7 +52,7 @@ def read_rows(content: bytes, *, of_indexes: bool) -> Iterator[Row]:
     size = _page_size(content)
     has_head = content.startswith(_HEAD) and len(content) > _RESERVED_AT
     reserved = content[_RESERVED_AT] if has_head else 0
-    file = _File(content, size, size - reserved)
+    file = _DamagedFile(content, size, size - reserved)
     kinds = (_LEAF_OF_INDEX, _INSIDE_INDEX) if of_indexes else (_LEAF_OF_TABLE,)
     for start in range(0, len(content), size):
         page = content[start : start + size]
@@ -67,7 +67,7 @@ def _page_size(content: bytes) -> int:
     return size if content.startswith(_HEAD) and size in _PAGE_SIZES else _USUAL_PAGE_SIZE
 
 
-def _cells(file: _File, page: bytes, head: int) -> Iterator[Row]:
+def _cells(file: _DamagedFile, page: bytes, head: int) -> Iterator[Row]:
     kind = page[head]
     first = head + (12 if kind == _INSIDE_INDEX else 8)
     count = int.from_bytes(page[head + 3 : head + 5], "big")
@@ -79,7 +79,7 @@ def _cells(file: _File, page: bytes, head: int) -> Iterator[Row]:
             continue
 
 
-def _cell(file: _File, page: bytes, place: int, kind: int) -> Row:
+def _cell(file: _DamagedFile, page: bytes, place: int, kind: int) -> Row:
     if kind == _INSIDE_INDEX:
         place += 4
     length, place = _varint(page, place)
@@ -104,7 +104,7 @@ def _cell(file: _File, page: bytes, place: int, kind: int) -> Row:
     return rowid, _values(payload)
 
 
-def _overflow(file: _File, number: int, length: int) -> bytes:
+def _overflow(file: _DamagedFile, number: int, length: int) -> bytes:
     content = file.content
     parts = []
     while length > 0:

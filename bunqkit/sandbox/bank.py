@@ -29,7 +29,7 @@ from bunqkit.sandbox.clock import START, Clock, wire_time
 from bunqkit.sandbox.envelope import enclose, enclose_refusal
 from bunqkit.sandbox.faults import CutConnection, Fault, Faults, spoil
 from bunqkit.sandbox.image import load_image
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.limits import PROFILES, Limits
 from bunqkit.sandbox.quirks import Quirks
 from bunqkit.sandbox.refusal import (
@@ -46,7 +46,7 @@ from bunqkit.sandbox.resources.call import Call, File, Paging
 from bunqkit.sandbox.resources.card_use import CardUse, challenge, give_back, use_card
 from bunqkit.sandbox.resources.categories import categorise
 from bunqkit.sandbox.resources.debits import DirectDebit, send_debit
-from bunqkit.sandbox.resources.generic_resources import Resource
+from bunqkit.sandbox.resources.generic_resources import StoredResource
 from bunqkit.sandbox.resources.invoices import bill
 from bunqkit.sandbox.resources.notifications import set_by_owner
 from bunqkit.sandbox.resources.providers import answer_draft
@@ -135,7 +135,7 @@ class Bank:
             _warn_of_habits()
         new_key = KeyPair.generate if Path(path).exists() else generate_soon()
         self.clock = clock or Clock(START)
-        self.ledger = Ledger(
+        self.ledger = BankLedger(
             path, seed=seed, clock=self.clock, image=partial(_first_day, seed, self.clock.start)
         )
         self.faults = Faults(seed, faults)
@@ -210,7 +210,7 @@ class Bank:
         type_name = operation.answer or ""
         item = catalogue.example_item(type_name) if values is None else values
         with self.ledger.transaction():
-            return Resource.add(self.ledger, scope, type_name, item).id
+            return StoredResource.add(self.ledger, scope, type_name, item).id
 
     def people(self, number: int, years: float = 1.0) -> list[Secret]:
         """Add users with about 200 payments a year behind them; return their API keys.
@@ -224,7 +224,7 @@ class Bank:
     def issue_key(self, user_id: int) -> Secret:
         """Create another API key for a person or a company, as they do in bunq's app."""
         self.ledger.person(user_id)
-        return Secret(self._act(Ledger.add_api_key, user_id))
+        return Secret(self._act(BankLedger.add_api_key, user_id))
 
     def use_card(self, card_id: int, use: CardUse) -> int:
         """Pay by a card; return the id of the Mastercard action, whether allowed or refused."""
@@ -346,7 +346,7 @@ class Bank:
         return [spoil(body, faults)]
 
     def _act(
-        self, act: Callable[Concatenate[Ledger, _P], _T], *values: _P.args, **options: _P.kwargs
+        self, act: Callable[Concatenate[BankLedger, _P], _T], *values: _P.args, **options: _P.kwargs
     ) -> _T:
         """Do in one transaction what bunq has no call for, and send the callbacks of it."""
         with self.ledger.transaction():
@@ -541,7 +541,7 @@ def _first_day(seed: int, start: datetime) -> bytes:
 
     def build() -> bytes:
         # The clock stands still, so that the same seed gives the same bytes.
-        ledger = Ledger(":memory:", seed=seed, clock=Clock(start, tick=lambda: 0.0))
+        ledger = BankLedger(":memory:", seed=seed, clock=Clock(start, tick=lambda: 0.0))
         with ledger.transaction():
             _write_people(ledger)
         image = ledger.image()
@@ -551,7 +551,7 @@ def _first_day(seed: int, start: datetime) -> bytes:
     return load_image(seed, build) if start == START else build()
 
 
-def _write_people(ledger: Ledger) -> None:
+def _write_people(ledger: BankLedger) -> None:
     people.add_standard_people(ledger)
     ledger.set_fact(_DEMO_PERSON, str(history.write_history(ledger)))
 

@@ -12,7 +12,7 @@ from typing import Any
 from bunqkit.catalogue import operations as catalogue
 from bunqkit.errors import UnknownNameError
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.event_list import show_object
 from bunqkit.sandbox.resources.events import add_callback, owners
@@ -109,7 +109,7 @@ class Callbacks:
         The books, the key that signs callbacks, and the sender that delivers them.
     """
 
-    def __init__(self, ledger: Ledger, key: KeyPair, sender: WebhookSender) -> None:
+    def __init__(self, ledger: BankLedger, key: KeyPair, sender: WebhookSender) -> None:
         self._ledger = ledger
         self._key = key
         self._sender = sender

@@ -15,7 +15,7 @@ from random import Random
 from typing import NamedTuple
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.people import add_company, add_person, population
 from bunqkit.security.redaction import Secret
 
@@ -46,7 +46,7 @@ class _Plan(NamedTuple):
     asked: int | None = None
 
 
-def add_people(ledger: Ledger, number: int, years: float) -> list[Secret]:
+def add_people(ledger: BankLedger, number: int, years: float) -> list[Secret]:
     """Add users with years of payments behind them; return their API keys, people's first.
 
     Parameters
@@ -62,7 +62,7 @@ def add_people(ledger: Ledger, number: int, years: float) -> list[Secret]:
 class _Crowd:
     """People and companies, and the outsiders that they deal with."""
 
-    def __init__(self, ledger: Ledger, number: int, end: datetime, months: int) -> None:
+    def __init__(self, ledger: BankLedger, number: int, end: datetime, months: int) -> None:
         self._ledger = ledger
         self._random = ledger.chance("crowd", ledger.next_id("draw"))
         self._months = months

@@ -211,7 +211,7 @@ def _patient_channel() -> type[Any]:
     """Return a waitress connection class with a time-out for a whole request."""
     channel: Any = importlib.import_module("waitress.channel").HTTPChannel
 
-    class Channel(channel):  # type: ignore[misc]
+    class PacedChannel(channel):  # type: ignore[misc]
         request: object
         requests: list[object]
         last_activity: float
@@ -226,7 +226,7 @@ def _patient_channel() -> type[Any]:
                 # A client that asks on without reading the answers would fill the disk with them.
                 self.handle_close()
 
-    return Channel
+    return PacedChannel
 
 
 def _cutting(application: WSGIApplication) -> WSGIApplication:

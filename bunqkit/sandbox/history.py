@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 from bunqkit.sandbox.people import (
     draw_email,
     draw_name,
@@ -38,15 +38,15 @@ _DENSE_WEEKS = 13
 _SUB_TYPES = {"BUNQ": "PAYMENT", "EBA_SCT": "SCT", "EBA_SDD": "SDD", "IDEAL": "PAYMENT"}
 
 
-def write_history(ledger: Ledger) -> int:
+def write_history(ledger: BankLedger) -> int:
     """Write the history of the demo person; return the person's id."""
-    return _History(ledger).write()
+    return _DemoHistory(ledger).write()
 
 
-class _History:
+class _DemoHistory:
     """Plans everything first, then writes it in the order of time, so that ids follow it."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: BankLedger) -> None:
         self._ledger = ledger
         self._facts = population("history")
         self._random = ledger.chance("life", 0)

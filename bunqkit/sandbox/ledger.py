@@ -74,7 +74,7 @@ class Movement:
     details: dict[str, Any] | None = None
 
 
-class Ledger:
+class BankLedger:
     """The books in one SQLite file, or in memory.
 
     Parameters

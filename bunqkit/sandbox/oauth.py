@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from bunqkit.display.html import render
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources import consents
-from bunqkit.sandbox.resources.generic_resources import Resource
+from bunqkit.sandbox.resources.generic_resources import StoredResource
 from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.users import PROVIDER
 from bunqkit.sandbox.resources.wire import amount
@@ -53,7 +53,7 @@ _ROLE_SCOPES = {
 class _AccessRequest:
     """An app's request for access, which waits for a person's answer."""
 
-    client: Resource
+    client: StoredResource
     name: str
     scopes: tuple[str, ...]
     redirect_uri: str
@@ -72,7 +72,7 @@ class OAuth:
         The API key of the person as whom a visitor can continue without a key.
     """
 
-    def __init__(self, ledger: Ledger, demo_key: Secret) -> None:
+    def __init__(self, ledger: BankLedger, demo_key: Secret) -> None:
         self._ledger = ledger
         self._demo_key = demo_key
         self._waiting: dict[str, _AccessRequest] = {}

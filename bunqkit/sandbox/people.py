@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 
 
 @cache
@@ -24,7 +24,7 @@ def population(section: str) -> dict[str, Any]:
     return facts
 
 
-def add_standard_people(ledger: Ledger) -> None:
+def add_standard_people(ledger: BankLedger) -> None:
     """Add the people that every sandbox has. Source: tests of the SDK, which pay them."""
     treasury = ledger.outsider("Sandbox treasury")
     for person in population("people")["standard"]:
@@ -33,7 +33,7 @@ def add_standard_people(ledger: Ledger) -> None:
         ledger.move(treasury, account_id, movement, at=ledger.clock.now())
 
 
-def add_person(ledger: Ledger) -> int:
+def add_person(ledger: BankLedger) -> int:
     """Add a person with an empty account; return the person's id."""
     random = ledger.chance("new person", ledger.next_id("draw"))
     name = draw_name(random)
@@ -43,7 +43,7 @@ def add_person(ledger: Ledger) -> int:
     return int(ledger.account(account_id)["person_id"])
 
 
-def add_company(ledger: Ledger) -> int:
+def add_company(ledger: BankLedger) -> int:
     """Add a company with an empty account; return the company's id."""
     random = ledger.chance("new company", ledger.next_id("draw"))
     facts = population("people")
@@ -51,7 +51,7 @@ def add_company(ledger: Ledger) -> int:
     return open_company(ledger, name, {}, random)
 
 
-def open_company(ledger: Ledger, name: str, details: dict[str, Any], random: Random) -> int:
+def open_company(ledger: BankLedger, name: str, details: dict[str, Any], random: Random) -> int:
     """Add a company with an empty account; return the company's id.
 
     Details that are not given are drawn.
@@ -73,7 +73,7 @@ def open_company(ledger: Ledger, name: str, details: dict[str, Any], random: Ran
 
 
 def open_account(
-    ledger: Ledger,
+    ledger: BankLedger,
     name: str,
     label: str,
     email: str,
@@ -121,7 +121,7 @@ def draw_email(random: Random) -> str:
     return f"test+{'-'.join(parts)}@bunq.com"
 
 
-def draw_phone(ledger: Ledger, random: Random) -> str:
+def draw_phone(ledger: BankLedger, random: Random) -> str:
     """Draw a phone number that nobody has: among a thousand people two would draw the same."""
     while True:
         # 06 numbers that begin with a zero are not given out.

@@ -12,24 +12,24 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bunqkit.sandbox.clock import read_time, wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 
-Job = Callable[[Ledger, int], None]
+Job = Callable[[BankLedger, int], None]
 """Does what is due for the object of an id; may plan the next job."""
 
 
-def plan(ledger: Ledger, kind: str, number: int, due: datetime) -> None:
+def plan(ledger: BankLedger, kind: str, number: int, due: datetime) -> None:
     """Plan a job; it replaces an earlier one of the same kind and object."""
     cancel(ledger, kind, number)
     ledger.insert("agenda", due=wire_time(due), kind=kind, object_id=number)
 
 
-def cancel(ledger: Ledger, kind: str, number: int) -> None:
+def cancel(ledger: BankLedger, kind: str, number: int) -> None:
     """Cancel a job, if there is one of this kind and object."""
     ledger.execute("DELETE FROM agenda WHERE kind = ? AND object_id = ?", kind, number)
 
 
-def catch_up(ledger: Ledger, jobs: Mapping[str, Job]) -> int:
+def catch_up(ledger: BankLedger, jobs: Mapping[str, Job]) -> int:
     """Run all jobs that are due by now, in the order of their due time; return their number.
 
     Parameters

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.faults import Faults
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.security.signing import KeyPair
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class WebhookSender:
         The books, the key that signs callbacks, and the faults that can duplicate one.
     """
 
-    def __init__(self, ledger: Ledger, key: KeyPair, faults: Faults) -> None:
+    def __init__(self, ledger: BankLedger, key: KeyPair, faults: Faults) -> None:
         self._ledger = ledger
         self._key = key
         self._faults = faults

@@ -113,7 +113,7 @@ class Receiver:
         self._handling = threading.Lock()
         self._news = threading.Condition()
         try:
-            self._server = _Server((host, port), self._take, self._refuse)
+            self._server = _CallbackServer((host, port), self._take, self._refuse)
         except (OSError, OverflowError) as error:
             raise BunqkitError(
                 f"Nothing can listen on {host}:{port} ({error}). Choose another port, or 0 for a "
@@ -208,7 +208,7 @@ class Receiver:
         return f"<Receiver at {self.url}: {counts}>"
 
 
-class _Server(ThreadingHTTPServer):
+class _CallbackServer(ThreadingHTTPServer):
     """A server with a limited number of connections."""
 
     daemon_threads = True
@@ -242,7 +242,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _CallbackServer
     rfile: io.BufferedReader
 
     def setup(self) -> None:

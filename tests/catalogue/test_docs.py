@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bunqkit.catalogue.docs import DocPage, JsonExample, Paragraph, Table, describe_api
+from bunqkit.catalogue.docs import DocPage, DocTable, JsonExample, Paragraph, describe_api
 from bunqkit.catalogue.operations import operation, operations, type_named
 from bunqkit.context.api import make_api
 
@@ -53,7 +53,7 @@ def test_every_form_holds_every_block(form: str) -> None:
         "Title",
         [
             Paragraph("Words.", "https://example.org/"),
-            Table(("method", "name"), [("GET", "a|b")]),
+            DocTable(("method", "name"), [("GET", "a|b")]),
             JsonExample("An example", {"a": 1}),
         ],
     )
@@ -66,6 +66,7 @@ def test_html_is_escaped() -> None:
     """Names are data, wherever they stand."""
     evil = '<script>"&'
     page = DocPage(
-        evil, [Paragraph(evil, evil), Table((evil, "x"), [(evil, evil)]), JsonExample(evil, evil)]
+        evil,
+        [Paragraph(evil, evil), DocTable((evil, "x"), [(evil, evil)]), JsonExample(evil, evil)],
     )
     assert "<script>" not in page.html()

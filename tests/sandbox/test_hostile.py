@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from bunqkit.catalogue import operations as catalogue
 from bunqkit.catalogue.operations import Operation, type_named
 from bunqkit.sandbox import Bank
-from bunqkit.sandbox.resources.generic_resources import Resource
+from bunqkit.sandbox.resources.generic_resources import StoredResource
 from bunqkit.security.signing import KeyPair
 
 EXAMPLES = int(os.environ.get("BUNQKIT_EXAMPLES", settings.default.max_examples * 4))
@@ -128,7 +128,7 @@ class Caller:
         """Put something where a path leads."""
         scope = scope[scope.find("monetary-account/") :] if "monetary-account/" in scope else scope
         with self.bank.ledger.transaction():
-            return Resource.add(self.bank.ledger, scope, type_, {}).id
+            return StoredResource.add(self.bank.ledger, scope, type_, {}).id
 
     def call(self, operation: Operation, path: str, body: bytes, query: str) -> tuple[int, bytes]:
         """Send a call; give status and body, whose signature is verified."""

@@ -13,7 +13,7 @@ from datetime import timedelta
 from bunqkit.errors import KeyFormatError
 from bunqkit.sandbox import people, scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.quirks import Quirks
 from bunqkit.sandbox.refusal import (
     BAD_PUBLIC_KEY,
@@ -53,7 +53,7 @@ def _api_key(call: Call, person_id: int) -> list[Item]:
     return [("ApiKey", {"api_key": call.ledger.add_api_key(person_id, lifetime=lifetime)})]
 
 
-def end_key(ledger: Ledger, number: int) -> None:
+def end_key(ledger: BankLedger, number: int) -> None:
     """End a key: delete it if it was never bound; otherwise, for a provider, end its sessions."""
     text = read_row(ledger, "api_key", number)["text"]
     query = (
@@ -117,7 +117,7 @@ def create_device(call: Call) -> list[Item]:
     return created(number)
 
 
-def add_permitted_ip(ledger: Ledger, device_id: int, address: str, status: str) -> int:
+def add_permitted_ip(ledger: BankLedger, device_id: int, address: str, status: str) -> int:
     """Write an address that a device may call from; return its id."""
     number, now = ledger.next_id("permitted-ip"), wire_time(ledger.clock.now())
     values = {"device_id": device_id, "ip": address, "status": status}
@@ -172,7 +172,7 @@ def create_session(call: Call) -> list[Item]:
     ]
 
 
-def _timeout(ledger: Ledger, person_id: int, consent: sqlite3.Row | None) -> timedelta:
+def _timeout(ledger: BankLedger, person_id: int, consent: sqlite3.Row | None) -> timedelta:
     """Return how long a session lasts: its user decides, for an app's session the app's owner."""
     user = ledger.person(person_id if consent is None else consent["requester_id"])
     return timedelta(seconds=user["session_timeout"])
@@ -185,13 +185,13 @@ def delete_session(call: Call) -> list[Item]:
     return []
 
 
-def end_session(ledger: Ledger, number: int) -> None:
+def end_session(ledger: BankLedger, number: int) -> None:
     """End a session: its token opens nothing any more."""
     scheduled_jobs.cancel(ledger, "session", number)
     ledger.delete("session", number)
 
 
-def is_permitted(ledger: Ledger, device_id: int, address: str) -> bool:
+def is_permitted(ledger: BankLedger, device_id: int, address: str) -> bool:
     """Return True if a device may call from this address: inactive ones don't count."""
     query = (
         "SELECT 1 FROM permitted_ip WHERE device_id = ? AND status = 'ACTIVE' AND ip IN ('*', ?)"

@@ -14,7 +14,7 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import EXTERNAL, Ledger
+from bunqkit.sandbox.ledger import EXTERNAL, BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, Page, created
 from bunqkit.sandbox.resources.facts import usual
@@ -106,7 +106,7 @@ def is_granted(call: Call, account_id: int | None) -> bool:
     return call.ledger.row(query, call.consent["id"], account_id) is not None
 
 
-def own_account_ids(ledger: Ledger, person_id: int) -> list[int]:
+def own_account_ids(ledger: BankLedger, person_id: int) -> list[int]:
     """List the ids of the accounts that a person opened."""
     rows = ledger.rows("SELECT id FROM account WHERE person_id = ?", person_id)
     return [row["id"] for row in rows]
@@ -121,7 +121,7 @@ def account_to_use(call: Call, number: object) -> sqlite3.Row:
     return account
 
 
-def person_behind(ledger: Ledger, alias: dict[str, Any]) -> int:
+def person_behind(ledger: BankLedger, alias: dict[str, Any]) -> int:
     """Return the id of the person of the bank that an alias means; refuse if there is none."""
     account = None
     if alias.get("type") in ALIASES:
@@ -230,7 +230,7 @@ def update_account(call: Call) -> list[Item]:
     return created(account["id"])
 
 
-def count_accounts(ledger: Ledger, person_id: int) -> int:
+def count_accounts(ledger: BankLedger, person_id: int) -> int:
     """Count the open accounts that the bank keeps for a person; those at other banks are free."""
     query = (
         "SELECT COUNT(*) AS number FROM account WHERE person_id = ? AND status <> 'CANCELLED' "
@@ -252,7 +252,7 @@ def _check_amounts(body: dict[str, Any], currency: str) -> None:
             body[name] = amount(read_cents(body, name, currency), currency)
 
 
-def check_avatar(ledger: Ledger, body: dict[str, Any]) -> None:
+def check_avatar(ledger: BankLedger, body: dict[str, Any]) -> None:
     """Refuse an avatar that does not exist."""
     avatar = body.get("avatar_uuid")
     if avatar and not ledger.row("SELECT 1 FROM avatar WHERE uuid = ?", avatar):
@@ -280,7 +280,7 @@ def _answers_invitation(call: Call, account: sqlite3.Row, status: str) -> bool:
     return True
 
 
-def show_account(ledger: Ledger, row: sqlite3.Row) -> Item:
+def show_account(ledger: BankLedger, row: sqlite3.Row) -> Item:
     """Return an account as the bank shows it to its owner."""
     details, currency = json.loads(row["details"]), row["currency"]
     holder, avatar = holder_of(row, details), details.get("avatar_uuid")
@@ -325,7 +325,7 @@ def show_account(ledger: Ledger, row: sqlite3.Row) -> Item:
     return row["kind"], shape(row["kind"], values)
 
 
-def _aliases(ledger: Ledger, row: sqlite3.Row, holder: str) -> list[dict[str, Any]]:
+def _aliases(ledger: BankLedger, row: sqlite3.Row, holder: str) -> list[dict[str, Any]]:
     """Return the pointers to an account; e-mail and phone point at a person's oldest account."""
     person, pointers = ledger.person(row["person_id"]), {"IBAN": row["iban"]}
     primary = ledger.account_behind("EMAIL", person["email"]) if person["email"] else None
@@ -334,7 +334,7 @@ def _aliases(ledger: Ledger, row: sqlite3.Row, holder: str) -> list[dict[str, An
     return [{"type": kind, "value": value, "name": holder} for kind, value in pointers.items()]
 
 
-def _pending_cents(ledger: Ledger, account_id: int) -> int:
+def _pending_cents(ledger: BankLedger, account_id: int) -> int:
     query = (
         "SELECT COALESCE(SUM(cents), 0) AS cents FROM request "
         "WHERE account_id = ? AND status = 'PENDING'"

@@ -10,12 +10,12 @@ import sqlite3
 from decimal import Decimal
 from typing import Any
 
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.generic_resources import (
-    Resource,
+    StoredResource,
     collection,
     page_of_accounts,
     parent_of,
@@ -58,14 +58,14 @@ def create_allocation(call: Call) -> list[Item]:
         "latest_id": payment["id"],
         "definition": _check_parts(call.ledger, account, body["definition"]),
     }
-    rule = Resource.post(call, _NAME, values, secret=secret)
+    rule = StoredResource.post(call, _NAME, values, secret=secret)
     _sort(rule, payment)
     return created(rule.id)
 
 
 def update_allocation(call: Call) -> list[Item]:
     """Change where the money goes from now on."""
-    account, rule, values = own_account(call), Resource.find(call), {}
+    account, rule, values = own_account(call), StoredResource.find(call), {}
     secret = rule.secret
     if call.body.get("definition") is not None:
         secret["definition"] = _check_parts(call.ledger, account, call.body["definition"])
@@ -78,13 +78,13 @@ def update_allocation(call: Call) -> list[Item]:
 def list_definitions(call: Call) -> Page:
     """List the parts of a rule: all on one page."""
     name = "PaymentAutoAllocateDefinition"
-    rule = Resource.read(call.ledger, int(parent_of(call)[1]))
+    rule = StoredResource.read(call.ledger, int(parent_of(call)[1]))
     times = {"created": rule.created, "updated": rule.updated}
     parts = [(name, shape(name, part | times)) for part in rule.hidden.get("definition", [])]
     return Page(parts, tuple(part["id"] for _, part in parts), has_older=False, has_newer=False)
 
 
-def sort_payment(ledger: Ledger, payment_id: int) -> None:
+def sort_payment(ledger: BankLedger, payment_id: int) -> None:
     """Sort a payment that came in, by the recurring rules for its counterparty."""
     payment = read_row(ledger, "payment", payment_id)
     condition = (
@@ -92,12 +92,12 @@ def sort_payment(ledger: Ledger, payment_id: int) -> None:
         "AND json_extract(secret, '$.counter_id') = ?"
     )
     scope = ALLOCATIONS.format(payment["account_id"])
-    for rule in Resource.select(ledger, condition, scope, payment["counter_id"]):
+    for rule in StoredResource.select(ledger, condition, scope, payment["counter_id"]):
         _sort(rule, payment)
 
 
 def _check_parts(
-    ledger: Ledger, account: sqlite3.Row, parts: list[dict[str, Any]]
+    ledger: BankLedger, account: sqlite3.Row, parts: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Check the parts of a rule; return them with ids."""
     if not parts:
@@ -117,7 +117,7 @@ def _check_parts(
     return [part | {"id": ledger.next_id("thing")} for part in parts]
 
 
-def _sort(rule: Resource, payment: sqlite3.Row) -> None:
+def _sort(rule: StoredResource, payment: sqlite3.Row) -> None:
     """Pay the parts of a payment, all or none, and write down how it went."""
     secret, ledger, bodies = rule.secret, rule.ledger, []
     for part in secret["definition"]:
@@ -139,11 +139,11 @@ def _sort(rule: Resource, payment: sqlite3.Row) -> None:
     secret["latest_id"] = payment["id"]
     rule.save()
     scope = f"{rule.scope}/{rule.id}/instance"
-    Resource.add(ledger, scope, "PaymentAutoAllocateInstance", values, secret=kept)
+    StoredResource.add(ledger, scope, "PaymentAutoAllocateInstance", values, secret=kept)
 
 
 @shown_as(_NAME)
-def show_allocation(rule: Resource) -> dict[str, Any]:
+def show_allocation(rule: StoredResource) -> dict[str, Any]:
     """Return a rule, with the payment it was made of and the last one that it sorted."""
     original, latest = (
         show_payment_of(rule.ledger, rule.secret[name])[1] for name in ("original_id", "latest_id")
@@ -157,11 +157,11 @@ def show_allocation(rule: Resource) -> dict[str, Any]:
 
 
 @shown_as("PaymentAutoAllocateInstance")
-def show_instance(instance: Resource) -> dict[str, Any]:
+def show_instance(instance: StoredResource) -> dict[str, Any]:
     """Return a payment that was sorted, with the batch that was paid of it."""
     secret, batch = instance.secret, None
     if secret.get("batch_id") is not None:
-        batch = show_batch(Resource.read(instance.ledger, secret["batch_id"]))[1]
+        batch = show_batch(StoredResource.read(instance.ledger, secret["batch_id"]))[1]
     return {
         "payment_auto_allocate_id": secret["rule_id"],
         "payment_id": secret["payment_id"],

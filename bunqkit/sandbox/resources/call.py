@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bunqkit.catalogue.operations import Operation
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.quirks import Quirks
 from bunqkit.sandbox.resources.rows import find_row, read_id, without_nulls
 
@@ -87,7 +87,7 @@ class Call:
     """
 
     operation: Operation
-    ledger: Ledger
+    ledger: BankLedger
     ids: dict[str, str]
     body: dict[str, Any]
     query: dict[str, str]
@@ -169,7 +169,7 @@ Rule = Callable[[Call], list[Item] | Page | File]
 """Answers one operation."""
 Verbs = dict[str, Rule]
 """The rules of one resource by their verbs."""
-ShowRow = Callable[[Ledger, sqlite3.Row], Item]
+ShowRow = Callable[[BankLedger, sqlite3.Row], Item]
 """Returns the item of a row of some table."""
 Adapt = Callable[[Call, Item], Item]
 """Returns an item in the form that the caller gets."""

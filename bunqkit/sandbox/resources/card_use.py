@@ -14,13 +14,13 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.cards import fields_of, paying_account
 from bunqkit.sandbox.resources.events import announce, record
 from bunqkit.sandbox.resources.facts import usual
-from bunqkit.sandbox.resources.generic_resources import Resource, parent_of
+from bunqkit.sandbox.resources.generic_resources import StoredResource, parent_of
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.payments import book, show_payment
 from bunqkit.sandbox.resources.rows import read_row
@@ -67,7 +67,7 @@ _ENDS = {
 
 
 def use_card(
-    ledger: Ledger,
+    ledger: BankLedger,
     card_id: int,
     use: CardUse,
     *,
@@ -96,7 +96,7 @@ def use_card(
         "payment_ids": payments,
     }
     scope = f"monetary-account/{account_id}/mastercard-action"
-    action = Resource.add(ledger, scope, "MasterCardAction", values, at=at)
+    action = StoredResource.add(ledger, scope, "MasterCardAction", values, at=at)
     category = f"CARD_TRANSACTION_{'SUCCESSFUL' if why is None else 'FAILED'}"
     about = ("MasterCardAction", action.id)
     announce(ledger, account_id, about, ((category, category),), action.show, at=at)
@@ -104,7 +104,7 @@ def use_card(
 
 
 def give_back(
-    ledger: Ledger,
+    ledger: BankLedger,
     action_id: int,
     *,
     cents: int | None = None,
@@ -112,7 +112,7 @@ def give_back(
     at: datetime | None = None,
 ) -> int:
     """Refund a card payment, wholly or in part, or reverse it; return the payment's id."""
-    action = Resource.typed(ledger, "MasterCardAction", "Mastercard action", action_id)
+    action = StoredResource.typed(ledger, "MasterCardAction", "Mastercard action", action_id)
     ids = action.fields.get("payment_ids")
     if not ids:
         raise refuse(400, "This card transaction was refused; there is nothing to give back.")
@@ -144,7 +144,7 @@ def give_back(
     return got
 
 
-def challenge(ledger: Ledger, card_id: int, use: CardUse) -> int:
+def challenge(ledger: BankLedger, card_id: int, use: CardUse) -> int:
     """Ask the cardholder first, as a web shop does; return the id of the challenge request."""
     card, account_id = _find_card(ledger, card_id)
     expiry = ledger.clock.now() + _LIFETIME
@@ -156,7 +156,7 @@ def challenge(ledger: Ledger, card_id: int, use: CardUse) -> int:
         "counterparty_alias": label_account(ledger, _shop(ledger, use)),
         "card_id": card_id,
     }
-    number = Resource.add(
+    number = StoredResource.add(
         ledger,
         f"{card.scope.removesuffix('card')}challenge-request",
         "MasterCardIdentityCheckChallengeRequest",
@@ -169,7 +169,7 @@ def challenge(ledger: Ledger, card_id: int, use: CardUse) -> int:
 
 def answer_challenge(call: Call) -> list[Item]:
     """Take the cardholder's answer; the card is then used, or refused."""
-    request = Resource.find(call)
+    request = StoredResource.find(call)
     # Source: the official description, for the longer words.
     status = call.body["status"].removesuffix("_PENDING_RESPONSE")
     if status not in ("ACCEPTED", "REJECTED"):
@@ -180,12 +180,12 @@ def answer_challenge(call: Call) -> list[Item]:
     return created(request.id)
 
 
-def expire_challenge(ledger: Ledger, number: int) -> None:
+def expire_challenge(ledger: BankLedger, number: int) -> None:
     """End a challenge that nobody has answered."""
-    _end(Resource.read(ledger, number), "EXPIRED")
+    _end(StoredResource.read(ledger, number), "EXPIRED")
 
 
-def _end(request: Resource, status: str) -> None:
+def _end(request: StoredResource, status: str) -> None:
     scheduled_jobs.cancel(request.ledger, "challenge", request.id)
     secret, why = request.secret, _ENDS.get(status)
     texts: dict[str, Any] = {} if why is None else dict.fromkeys(_DESCRIPTIONS, why[1])
@@ -193,9 +193,9 @@ def _end(request: Resource, status: str) -> None:
     use_card(request.ledger, secret["card_id"], CardUse(**secret["use"]), why=why)
 
 
-def _find_card(ledger: Ledger, card_id: int) -> tuple[Resource, int]:
+def _find_card(ledger: BankLedger, card_id: int) -> tuple[StoredResource, int]:
     """Return a card, and the account that it pays from."""
-    for card in Resource.select(ledger, "id = ? AND scope LIKE 'user/%/card'", card_id):
+    for card in StoredResource.select(ledger, "id = ? AND scope LIKE 'user/%/card'", card_id):
         account_id = paying_account(fields_of(card))
         if account_id is None:
             raise refuse(400, "This card pays from no account.")
@@ -206,12 +206,12 @@ def _find_card(ledger: Ledger, card_id: int) -> tuple[Resource, int]:
 def list_action_payments(call: Call) -> Page:
     """List the payments that came of a card transaction, newest first."""
     scope, number = parent_of(call)
-    action = Resource.within(call.ledger, [scope], number)
+    action = StoredResource.within(call.ledger, [scope], number)
     ids = [] if action is None else action.fields.get("payment_ids", [])
     return call.page("payment", f"id IN ({', '.join('?' * len(ids))})", ids, show_payment)
 
 
-def _shop(ledger: Ledger, use: CardUse) -> int:
+def _shop(ledger: BankLedger, use: CardUse) -> int:
     """Return the account of a shop; one that is new gets its trade and country."""
     details = {
         "country": use.country,
@@ -235,7 +235,7 @@ def _refusal(card: dict[str, Any], use: CardUse) -> tuple[str, str] | None:
     return None
 
 
-def _action(card: Resource, use: CardUse, why: tuple[str, str] | None) -> dict[str, Any]:
+def _action(card: StoredResource, use: CardUse, why: tuple[str, str] | None) -> dict[str, Any]:
     """Return the fields of a card transaction that was allowed, or refused for a reason."""
     fields, billed = fields_of(card), amount(use.cents, "EUR")
     local = amount(use.local_cents or use.cents, use.currency)

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import GRANTED, account_to_use, is_granted
 from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.facts import usual
-from bunqkit.sandbox.resources.generic_resources import Resource, parent_of, scope_of
+from bunqkit.sandbox.resources.generic_resources import StoredResource, parent_of, scope_of
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.rows import check_choice, without_nulls
 from bunqkit.sandbox.resources.wire import amount, read_cents
@@ -33,7 +33,7 @@ _INHERITED = ("type", "product_type", "second_line", "name_on_card", "preferred_
 _PAYING = "json_extract(item, '$.pin_code_assignment[0].monetary_account_id')"
 
 
-def card_names(ledger: Ledger, person_id: int) -> list[str]:
+def card_names(ledger: BankLedger, person_id: int) -> list[str]:
     """List the names that may stand on a person's card."""
     name = ledger.person(person_id)["name"]
     first, _, last = name.partition(" ")
@@ -69,7 +69,7 @@ def order_card(call: Call) -> list[Item]:
     return [(wrapper, show_card(card)[1])]
 
 
-def fields_of(card: Resource) -> dict[str, Any]:
+def fields_of(card: StoredResource) -> dict[str, Any]:
     """Return the fields of a card; one that was put there by hand may lack any."""
     return usual("Card") | card.fields
 
@@ -82,14 +82,14 @@ def paying_account(card: dict[str, Any]) -> int | None:
 
 
 def add_card(
-    ledger: Ledger,
+    ledger: BankLedger,
     person_id: int,
     account_id: int | None,
     values: dict[str, Any],
     *,
     wrapper: str = "CardDebit",
     at: datetime | None = None,
-) -> Resource:
+) -> StoredResource:
     """Write a card that is made and can be activated, and return it."""
     now = at or ledger.clock.now()
     number = usual("CardPrimaryAccountNumber") | {
@@ -103,7 +103,7 @@ def add_card(
         "pin_code_assignment": [_assignment("PRIMARY", account_id)],
     }
     values = usual("Card") | own | without_nulls(values)
-    card = Resource.add(ledger, f"user/{person_id}/card", wrapper, values, at=now)
+    card = StoredResource.add(ledger, f"user/{person_id}/card", wrapper, values, at=now)
     if account_id is not None:
         record(ledger, account_id, "Card", card.id, at=now)
     return card
@@ -113,9 +113,9 @@ def list_cards(call: Call) -> Page:
     """List the cards, newest first; an app sees those that pay from accounts granted to it."""
     scope = scope_of(call)
     if call.consent is None:
-        return Resource.page(call, show_card, "scope = ?", scope)
+        return StoredResource.page(call, show_card, "scope = ?", scope)
     condition = f"scope = ? AND {GRANTED.format(_PAYING)}"
-    return Resource.page(call, show_card, condition, scope, call.consent["id"])
+    return StoredResource.page(call, show_card, condition, scope, call.consent["id"])
 
 
 def get_card(call: Call) -> list[Item]:
@@ -145,7 +145,7 @@ def replace_batch(call: Call) -> list[Item]:
     return _for_each(call, _replace)
 
 
-def _for_each(call: Call, act: Callable[[Call, Resource, dict[str, Any]], int]) -> list[Item]:
+def _for_each(call: Call, act: Callable[[Call, StoredResource, dict[str, Any]], int]) -> list[Item]:
     """Do something with each card of a body; return the ids of the cards that came of it."""
     ids = []
     for entry in call.body["cards"]:
@@ -155,14 +155,14 @@ def _for_each(call: Call, act: Callable[[Call, Resource, dict[str, Any]], int]) 
     return [(call.operation.wrapper, {"updated_card_ids": ids})]
 
 
-def _own_card(call: Call, scope: str, number: object) -> Resource:
-    card = Resource.find(call, scope, number=number)
+def _own_card(call: Call, scope: str, number: object) -> StoredResource:
+    card = StoredResource.find(call, scope, number=number)
     if not is_granted(call, paying_account(fields_of(card))):
         raise not_found("Card", number)
     return card
 
 
-def _replace(call: Call, card: Resource, body: dict[str, Any]) -> int:
+def _replace(call: Call, card: StoredResource, body: dict[str, Any]) -> int:
     """Order a new card in place of one; return its id."""
     _check_texts(call, body)
     old = fields_of(card)
@@ -176,7 +176,7 @@ def _replace(call: Call, card: Resource, body: dict[str, Any]) -> int:
     return new.id
 
 
-def _change(call: Call, card: Resource, body: dict[str, Any]) -> int:
+def _change(call: Call, card: StoredResource, body: dict[str, Any]) -> int:
     """Change a card; return its id."""
     _check_texts(call, body)
     kept = (*_SECRET, "order_status")
@@ -246,7 +246,7 @@ def _assignment(kind: str, account_id: int | None) -> dict[str, Any]:
     }
 
 
-def show_card(card: Resource) -> Item:
+def show_card(card: StoredResource) -> Item:
     """Return a card with the labels of the account that it pays from."""
     name, fields = card.show("Card")
     account_id, ledger = paying_account(fields), card.ledger
@@ -265,7 +265,7 @@ def create_code(call: Call) -> list[Item]:
         "status": "AVAILABLE",
         "expiry_time": wire_time(call.ledger.clock.now() + _CVC2_LIFETIME),
     }
-    return created(Resource.post(call, "CardGeneratedCvc2", values).id)
+    return created(StoredResource.post(call, "CardGeneratedCvc2", values).id)
 
 
 RULES: dict[str, Verbs] = {

@@ -15,11 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.facts import facts
-from bunqkit.sandbox.resources.generic_resources import Resource
+from bunqkit.sandbox.resources.generic_resources import StoredResource
 from bunqkit.sandbox.resources.shape import shape
 from bunqkit.sandbox.resources.wire import amount, read_moment
 
@@ -60,10 +60,10 @@ def create_category(call: Call) -> list[Item]:
         "category": code or f"USER_DEFINED_{ledger.next_id('draw')}",
         "description": body.get("description") or code or "A category",
     }
-    return created(Resource.post(call, _NAME, values).id)
+    return created(StoredResource.post(call, _NAME, values).id)
 
 
-def categorise(ledger: Ledger, payment_id: int, category: str) -> None:
+def categorise(ledger: BankLedger, payment_id: int, category: str) -> None:
     """Put a payment into a category: the bank's, or an active one of the account's owner."""
     payment = ledger.row("SELECT account_id FROM payment WHERE id = ?", payment_id)
     owner_id = ledger.account(payment["account_id"])["person_id"] if payment else None
@@ -75,7 +75,7 @@ def categorise(ledger: Ledger, payment_id: int, category: str) -> None:
         raise refuse(400, f'There is no category "{category}". There are: {sorted(known)}.')
     scope = f"payment/{payment_id}/{_CHOSEN}"
     ledger.execute("DELETE FROM thing WHERE scope = ?", scope)
-    Resource.add(ledger, scope, _NAME, {"category": category})
+    StoredResource.add(ledger, scope, _NAME, {"category": category})
 
 
 def list_insights(call: Call) -> list[Item]:
@@ -106,14 +106,14 @@ def payments_between(call: Call) -> Iterable[tuple[sqlite3.Row, str]]:
     return [(row, chosen.get(row["id"]) or _guess(row, call.person_id)) for row in rows]
 
 
-def chosen_category(ledger: Ledger, payment_id: int) -> str | None:
+def chosen_category(ledger: BankLedger, payment_id: int) -> str | None:
     """Return the category that was chosen for a payment, if any."""
     return _chosen(ledger, [payment_id]).get(payment_id)
 
 
-def _chosen(ledger: Ledger, ids: list[int]) -> dict[int, str]:
+def _chosen(ledger: BankLedger, ids: list[int]) -> dict[int, str]:
     scopes = json.dumps([f"payment/{number}/{_CHOSEN}" for number in ids])
-    choices = Resource.select(ledger, "scope IN (SELECT value FROM json_each(?))", scopes)
+    choices = StoredResource.select(ledger, "scope IN (SELECT value FROM json_each(?))", scopes)
     return {int(choice.scope.split("/")[1]): choice.fields["category"] for choice in choices}
 
 
@@ -142,8 +142,8 @@ def _guess(row: sqlite3.Row, person_id: int) -> str:
     return "BILLS" if row["type"] in ("EBA_SDD", "EBA_SCT") else "GENERAL"
 
 
-def _own(ledger: Ledger, person_id: int) -> list[Resource]:
-    return Resource.select(ledger, "scope = ?", f"user/{person_id}/{_OWN}")
+def _own(ledger: BankLedger, person_id: int) -> list[StoredResource]:
+    return StoredResource.select(ledger, "scope = ?", f"user/{person_id}/{_OWN}")
 
 
 def _show_sum(

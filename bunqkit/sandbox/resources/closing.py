@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bunqkit.sandbox import scheduled_jobs
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.resources import accounts, drafts, merchants, schedules, shares, tabs
 from bunqkit.sandbox.resources.call import Call, Item, Verbs
-from bunqkit.sandbox.resources.generic_resources import Resource
+from bunqkit.sandbox.resources.generic_resources import StoredResource
 from bunqkit.sandbox.resources.requests import answer
 
 _KINDS = ("", "-bank", "-joint", "-savings", "-external", "-external-savings", "-card")
@@ -28,10 +28,10 @@ def update_account(call: Call) -> list[Item]:
     return answer_
 
 
-def _end_all(ledger: Ledger, account_id: int, person_id: int) -> None:
+def _end_all(ledger: BankLedger, account_id: int, person_id: int) -> None:
     for collection, status in _WAITING.items():
         scope = f"monetary-account/{account_id}/{collection}"
-        for resource in Resource.select(ledger, "scope = ? AND secret <> '{}'", scope):
+        for resource in StoredResource.select(ledger, "scope = ? AND secret <> '{}'", scope):
             if resource.status != status:
                 continue
             if collection.startswith("schedule"):

@@ -18,11 +18,11 @@ from datetime import timedelta
 from typing import Any
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import MINE
 from bunqkit.sandbox.resources.events import notify_person
-from bunqkit.sandbox.resources.generic_resources import Resource
+from bunqkit.sandbox.resources.generic_resources import StoredResource
 from bunqkit.sandbox.resources.users import PROVIDER, show_consent
 
 _CODE_LIFETIME = timedelta(minutes=10)
@@ -55,7 +55,7 @@ class Consent:
     revoked: str | None
 
 
-def list_consents(ledger: Ledger) -> list[Consent]:
+def list_consents(ledger: BankLedger) -> list[Consent]:
     """List all consents that were ever granted at the bank, newest first."""
     accounts = "SELECT account_id FROM consent_account WHERE consent_id = ? ORDER BY account_id"
     return [
@@ -71,7 +71,7 @@ def list_consents(ledger: Ledger) -> list[Consent]:
     ]
 
 
-def find_client(ledger: Ledger, client_id: str, redirect_uri: str) -> Resource:
+def find_client(ledger: BankLedger, client_id: str, redirect_uri: str) -> StoredResource:
     """Return the app that asks; refuse if it is unknown, or has not registered this address.
 
     Raises
@@ -80,16 +80,18 @@ def find_client(ledger: Ledger, client_id: str, redirect_uri: str) -> Resource:
         In words of our own.
     """
     condition = "type = 'OauthClient' AND json_extract(item, '$.client_id') = ?"
-    client = next(iter(Resource.select(ledger, condition, client_id)), None)
+    client = next(iter(StoredResource.select(ledger, condition, client_id)), None)
     if client is None or client.status != "ACTIVE":
         raise refuse(400, "No OAuth client has this client_id.")
-    addresses = Resource.select(ledger, "scope = ?", f"{client.scope}/{client.id}/callback-url")
+    addresses = StoredResource.select(
+        ledger, "scope = ?", f"{client.scope}/{client.id}/callback-url"
+    )
     if redirect_uri not in [address.fields.get("url") for address in addresses]:
         raise refuse(400, "The redirect_uri is no callback address of this OAuth client.")
     return client
 
 
-def granter_behind(ledger: Ledger, api_key: str) -> sqlite3.Row | None:
+def granter_behind(ledger: BankLedger, api_key: str) -> sqlite3.Row | None:
     """Return the person or company of an API key; a granted token grants nothing further."""
     query = (
         "SELECT person.* FROM person JOIN api_key ON person_id = person.id WHERE text = ? "
@@ -99,15 +101,15 @@ def granter_behind(ledger: Ledger, api_key: str) -> sqlite3.Row | None:
     return ledger.row(query, api_key, wire_time(ledger.clock.now()), PROVIDER)
 
 
-def accounts_of(ledger: Ledger, person_id: int) -> list[sqlite3.Row]:
+def accounts_of(ledger: BankLedger, person_id: int) -> list[sqlite3.Row]:
     """List the open accounts that a person can let others see, oldest first."""
     query = f"SELECT * FROM account WHERE {MINE} AND status = 'ACTIVE' ORDER BY id"
     return ledger.rows(query, person_id, person_id)
 
 
 def grant(
-    ledger: Ledger,
-    client: Resource,
+    ledger: BankLedger,
+    client: StoredResource,
     person_id: int,
     accounts: Iterable[int],
     *,
@@ -137,7 +139,7 @@ def grant(
     return code
 
 
-def exchange(ledger: Ledger, form: dict[str, str]) -> dict[str, Any]:
+def exchange(ledger: BankLedger, form: dict[str, str]) -> dict[str, Any]:
     """Exchange a code for its token: once, for the client that it was made for.
 
     Raises
@@ -151,7 +153,7 @@ def exchange(ledger: Ledger, form: dict[str, str]) -> dict[str, Any]:
     now = ledger.clock.now()
     if row is None or row["api_key"] is not None or row["code_expires"] <= wire_time(now):
         raise OAuthRefusal("invalid_grant", "The authorization code is invalid or expired.")
-    client = next(iter(Resource.select(ledger, "id = ?", row["client_id"])), None)
+    client = next(iter(StoredResource.select(ledger, "id = ?", row["client_id"])), None)
     pairs = (("client_id", "client_id"), ("secret", "client_secret"))
     if (
         client is None
@@ -187,7 +189,7 @@ class OAuthRefusal(Refusal):
         self.error = error
 
 
-def consent_behind(ledger: Ledger, installation_id: int) -> sqlite3.Row | None:
+def consent_behind(ledger: BankLedger, installation_id: int) -> sqlite3.Row | None:
     """Return the consent whose token an installation is bound to, or ``None``."""
     query = (
         "SELECT consent.* FROM consent JOIN device ON device.api_key = consent.api_key "
@@ -196,7 +198,7 @@ def consent_behind(ledger: Ledger, installation_id: int) -> sqlite3.Row | None:
     return ledger.row(query, installation_id)
 
 
-def revoke(ledger: Ledger, consent_id: int) -> None:
+def revoke(ledger: BankLedger, consent_id: int) -> None:
     """End a consent: its token opens nothing any more, and the app's owner is notified."""
     row = ledger.row("SELECT * FROM consent WHERE id = ?", consent_id)
     if row is None or row["revoked"] is not None:
@@ -210,7 +212,7 @@ def revoke(ledger: Ledger, consent_id: int) -> None:
     )
 
 
-def revoke_all(ledger: Ledger, client_id: int) -> None:
+def revoke_all(ledger: BankLedger, client_id: int) -> None:
     """End all consents of an app that its owner gives up."""
     query = "SELECT id FROM consent WHERE client_id = ? AND revoked IS NULL"
     for row in ledger.rows(query, client_id):

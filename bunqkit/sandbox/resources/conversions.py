@@ -14,11 +14,11 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
-from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
+from bunqkit.sandbox.resources.generic_resources import StoredResource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import book, find_counterparty, show_payment_of
 from bunqkit.sandbox.resources.rates import bought, cost, rate_of
@@ -58,14 +58,14 @@ def create_quote(call: Call) -> list[Item]:
         "rate": str(rate),
         "time_expiry": wire_time(expiry),
     }
-    quote = Resource.post(call, "CurrencyConversionQuote", values, secret=secret)
+    quote = StoredResource.post(call, "CurrencyConversionQuote", values, secret=secret)
     scheduled_jobs.plan(ledger, "conversion quote", quote.id, expiry)
     return created(quote.id)
 
 
 def update_quote(call: Call) -> list[Item]:
     """Accept a quote, which moves the money, or cancel it."""
-    account, quote, status = own_account(call), Resource.find(call), call.body.get("status")
+    account, quote, status = own_account(call), StoredResource.find(call), call.body.get("status")
     if status not in ("ACCEPTED", "CANCELLED"):
         raise refuse(400, 'A quote can only be changed to status "ACCEPTED" or "CANCELLED".')
     if quote.status != "PENDING":
@@ -77,12 +77,12 @@ def update_quote(call: Call) -> list[Item]:
     return created(quote.id)
 
 
-def expire_quote(ledger: Ledger, number: int) -> None:
+def expire_quote(ledger: BankLedger, number: int) -> None:
     """End a quote that nobody has accepted."""
-    Resource.read(ledger, number).save(status="EXPIRED")
+    StoredResource.read(ledger, number).save(status="EXPIRED")
 
 
-def _payee(ledger: Ledger, alias: dict[str, Any], currency: str) -> int:
+def _payee(ledger: BankLedger, alias: dict[str, Any], currency: str) -> int:
     """Return the account that gets what was bought: a person's oldest one in its currency."""
     if alias["type"] not in ("EMAIL", "PHONE_NUMBER"):
         return find_counterparty(ledger, alias, currency)[0]
@@ -97,7 +97,7 @@ def _payee(ledger: Ledger, alias: dict[str, Any], currency: str) -> int:
     return int(payee["id"])
 
 
-def _convert(account: sqlite3.Row, quote: Resource) -> None:
+def _convert(account: sqlite3.Row, quote: StoredResource) -> None:
     ledger, item, secret = quote.ledger, quote.fields, quote.secret
     source, target = (item[name]["currency"] for name in ("amount_source", "amount_target"))
     description = f"{source} to {target} at {Decimal(item['rate']).normalize()}"
@@ -118,11 +118,11 @@ def _convert(account: sqlite3.Row, quote: Resource) -> None:
         scope = f"monetary-account/{account_id}/currency-conversion"
         amounts = {"amount": gone, "counter_amount": come}
         ids = {"account_id": account_id, "counter_id": counter_id, "payment_id": payment_id}
-        Resource.add(ledger, scope, "CurrencyConversion", values | amounts, secret=ids)
+        StoredResource.add(ledger, scope, "CurrencyConversion", values | amounts, secret=ids)
 
 
 @shown_as("CurrencyConversion")
-def _show_conversion(conversion: Resource) -> dict[str, Any]:
+def _show_conversion(conversion: StoredResource) -> dict[str, Any]:
     ledger, ids = conversion.ledger, conversion.secret
     return {
         "label_monetary_account": label_account(ledger, ids["account_id"]),
@@ -133,7 +133,7 @@ def _show_conversion(conversion: Resource) -> dict[str, Any]:
 
 RULES: dict[str, Verbs] = {
     "currency-conversion-quote": collection(
-        Resource.show, create=create_quote, update=update_quote
+        StoredResource.show, create=create_quote, update=update_quote
     ),
     "currency-conversion": collection(_show_conversion),
 }

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from bunqkit.errors import KeyFormatError, SignatureError
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import WRONG_CREDENTIALS, not_found, refuse
 from bunqkit.sandbox.resources.access import add_permitted_ip, check_addresses
 from bunqkit.sandbox.resources.call import Call, Item, Table, Verbs, by_person, created
 from bunqkit.sandbox.resources.consents import revoke_all
-from bunqkit.sandbox.resources.generic_resources import Resource, collection, scope_of
+from bunqkit.sandbox.resources.generic_resources import StoredResource, collection, scope_of
 from bunqkit.sandbox.resources.rights import roles_in
 from bunqkit.sandbox.resources.rows import check_choice, pick
 from bunqkit.sandbox.resources.users import PROVIDER
@@ -54,12 +54,12 @@ def _check_installation(call: Call, name: str) -> None:
         raise not_found("Installation", call.ids[name])
 
 
-def _show_device(_ledger: Ledger, row: sqlite3.Row) -> Item:
+def _show_device(_ledger: BankLedger, row: sqlite3.Row) -> Item:
     more = {"updated": row["created"], "status": "ACTIVE"}
     return "DeviceServer", pick(row, "id", "created", "description", "ip") | more
 
 
-def _show_credential(ledger: Ledger, row: sqlite3.Row) -> Item:
+def _show_credential(ledger: BankLedger, row: sqlite3.Row) -> Item:
     device = ledger.row("SELECT * FROM device WHERE api_key = ? ORDER BY id", row["text"])
     # Source: fixtures of the Ruby client; the text is gone once the key is in use.
     is_new = device is None and row["expires"] is not None
@@ -74,7 +74,7 @@ def _show_credential(ledger: Ledger, row: sqlite3.Row) -> Item:
     }
 
 
-def _show_address(_ledger: Ledger, row: sqlite3.Row) -> Item:
+def _show_address(_ledger: BankLedger, row: sqlite3.Row) -> Item:
     return "PermittedIp", pick(row, "ip", "status", "id", "created", "updated")
 
 
@@ -177,7 +177,7 @@ def pin_certificates(call: Call) -> list[Item]:
     if not chain:
         raise refuse(400, "The certificate chain is empty.")
     values = {"certificate_chain": "\n".join(pem.strip() for pem in chain)}
-    return created(Resource.post(call, "CertificatePinned", values).id)
+    return created(StoredResource.post(call, "CertificatePinned", values).id)
 
 
 def create_client(call: Call) -> list[Item]:
@@ -191,20 +191,20 @@ def create_client(call: Call) -> list[Item]:
         "client_id": secrets.token_hex(32),
         "secret": secrets.token_hex(32),
     }
-    return created(Resource.add(call.ledger, scope, "OauthClient", values).id)
+    return created(StoredResource.add(call.ledger, scope, "OauthClient", values).id)
 
 
 def update_client(call: Call) -> list[Item]:
     """Give up an OAuth client, which ends all its consents, or take it up again."""
-    client, status = Resource.find(call), call.body.get("status") or "ACTIVE"
+    client, status = StoredResource.find(call), call.body.get("status") or "ACTIVE"
     client.save(status=check_choice("Status", status, ("ACTIVE", "CANCELLED")))
     if status == "CANCELLED":
         revoke_all(call.ledger, client.id)
     return created(client.id)
 
 
-def _show_client(client: Resource) -> Item:
-    addresses = Resource.select(
+def _show_client(client: StoredResource) -> Item:
+    addresses = StoredResource.select(
         client.ledger, "scope = ?", f"{client.scope}/{client.id}/callback-url"
     )
     urls = [address.show("OauthCallbackUrl")[1] for address in addresses]
@@ -215,12 +215,12 @@ def _show_client(client: Resource) -> Item:
 def create_callback_url(call: Call) -> list[Item]:
     """Add an address that people are sent back to: https, or plain http on this machine."""
     scope, url = scope_of(call), _check_address(call.body["url"])
-    return created(Resource.add(call.ledger, scope, "OauthCallbackUrl", {"url": url}).id)
+    return created(StoredResource.add(call.ledger, scope, "OauthCallbackUrl", {"url": url}).id)
 
 
 def update_callback_url(call: Call) -> list[Item]:
     """Change an address that people are sent back to."""
-    address = Resource.find(call)
+    address = StoredResource.find(call)
     if (url := call.body.get("url")) is not None:
         address.save(url=_check_address(url))
     return created(address.id)

@@ -16,11 +16,11 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import account_to_use, own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
-from bunqkit.sandbox.resources.generic_resources import Resource, scope_of, shown_as
+from bunqkit.sandbox.resources.generic_resources import StoredResource, scope_of, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.recurrence import check_schedule, due_at
 from bunqkit.sandbox.resources.requests import add_request, answer, read_request
@@ -66,7 +66,7 @@ class DirectDebit:
     is_b2b: bool = False
 
 
-def send_debit(ledger: Ledger, account_id: int, debit: DirectDebit) -> int:
+def send_debit(ledger: BankLedger, account_id: int, debit: DirectDebit) -> int:
     """Collect a debit now, and again if it recurs; return the id of the request response."""
     account, now = ledger.account(account_id), wire_time(ledger.clock.now())
     if account["person_id"] is None or type(debit.cents) is not int or debit.cents <= 0:
@@ -74,13 +74,13 @@ def send_debit(ledger: Ledger, account_id: int, debit: DirectDebit) -> int:
     if debit.every is not None:
         kept = asdict(debit) | {"account_id": account_id, "turn": 1, "start": now}
         _schedule(kept)
-        _plan(Resource.add(ledger, "bank/direct-debit", "RequestResponse", {}, secret=kept))
+        _plan(StoredResource.add(ledger, "bank/direct-debit", "RequestResponse", {}, secret=kept))
     return _collect(ledger, account, debit)
 
 
-def collect_again(ledger: Ledger, number: int) -> None:
+def collect_again(ledger: BankLedger, number: int) -> None:
     """Collect a recurring debit once more, unless its account was closed."""
-    collection = Resource.read(ledger, number)
+    collection = StoredResource.read(ledger, number)
     kept = collection.secret
     account = ledger.account(kept["account_id"])
     if account["status"] == "CANCELLED":
@@ -91,7 +91,7 @@ def collect_again(ledger: Ledger, number: int) -> None:
     _plan(collection)
 
 
-def expire_debit(ledger: Ledger, number: int) -> None:
+def expire_debit(ledger: BankLedger, number: int) -> None:
     """Pay or reject a debit that nobody has answered, as its account's setting says."""
     row = read_request(ledger, number)
     details = json.loads(ledger.account(row["payer_id"])["details"])
@@ -100,7 +100,7 @@ def expire_debit(ledger: Ledger, number: int) -> None:
         answer(ledger, row, "REJECTED")
 
 
-def _plan(collection: Resource) -> None:
+def _plan(collection: StoredResource) -> None:
     """Plan the next turn of a recurring debit, if there is one."""
     kept = collection.secret
     if kept["times"] is None or kept["turn"] < kept["times"]:
@@ -114,7 +114,7 @@ def _schedule(kept: dict[str, Any]) -> dict[str, Any]:
     return check_schedule(times)
 
 
-def _collect(ledger: Ledger, account: sqlite3.Row, debit: DirectDebit) -> int:
+def _collect(ledger: BankLedger, account: sqlite3.Row, debit: DirectDebit) -> int:
     """Ask for the money; what is whitelisted is paid at once. Return the response's id."""
     luck = ledger.chance("creditor", debit.creditor)
     identifier = f"NL{luck.randrange(10, 99)}ZZZ{luck.randrange(10**11, 10**12)}0000"
@@ -146,7 +146,7 @@ def _collect(ledger: Ledger, account: sqlite3.Row, debit: DirectDebit) -> int:
     return int(row["response_id"])
 
 
-def _try_to_pay(ledger: Ledger, row: sqlite3.Row, payer_id: int) -> bool:
+def _try_to_pay(ledger: BankLedger, row: sqlite3.Row, payer_id: int) -> bool:
     """Pay a debit from an account; return True if that was possible."""
     try:
         with ledger.attempt():
@@ -157,11 +157,11 @@ def _try_to_pay(ledger: Ledger, row: sqlite3.Row, payer_id: int) -> bool:
 
 
 def _whitelist_for(
-    ledger: Ledger, person_id: int, identifier: str, mandate: str | None
-) -> Resource | None:
+    ledger: BankLedger, person_id: int, identifier: str, mandate: str | None
+) -> StoredResource | None:
     """Return the whitelist that a debit may be paid by; one that recurs has a mandate."""
     scope = f"user/{person_id}/{_ONE_OFF if mandate is None else _RECURRING}"
-    for whitelist in Resource.select(ledger, "scope = ?", scope):
+    for whitelist in StoredResource.select(ledger, "scope = ?", scope):
         if whitelist.status == "ACTIVE":
             kept = whitelist.secret
             is_mandate = mandate in (None, kept["mandate_identifier"])
@@ -170,7 +170,7 @@ def _whitelist_for(
     return None
 
 
-def _is_within(whitelist: Resource, cents: int) -> bool:
+def _is_within(whitelist: StoredResource, cents: int) -> bool:
     """Return True if a debit keeps to the limits for each payment and each calendar month."""
     once, monthly = whitelist.secret["per_payment"], whitelist.secret["per_month"]
     query = (
@@ -185,14 +185,16 @@ def _is_within(whitelist: Resource, cents: int) -> bool:
 def list_whitelists(call: Call) -> Page:
     """List what is paid unasked: of one kind, of a person, or of an account; newest first."""
     condition, values = _selection(call)
-    return Resource.page(call, lambda whitelist: _show_as(call, whitelist), condition, *values)
+    return StoredResource.page(
+        call, lambda whitelist: _show_as(call, whitelist), condition, *values
+    )
 
 
 def get_whitelist(call: Call) -> list[Item]:
     """Return one whitelist, by the path of its kind, its person or its account."""
     condition, values = _selection(call)
     condition, values = f"{condition} AND id = ?", (*values, call.number())
-    for whitelist in Resource.select(call.ledger, condition, *values):
+    for whitelist in StoredResource.select(call.ledger, condition, *values):
         return [_show_as(call, whitelist)]
     kind = call.operation.resource.removeprefix("user.")
     raise not_found(kind.replace("-", " ").capitalize(), call.ids["itemId"])
@@ -220,12 +222,12 @@ def create_whitelist(call: Call) -> list[Item]:
         **_limits(call, body),
     }
     type_name, values = _WHITELISTS[call.operation.resource], {"status": "ACTIVE"}
-    return created(Resource.post(call, type_name, values, secret=secret).id)
+    return created(StoredResource.post(call, type_name, values, secret=secret).id)
 
 
 def update_whitelist(call: Call) -> list[Item]:
     """Change the limits of a whitelist, or the account that pays."""
-    whitelist = Resource.find(call)
+    whitelist = StoredResource.find(call)
     whitelist.secret.update(_limits(call, call.body))
     whitelist.save()
     return created(whitelist.id)
@@ -254,7 +256,7 @@ def _selection(call: Call) -> tuple[str, tuple[object, ...]]:
     return condition, (*scopes, own_account(call)["id"])
 
 
-def _show_as(call: Call, whitelist: Resource) -> Item:
+def _show_as(call: Call, whitelist: StoredResource) -> Item:
     """Return a whitelist under its own name, or under the one of the account's collection."""
     name, item = show_whitelist(whitelist)
     wrapper = call.operation.wrapper
@@ -263,7 +265,7 @@ def _show_as(call: Call, whitelist: Resource) -> Item:
 
 
 @shown_as()
-def show_whitelist(whitelist: Resource) -> dict[str, Any]:
+def show_whitelist(whitelist: StoredResource) -> dict[str, Any]:
     """Return a whitelist with its limits."""
     secret, ledger = whitelist.secret, whitelist.ledger
     currency = ledger.account(secret["paying_id"])["currency"]

@@ -13,7 +13,7 @@ from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import check_right, own_account
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce
-from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
+from bunqkit.sandbox.resources.generic_resources import StoredResource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.payments import pay_entries, read_order, show_entries
 from bunqkit.sandbox.resources.recurrence import check_schedule
@@ -37,14 +37,14 @@ def create_draft(call: Call) -> list[Item]:
         "entries": _check_entries(call, account, body["entries"]),
         "schedule": body.get("schedule") and check_schedule(body["schedule"]),
     }
-    draft = Resource.post(call, "DraftPayment", {"status": "PENDING"}, secret=secret)
+    draft = StoredResource.post(call, "DraftPayment", {"status": "PENDING"}, secret=secret)
     _announce(draft, "CREATED")
     return created(draft.id)
 
 
 def update_draft(call: Call) -> list[Item]:
     """Change the entries of a draft that waits, or end its waiting; accepting it pays."""
-    account, body, draft = own_account(call), call.body, Resource.find(call)
+    account, body, draft = own_account(call), call.body, StoredResource.find(call)
     seen, status = body.get("previous_updated_timestamp"), body.get("status")
     if seen not in (None, draft.updated):
         raise refuse(400, "This draft payment was changed in the meantime. Read it again.")
@@ -69,7 +69,7 @@ def update_draft(call: Call) -> list[Item]:
     return created(draft.id)
 
 
-def end_draft(draft: Resource, word: str) -> None:
+def end_draft(draft: StoredResource, word: str) -> None:
     """Save a draft and announce it; if the word is a final status, it becomes the draft's."""
     draft.save(status=word if word in _ENDS else draft.status)
     _announce(draft, word)
@@ -86,7 +86,7 @@ def _check_entries(
     return [entry | {"id": call.ledger.next_id("thing")} for entry in entries]
 
 
-def _carry_out(draft: Resource, account: sqlite3.Row) -> tuple[str, int]:
+def _carry_out(draft: StoredResource, account: sqlite3.Row) -> tuple[str, int]:
     """Pay the entries, or schedule them; return the type and id of what came of it."""
     entries, schedule, ledger = draft.secret["entries"], draft.secret["schedule"], draft.ledger
     is_batch, person_id = len(entries) > 1, draft.secret["person_id"]
@@ -99,7 +99,7 @@ def _carry_out(draft: Resource, account: sqlite3.Row) -> tuple[str, int]:
     return "PaymentBatch" if is_batch else "Payment", number
 
 
-def _announce(draft: Resource, word: str) -> None:
+def _announce(draft: StoredResource, word: str) -> None:
     announce(
         draft.ledger,
         draft.secret["account_id"],
@@ -111,7 +111,7 @@ def _announce(draft: Resource, word: str) -> None:
 
 
 @shown_as("DraftPayment")
-def show_draft(draft: Resource) -> dict[str, Any]:
+def show_draft(draft: StoredResource) -> dict[str, Any]:
     """Return a draft with its entries, and what came of it once it was accepted."""
     secret, ledger, paid = draft.secret, draft.ledger, None
     alias = {"alias": label_account(ledger, secret["account_id"]), "type": "PAYMENT"}

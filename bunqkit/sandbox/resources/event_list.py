@@ -9,7 +9,7 @@ import json
 import sqlite3
 from typing import Any
 
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources import (
     cards,
@@ -24,7 +24,7 @@ from bunqkit.sandbox.resources import (
     transfers,
 )
 from bunqkit.sandbox.resources.call import Call, Item, Page, ShowRow, Table, Verbs, by_person
-from bunqkit.sandbox.resources.generic_resources import Resource, Show
+from bunqkit.sandbox.resources.generic_resources import Show, StoredResource
 from bunqkit.sandbox.resources.rows import pick, read_id
 from bunqkit.sandbox.resources.shape import shape
 
@@ -90,7 +90,7 @@ def search_events(call: Call) -> Page:
     return call.page("event", condition, (call.person_id, ids), _show)
 
 
-def _show(ledger: Ledger, row: sqlite3.Row) -> Item:
+def _show(ledger: BankLedger, row: sqlite3.Row) -> Item:
     account_id, category = row["account_id"], None
     if row["kind"] == "Payment":
         category = categories.chosen_category(ledger, row["object_id"])
@@ -110,7 +110,7 @@ _EVENTS = Table("event", "person_id = ?", by_person, "Event", _show)
 """What happened to a person."""
 
 
-def show_object(ledger: Ledger, kind: str, number: int) -> dict[str, dict[str, Any]] | None:
+def show_object(ledger: BankLedger, kind: str, number: int) -> dict[str, dict[str, Any]] | None:
     """Return the object of an event as it is now, under its name; ``None`` if it is gone."""
     table, key, show_row = _ROWS.get(kind, ("thing", "id", None))
     row = ledger.row(f"SELECT * FROM {table} WHERE {key} = ?", number)
@@ -118,7 +118,7 @@ def show_object(ledger: Ledger, kind: str, number: int) -> dict[str, dict[str, A
         return None
     if show_row is not None:
         return {kind: show_row(ledger, row)[1]}
-    resource = Resource.of(ledger, row)
+    resource = StoredResource.of(ledger, row)
     return {kind: _RESOURCES[kind](resource)[1] if kind in _RESOURCES else resource.show(kind)[1]}
 
 

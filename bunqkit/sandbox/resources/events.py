@@ -10,19 +10,19 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.resources.call import Item
 
 Notice = tuple[str, str]
 """Category of a notification filter, and type of the event."""
 
 
-def owners(ledger: Ledger, account_id: int) -> list[int]:
+def owners(ledger: BankLedger, account_id: int) -> list[int]:
     """List the people who own an account; none if it is outside the bank."""
     return ledger.recall(("owners", account_id), lambda: _owners(ledger, account_id))
 
 
-def _owners(ledger: Ledger, account_id: int) -> list[int]:
+def _owners(ledger: BankLedger, account_id: int) -> list[int]:
     person_id = ledger.account(account_id)["person_id"]
     if person_id is None:
         return []
@@ -34,7 +34,7 @@ def _owners(ledger: Ledger, account_id: int) -> list[int]:
 
 
 def announce(
-    ledger: Ledger,
+    ledger: BankLedger,
     account_id: int,
     about: tuple[str, int],
     notices: tuple[Notice, ...],
@@ -65,7 +65,7 @@ def announce(
 
 
 def record(
-    ledger: Ledger,
+    ledger: BankLedger,
     account_id: int,
     kind: str,
     object_id: int,
@@ -79,7 +79,7 @@ def record(
 
 
 def record_for(
-    ledger: Ledger,
+    ledger: BankLedger,
     person_id: int,
     account_id: int | None,
     kind: str,
@@ -110,7 +110,7 @@ def record_for(
 
 
 def notify(
-    ledger: Ledger,
+    ledger: BankLedger,
     account_id: int,
     object_id: int,
     notices: tuple[Notice, ...],
@@ -142,7 +142,7 @@ def notify(
 
 
 def notify_person(
-    ledger: Ledger,
+    ledger: BankLedger,
     person_id: int,
     object_id: int,
     notices: tuple[Notice, ...],
@@ -162,7 +162,7 @@ def notify_person(
 
 
 def add_callback(
-    ledger: Ledger, person_id: int, notice: Notice, about: tuple[int, Item], target: str
+    ledger: BankLedger, person_id: int, notice: Notice, about: tuple[int, Item], target: str
 ) -> int:
     """Write a callback that is due at once; return its id."""
     number, (object_id, item) = ledger.next_id("callback"), about

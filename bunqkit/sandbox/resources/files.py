@@ -10,10 +10,10 @@ import uuid
 from typing import Any
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.call import Call, File, Item, Table, Verbs, created
-from bunqkit.sandbox.resources.generic_resources import Resource, content_of, scope_of
+from bunqkit.sandbox.resources.generic_resources import StoredResource, content_of, scope_of
 from bunqkit.sandbox.resources.labels import label_user, show_images
 from bunqkit.sandbox.resources.rows import find_row, pick, read_id
 from bunqkit.sandbox.resources.shape import shape
@@ -141,12 +141,12 @@ def create_note(call: Call) -> list[Item]:
         ),
         "label_user_creator": label_user(call.ledger, call.person_id),
     }
-    return created(Resource.post(call, "NoteAttachment", values).id)
+    return created(StoredResource.post(call, "NoteAttachment", values).id)
 
 
 def update_note(call: Call) -> list[Item]:
     """Change the words of a note, or its file."""
-    note, values = Resource.find(call), call.sent
+    note, values = StoredResource.find(call), call.sent
     if "attachment_id" in values:
         ids = [{"id": values.pop("attachment_id")}]
         values["attachment"] = check_attachments(call.ledger, call.account_id, ids)
@@ -155,7 +155,7 @@ def update_note(call: Call) -> list[Item]:
 
 
 def check_attachments(
-    ledger: Ledger, account_id: int | None, attachments: list[dict[str, Any]] | None
+    ledger: BankLedger, account_id: int | None, attachments: list[dict[str, Any]] | None
 ) -> list[dict[str, Any]]:
     """Check that attachments were uploaded to this account; return them as they are read."""
     query, scope = "SELECT 1 FROM file WHERE id = ? AND scope = ?", "monetary-account/{}/attachment"

@@ -18,7 +18,7 @@ from typing import Any
 
 from bunqkit.catalogue.operations import Operation
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account, own_account_ids
 from bunqkit.sandbox.resources.call import Adapt, Call, Item, Page, Rule, Verbs, as_it_is, created
@@ -44,7 +44,7 @@ _ID = re.compile(r"\{(.+?)\}")
 
 
 @dataclass
-class Resource:
+class StoredResource:
     """One resource, as the table ``thing`` keeps it.
 
     Attributes
@@ -62,7 +62,7 @@ class Resource:
         into the bank by hand.
     """
 
-    ledger: Ledger
+    ledger: BankLedger
     id: int
     scope: str
     type: str
@@ -72,7 +72,7 @@ class Resource:
     hidden: dict[str, Any]
 
     @classmethod
-    def of(cls, ledger: Ledger, row: sqlite3.Row) -> Resource:
+    def of(cls, ledger: BankLedger, row: sqlite3.Row) -> StoredResource:
         """Return the resource of a row of ``thing``."""
         columns = pick(row, "id", "scope", "type", "created", "updated")
         fields, hidden = json.loads(row["item"]), json.loads(row["secret"])
@@ -81,14 +81,14 @@ class Resource:
     @classmethod
     def add(
         cls,
-        ledger: Ledger,
+        ledger: BankLedger,
         scope: str,
         type_name: str,
         values: dict[str, Any],
         *,
         secret: dict[str, Any] | None = None,
         at: datetime | None = None,
-    ) -> Resource:
+    ) -> StoredResource:
         """Write a new resource and return it.
 
         Parameters
@@ -122,12 +122,12 @@ class Resource:
         values: dict[str, Any],
         *,
         secret: dict[str, Any] | None = None,
-    ) -> Resource:
+    ) -> StoredResource:
         """Write a new resource to the collection in the path, and return it."""
         return cls.add(call.ledger, scope_of(call), type_name, values, secret=secret)
 
     @classmethod
-    def select(cls, ledger: Ledger, condition: str, *values: object) -> list[Resource]:
+    def select(cls, ledger: BankLedger, condition: str, *values: object) -> list[StoredResource]:
         """List the resources for which a condition in SQL holds, oldest first."""
         rows = ledger.rows(f"SELECT * FROM thing WHERE {condition} ORDER BY id", *values)
         return [cls.of(ledger, row) for row in rows]
@@ -138,7 +138,7 @@ class Resource:
         return call.page("thing", condition, values, lambda ledger, row: show(cls.of(ledger, row)))
 
     @classmethod
-    def find(cls, call: Call, *scopes: str, number: object = None) -> Resource:
+    def find(cls, call: Call, *scopes: str, number: object = None) -> StoredResource:
         """Return the resource that the path names; refuse if there is none.
 
         Parameters
@@ -157,13 +157,15 @@ class Resource:
         return resource
 
     @classmethod
-    def within(cls, ledger: Ledger, scopes: Sequence[str], number: object) -> Resource | None:
+    def within(
+        cls, ledger: BankLedger, scopes: Sequence[str], number: object
+    ) -> StoredResource | None:
         """Return a resource of one of the scopes, or ``None``."""
         condition = f"id = ? AND scope IN ({_marks(scopes)})"
         return next(iter(cls.select(ledger, condition, read_id(number), *scopes)), None)
 
     @classmethod
-    def typed(cls, ledger: Ledger, type_name: str, kind: str, number: int) -> Resource:
+    def typed(cls, ledger: BankLedger, type_name: str, kind: str, number: int) -> StoredResource:
         """Return a resource of a type, wherever it is; refuse if there is none.
 
         Parameters
@@ -179,7 +181,7 @@ class Resource:
         return cls.of(ledger, find_row(ledger, kind, number, query, number, type_name))
 
     @classmethod
-    def read(cls, ledger: Ledger, number: int) -> Resource:
+    def read(cls, ledger: BankLedger, number: int) -> StoredResource:
         """Return a resource that is known to exist."""
         return cls.of(ledger, read_row(ledger, "thing", number))
 
@@ -232,13 +234,13 @@ class Resource:
         return name, shape(name, self.fields | (more or {}) | own)
 
 
-Show = Callable[[Resource], Item]
+Show = Callable[[StoredResource], Item]
 """Returns the item of a resource."""
 
 
 def shown_as(
     type_name: str | None = None,
-) -> Callable[[Callable[[Resource], dict[str, Any]]], Show]:
+) -> Callable[[Callable[[StoredResource], dict[str, Any]]], Show]:
     """Turn a function that returns further fields of a resource into one that returns its item.
 
     What was put into the bank by hand is shown as it is, without further fields.
@@ -249,9 +251,9 @@ def shown_as(
         The type that the item has; by default the one that the resource is kept as.
     """
 
-    def decorate(more: Callable[[Resource], dict[str, Any]]) -> Show:
+    def decorate(more: Callable[[StoredResource], dict[str, Any]]) -> Show:
         @functools.wraps(more)
-        def show(resource: Resource) -> Item:
+        def show(resource: StoredResource) -> Item:
             return resource.show(type_name, more(resource) if resource.hidden else None)
 
         return show
@@ -273,11 +275,11 @@ def collection(show: Show, adapt: Adapt = as_it_is, **others: Rule) -> Verbs:
     """
 
     def list_page(call: Call) -> Page:
-        page = Resource.page(call, show, "scope = ?", scope_of(call))
+        page = StoredResource.page(call, show, "scope = ?", scope_of(call))
         return replace(page, items=[adapt(call, item) for item in page.items])
 
     def get_one(call: Call) -> list[Item]:
-        return [adapt(call, show(Resource.find(call)))]
+        return [adapt(call, show(StoredResource.find(call)))]
 
     return {"list": list_page, "get": get_one, **others}
 
@@ -287,13 +289,15 @@ def list_resources(call: Call) -> Page | list[Item]:
     scopes = _scopes(call)
     condition, show = f"scope IN ({_marks(scopes)})", functools.partial(_show, call.operation)
     if call.operation.is_paged:
-        return Resource.page(call, show, condition, *scopes)
-    return [show(resource) for resource in Resource.select(call.ledger, condition, *scopes)[::-1]]
+        return StoredResource.page(call, show, condition, *scopes)
+    return [
+        show(resource) for resource in StoredResource.select(call.ledger, condition, *scopes)[::-1]
+    ]
 
 
 def get_resource(call: Call) -> list[Item]:
     """Return one resource of the collection."""
-    return [_show(call.operation, Resource.find(call, *_scopes(call)))]
+    return [_show(call.operation, StoredResource.find(call, *_scopes(call)))]
 
 
 def create_resource(call: Call) -> list[Item]:
@@ -302,19 +306,19 @@ def create_resource(call: Call) -> list[Item]:
     values = fill(
         call.ledger, type_name, call.body, person_id=call.person_id, account_id=call.account_id
     )
-    return _changed(operation, Resource.add(call.ledger, _scopes(call)[0], type_name, values))
+    return _changed(operation, StoredResource.add(call.ledger, _scopes(call)[0], type_name, values))
 
 
 def update_resource(call: Call) -> list[Item]:
     """Change the fields that are sent."""
-    resource = Resource.find(call, *_scopes(call))
+    resource = StoredResource.find(call, *_scopes(call))
     resource.save(**read(call.ledger, resource.type, call.body))
     return _changed(call.operation, resource)
 
 
 def delete_resource(call: Call) -> list[Item]:
     """Delete a resource: it is not found afterwards."""
-    call.ledger.delete("thing", Resource.find(call, *_scopes(call)).id)
+    call.ledger.delete("thing", StoredResource.find(call, *_scopes(call)).id)
     return []
 
 
@@ -364,7 +368,7 @@ def _check_exists(call: Call, collection: str, name: str, scope: str) -> None:
         match = call.ledger.row(query, number, call.person_id)
     elif collection in _KEPT_APART:
         match = call.ledger.row(_KEPT_APART[collection], number, call.account_id)
-    elif Resource.within(call.ledger, shown_in(call, scope), call.ids[name]) is not None:
+    elif StoredResource.within(call.ledger, shown_in(call, scope), call.ids[name]) is not None:
         return
     if match is None:
         raise not_found(_spoken(collection), call.ids[name])
@@ -402,7 +406,7 @@ def page_of_accounts(call: Call, show: Show, *collections: str) -> Page:
     """Return the page that is asked for of collections under those accounts."""
     scopes, wrapper = scopes_of_accounts(call, *collections), call.operation.wrapper
     condition = f"scope IN ({_marks(scopes)})"
-    return Resource.page(call, lambda row: (wrapper, show(row)[1]), condition, *scopes)
+    return StoredResource.page(call, lambda row: (wrapper, show(row)[1]), condition, *scopes)
 
 
 def _kept_type(operation: Operation) -> str:
@@ -413,13 +417,13 @@ def _kept_type(operation: Operation) -> str:
     return wrapper
 
 
-def _show(operation: Operation, resource: Resource) -> Item:
+def _show(operation: Operation, resource: StoredResource) -> Item:
     if operation.wrapper == "*":
         return resource.show()
     return operation.wrapper, resource.show(operation.answer or resource.type)[1]
 
 
-def _changed(operation: Operation, resource: Resource) -> list[Item]:
+def _changed(operation: Operation, resource: StoredResource) -> list[Item]:
     return created(resource.id) if operation.wrapper == "Id" else [_show(operation, resource)]
 
 

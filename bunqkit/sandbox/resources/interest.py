@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import read_time, wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 from bunqkit.sandbox.resources.payments import book
 from bunqkit.sandbox.resources.recurrence import next_quarter_day
 
@@ -18,7 +18,7 @@ _PERCENT = 2
 _DAY = timedelta(days=1)
 
 
-def pay_and_plan(ledger: Ledger, account_id: int) -> None:
+def pay_and_plan(ledger: BankLedger, account_id: int) -> None:
     """Pay the interest of the quarter that has just ended, and plan the next one."""
     if ledger.account(account_id)["status"] == "CANCELLED":
         return
@@ -26,7 +26,7 @@ def pay_and_plan(ledger: Ledger, account_id: int) -> None:
     scheduled_jobs.plan(ledger, "interest", account_id, next_quarter_day(ledger.clock.now()))
 
 
-def pay_interest(ledger: Ledger, account_id: int) -> None:
+def pay_interest(ledger: BankLedger, account_id: int) -> None:
     """Pay the interest of the quarter before the present one; less than a cent is nothing."""
     account, now = ledger.account(account_id), ledger.clock.now()
     until = datetime(now.year, (now.month - 1) // 3 * 3 + 1, 1, tzinfo=now.tzinfo)
@@ -39,7 +39,7 @@ def pay_interest(ledger: Ledger, account_id: int) -> None:
 
 
 def _closing_balances(
-    ledger: Ledger, account_id: int, since: datetime, until: datetime
+    ledger: BankLedger, account_id: int, since: datetime, until: datetime
 ) -> list[int]:
     """Return the balances at the end of each day, in cents."""
     query = (

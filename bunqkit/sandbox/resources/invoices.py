@@ -10,11 +10,11 @@ import json
 from datetime import datetime
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 from bunqkit.sandbox.refusal import not_found
 from bunqkit.sandbox.resources.call import Call, File, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce
-from bunqkit.sandbox.resources.generic_resources import Resource, content_of, shown_in
+from bunqkit.sandbox.resources.generic_resources import StoredResource, content_of, shown_in
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import book
 from bunqkit.sandbox.resources.sheets import write_pdf
@@ -29,7 +29,7 @@ _TOTALS = {
 
 
 def bill(
-    ledger: Ledger, account_id: int, cents: int, what: str, *, at: datetime | None = None
+    ledger: BankLedger, account_id: int, cents: int, what: str, *, at: datetime | None = None
 ) -> int:
     """Charge an account for something, VAT included, and write the invoice; return its id.
 
@@ -75,7 +75,7 @@ def bill(
         "counterparty_alias": label_account(ledger, bunq),
     }
     scope = f"monetary-account/{account_id}/invoice"
-    invoice = Resource.add(ledger, scope, "Invoice", values, at=at)
+    invoice = StoredResource.add(ledger, scope, "Invoice", values, at=at)
     about, notices = ("Invoice", invoice.id), (("BILLING", "BILLING_INVOICE_CREATED"),)
     announce(ledger, account_id, about, notices, invoice.show, at=at)
     return invoice.id
@@ -84,13 +84,13 @@ def bill(
 def create_export(call: Call) -> list[Item]:
     """Make an invoice into a file, which is ready at once."""
     values = {"status": "COMPLETED"}
-    return created(Resource.post(call, "InvoiceExportPdf", values).id)
+    return created(StoredResource.post(call, "InvoiceExportPdf", values).id)
 
 
 def read_invoice(call: Call) -> File:
     """Return the file of an invoice."""
     scope, number = content_of(call)
-    invoice = Resource.within(call.ledger, shown_in(call, scope), number)
+    invoice = StoredResource.within(call.ledger, shown_in(call, scope), number)
     if invoice is None:
         raise not_found("Invoice", number)
     _, fields = invoice.show("Invoice")

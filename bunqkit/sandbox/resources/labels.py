@@ -10,21 +10,21 @@ import sqlite3
 import uuid
 from typing import Any
 
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.resources.rows import ALIASES
 
 
-def label_account(ledger: Ledger, account_id: int) -> dict[str, Any]:
+def label_account(ledger: BankLedger, account_id: int) -> dict[str, Any]:
     """Return the short form of an account."""
     return ledger.recall(("account", account_id), lambda: _label_account(ledger, account_id))
 
 
-def label_user(ledger: Ledger, person_id: int) -> dict[str, Any]:
+def label_user(ledger: BankLedger, person_id: int) -> dict[str, Any]:
     """Return the short form of a person or company."""
     return ledger.recall(("person", person_id), lambda: _label_user(ledger, person_id))
 
 
-def label_pointer(ledger: Ledger, alias: dict[str, Any], *, of_user: bool) -> dict[str, Any]:
+def label_pointer(ledger: BankLedger, alias: dict[str, Any], *, of_user: bool) -> dict[str, Any]:
     """Return the short form of whoever a pointer means, at the bank or not."""
     kind, value = alias.get("type"), str(alias.get("value"))
     account = ledger.account_behind(kind, value) if kind in ALIASES else None
@@ -69,7 +69,7 @@ def label_outside(
     return label if category is None else label | {"merchant_category_code": category}
 
 
-def show_avatar(ledger: Ledger, anchor: str, chosen: str | None) -> dict[str, Any]:
+def show_avatar(ledger: BankLedger, anchor: str, chosen: str | None) -> dict[str, Any]:
     """Return the avatar of an account or a person: the chosen one, or one without a picture."""
     luck = ledger.chance("avatar", anchor)
     return {
@@ -80,7 +80,7 @@ def show_avatar(ledger: Ledger, anchor: str, chosen: str | None) -> dict[str, An
     }
 
 
-def show_images(ledger: Ledger, avatar: str) -> list[dict[str, Any]]:
+def show_images(ledger: BankLedger, avatar: str) -> list[dict[str, Any]]:
     """Return the pictures of an avatar."""
     query = "SELECT file.* FROM avatar JOIN file ON file.uuid = file_uuid WHERE avatar.uuid = ?"
     return [
@@ -96,7 +96,7 @@ def show_images(ledger: Ledger, avatar: str) -> list[dict[str, Any]]:
     ]
 
 
-def _label_account(ledger: Ledger, account_id: int) -> dict[str, Any]:
+def _label_account(ledger: BankLedger, account_id: int) -> dict[str, Any]:
     row = ledger.account(account_id)
     details = json.loads(row["details"])
     if row["person_id"] is None:
@@ -118,7 +118,7 @@ def holder_of(row: sqlite3.Row, details: dict[str, Any]) -> str:
     return str(details.get("display_name") or row["holder"])
 
 
-def _label_user(ledger: Ledger, person_id: int) -> dict[str, Any]:
+def _label_user(ledger: BankLedger, person_id: int) -> dict[str, Any]:
     person = ledger.person(person_id)
     details = json.loads(person["details"])
     return {

@@ -14,13 +14,13 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce, record
 from bunqkit.sandbox.resources.facts import facts
-from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
+from bunqkit.sandbox.resources.generic_resources import StoredResource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import MERCHANT, book
 from bunqkit.sandbox.resources.wire import amount, read_cents
@@ -46,9 +46,9 @@ def create_ideal(call: Call) -> list[Item]:
     return created(number)
 
 
-def pay_ideal(ledger: Ledger, number: int, *, name: str = "J. de Vries") -> int:
+def pay_ideal(ledger: BankLedger, number: int, *, name: str = "J. de Vries") -> int:
     """Pay a transaction that waits, as somebody outside; return the payment's id."""
-    transaction = Resource.typed(ledger, _IDEAL, "Ideal merchant transaction", number)
+    transaction = StoredResource.typed(ledger, _IDEAL, "Ideal merchant transaction", number)
     status = transaction.secret and transaction.status
     if status != "OPEN":
         raise refuse(400, f"This transaction is {status} and can't be paid any more.")
@@ -56,7 +56,9 @@ def pay_ideal(ledger: Ledger, number: int, *, name: str = "J. de Vries") -> int:
     return _pay(transaction, name)
 
 
-def pay_sofort(ledger: Ledger, account_id: int, cents: int, *, name: str = "E. Mustermann") -> int:
+def pay_sofort(
+    ledger: BankLedger, account_id: int, cents: int, *, name: str = "E. Mustermann"
+) -> int:
     """Add to an account by Sofort, as somebody outside; return the payment's id."""
     account = ledger.account(account_id)
     if account["person_id"] is None or type(cents) is not int or cents <= 0:
@@ -64,12 +66,12 @@ def pay_sofort(ledger: Ledger, account_id: int, cents: int, *, name: str = "E. M
     return _pay(_add(ledger, account, _SOFORT, cents, None), name)
 
 
-def expire_ideal(ledger: Ledger, number: int) -> None:
+def expire_ideal(ledger: BankLedger, number: int) -> None:
     """End a transaction that nobody has paid."""
-    end_ideal(Resource.read(ledger, number), "EXPIRED")
+    end_ideal(StoredResource.read(ledger, number), "EXPIRED")
 
 
-def end_ideal(transaction: Resource, status: str) -> None:
+def end_ideal(transaction: StoredResource, status: str) -> None:
     """End a transaction: nobody can pay it any more."""
     ledger = transaction.ledger
     scheduled_jobs.cancel(ledger, "ideal", transaction.id)
@@ -86,8 +88,8 @@ def read_code(_call: Call) -> list[Item]:
 
 
 def _add(
-    ledger: Ledger, account: sqlite3.Row, type_name: str, cents: int, issuer: str | None
-) -> Resource:
+    ledger: BankLedger, account: sqlite3.Row, type_name: str, cents: int, issuer: str | None
+) -> StoredResource:
     if account["currency"] != "EUR":
         raise refuse(400, "Only euro can be added to an account by iDEAL or Sofort.")
     luck = ledger.chance("merchant", ledger.next_id("draw"))
@@ -106,10 +108,10 @@ def _add(
     }
     scope = f"monetary-account/{account['id']}/{kind}-merchant-transaction"
     secret = {"account_id": account["id"], "cents": cents, "payer_id": None}
-    return Resource.add(ledger, scope, type_name, values, secret=secret)
+    return StoredResource.add(ledger, scope, type_name, values, secret=secret)
 
 
-def _pay(transaction: Resource, name: str) -> int:
+def _pay(transaction: StoredResource, name: str) -> int:
     """Pay a transaction, as somebody outside of a name; return the payment's id."""
     ledger, secret = transaction.ledger, transaction.secret
     is_ideal, account_id = transaction.type == _IDEAL, secret["account_id"]
@@ -136,7 +138,7 @@ def _pay(transaction: Resource, name: str) -> int:
 
 
 @shown_as()
-def show_transaction(transaction: Resource) -> dict[str, Any]:
+def show_transaction(transaction: StoredResource) -> dict[str, Any]:
     """Return a transaction with the labels of both sides, the payer's once there is one."""
     ledger, secret = transaction.ledger, transaction.secret
     values: dict[str, Any] = {

@@ -17,7 +17,7 @@ from bunqkit.sandbox.clock import wire_time
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.credentials import is_callable
-from bunqkit.sandbox.resources.generic_resources import Resource, scope_of
+from bunqkit.sandbox.resources.generic_resources import StoredResource, scope_of
 from bunqkit.sandbox.resources.rows import pick, read_id
 from bunqkit.sandbox.resources.shape import shape
 
@@ -65,7 +65,7 @@ def _replace(call: Call, scope: str, type_name: str, filters: list[dict[str, Any
         secret = {"lapses": wire_time(call.ledger.clock.now() + _APP_LIFETIME)}
     for entry in filters:
         values = {name: entry.get(name) for name in ("category", "notification_target")}
-        number = Resource.add(call.ledger, scope, type_name, values, secret=secret).id
+        number = StoredResource.add(call.ledger, scope, type_name, values, secret=secret).id
     return number
 
 
@@ -82,7 +82,8 @@ def list_filters(call: Call) -> list[Item]:
     name, now = call.operation.wrapper, wire_time(call.ledger.clock.now())
     condition = "scope = ? AND COALESCE(json_extract(secret, '$.lapses'), '~') > ?"
     items = [
-        entry.show(name) for entry in Resource.select(call.ledger, condition, _scope(call), now)
+        entry.show(name)
+        for entry in StoredResource.select(call.ledger, condition, _scope(call), now)
     ]
     if call.quirks.filters_nest:
         return [(name, {"notification_filters": [fields]}) for _, fields in items]

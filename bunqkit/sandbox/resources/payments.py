@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
-from bunqkit.sandbox.ledger import EXTERNAL, Ledger, Movement, is_iban
+from bunqkit.sandbox.ledger import EXTERNAL, BankLedger, Movement, is_iban
 from bunqkit.sandbox.refusal import Refusal, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Fixed, Item, Table, Verbs, created
 from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.facts import facts
 from bunqkit.sandbox.resources.files import check_attachments
-from bunqkit.sandbox.resources.generic_resources import Resource, collection
+from bunqkit.sandbox.resources.generic_resources import StoredResource, collection
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.rights import check_payee
 from bunqkit.sandbox.resources.rows import pick, read_row
@@ -62,11 +62,11 @@ def _check_payees(call: Call, account: sqlite3.Row, bodies: list[dict[str, Any]]
 
 def update_batch(call: Call) -> list[Item]:
     """Refuse: what is paid stays paid."""
-    Resource.find(call)
+    StoredResource.find(call)
     raise refuse(400, "This payment batch was carried out and can't be changed any more.")
 
 
-def show_batch(batch: Resource) -> Item:
+def show_batch(batch: StoredResource) -> Item:
     """Return a batch with its payments."""
     ids, ledger = json.dumps(batch.fields.get("payment_ids", [])), batch.ledger
     rows = ledger.rows(
@@ -84,7 +84,7 @@ def _nest(call: Call, item: Item) -> Item:
     return name, batch
 
 
-def pay(ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int | None) -> int:
+def pay(ledger: BankLedger, account: sqlite3.Row, body: dict[str, Any], **more: int | None) -> int:
     """Pay what a body says; return the id of the paying side's payment.
 
     Parameters
@@ -101,13 +101,13 @@ def pay(ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int 
 
 
 def pay_batch(
-    ledger: Ledger, account: sqlite3.Row, bodies: list[dict[str, Any]], **more: int | None
+    ledger: BankLedger, account: sqlite3.Row, bodies: list[dict[str, Any]], **more: int | None
 ) -> int:
     """Pay several at once, all of them or none; return the batch's id."""
     if not bodies:
         raise refuse(400, "A payment batch needs at least one payment.")
     scope = f"monetary-account/{account['id']}/payment-batch"
-    batch = Resource.add(ledger, scope, "PaymentBatch", {})
+    batch = StoredResource.add(ledger, scope, "PaymentBatch", {})
     batch.save(
         payment_ids=[pay(ledger, account, body, batch_id=batch.id, **more) for body in bodies]
     )
@@ -117,7 +117,7 @@ def pay_batch(
 
 
 def pay_entries(
-    ledger: Ledger,
+    ledger: BankLedger,
     account: sqlite3.Row,
     bodies: list[dict[str, Any]],
     *,
@@ -130,15 +130,15 @@ def pay_entries(
     return pay(ledger, account, bodies[0], **more)
 
 
-def show_entries(ledger: Ledger, number: int, *, is_batch: bool) -> dict[str, Any]:
+def show_entries(ledger: BankLedger, number: int, *, is_batch: bool) -> dict[str, Any]:
     """Return what ``pay_entries`` paid, under its name."""
     if is_batch:
-        return dict([show_batch(Resource.read(ledger, number))])
+        return dict([show_batch(StoredResource.read(ledger, number))])
     return dict([show_payment_of(ledger, number)])
 
 
 def read_order(
-    ledger: Ledger, account: sqlite3.Row, body: dict[str, Any], **more: int | None
+    ledger: BankLedger, account: sqlite3.Row, body: dict[str, Any], **more: int | None
 ) -> tuple[int, Movement]:
     """Check an order to pay in all but the money; return the payee's account and the movement."""
     cents = read_cents(body, "amount", account["currency"])
@@ -161,7 +161,7 @@ def transfer(
 
 
 def book(
-    ledger: Ledger,
+    ledger: BankLedger,
     source_id: int,
     target_id: int,
     movement: Movement,
@@ -207,7 +207,7 @@ def check_description(description: str, *, outside: bool) -> None:
         raise refuse(400, f"The description can't be longer than {longest} characters.")
 
 
-def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> tuple[int, bool]:
+def find_counterparty(ledger: BankLedger, alias: dict[str, Any], currency: str) -> tuple[int, bool]:
     """Return the account that a pointer names, and True if it is outside the bank.
 
     Raises
@@ -237,17 +237,17 @@ def find_counterparty(ledger: Ledger, alias: dict[str, Any], currency: str) -> t
     return int(account["id"]), False
 
 
-def show_payment_of(ledger: Ledger, number: int) -> Item:
+def show_payment_of(ledger: BankLedger, number: int) -> Item:
     """Return the payment of an id, as the owner of its account sees it."""
     return show_payment(ledger, read_row(ledger, "payment", number))
 
 
-def show_payment(ledger: Ledger, row: sqlite3.Row) -> Item:
+def show_payment(ledger: BankLedger, row: sqlite3.Row) -> Item:
     """Return one side of a movement as the owner of its account sees it."""
     return "Payment", ledger.recall(("payment", row["id"]), lambda: _show_payment(ledger, row))
 
 
-def _show_payment(ledger: Ledger, row: sqlite3.Row) -> Fixed:
+def _show_payment(ledger: BankLedger, row: sqlite3.Row) -> Fixed:
     details = json.loads(row["details"])
     return Fixed(
         dict.fromkeys(facts("fields")["Payment"])

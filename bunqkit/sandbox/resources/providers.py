@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.credentials import is_callable
-from bunqkit.sandbox.resources.generic_resources import Resource
+from bunqkit.sandbox.resources.generic_resources import StoredResource
 from bunqkit.sandbox.resources.payments import (
     book,
     check_description,
@@ -52,21 +52,21 @@ def create_draft(call: Call) -> list[Item]:
         "description": body["description"],
         "outside": is_outside,
     }
-    return created(Resource.post(call, _DRAFT, values, secret=secret).id)
+    return created(StoredResource.post(call, _DRAFT, values, secret=secret).id)
 
 
 def update_draft(call: Call) -> list[Item]:
     """Take back a draft that nobody has answered yet."""
-    draft, status = Resource.find(call), call.body.get("status")
+    draft, status = StoredResource.find(call), call.body.get("status")
     if status != "CANCELLED":
         raise refuse(400, f'A provider can\'t make the status of a draft "{status}".')
     _end_draft(draft, status)
     return created(draft.id)
 
 
-def answer_draft(ledger: Ledger, draft_id: int, *, accept: bool) -> int | None:
+def answer_draft(ledger: BankLedger, draft_id: int, *, accept: bool) -> int | None:
     """Accept or reject a draft for the account's owner; return the id of the payment, if any."""
-    draft = Resource.typed(ledger, _DRAFT, "Payment service provider draft payment", draft_id)
+    draft = StoredResource.typed(ledger, _DRAFT, "Payment service provider draft payment", draft_id)
     _end_draft(draft, "ACCEPTED" if accept else "REJECTED")
     if not accept:
         return None
@@ -76,7 +76,7 @@ def answer_draft(ledger: Ledger, draft_id: int, *, accept: bool) -> int | None:
     return book(ledger, sender, target, movement)[0]
 
 
-def _end_draft(draft: Resource, status: str) -> None:
+def _end_draft(draft: StoredResource, status: str) -> None:
     if draft.status != "PENDING":
         raise refuse(400, "This draft payment was answered already.")
     draft.save(status=status)
@@ -89,7 +89,7 @@ def create_transaction(call: Call) -> list[Item]:
     end = wire_time(call.ledger.clock.now() + _TRANSACTION_LIFETIME)
     values = fill(call.ledger, _TRANSACTION, call.body, person_id=call.person_id)
     values |= {"status": "PENDING", "time_expiry": call.body.get("time_expiry") or end}
-    return created(Resource.post(call, _TRANSACTION, values).id)
+    return created(StoredResource.post(call, _TRANSACTION, values).id)
 
 
 def confirm_funds(call: Call) -> list[Item]:

@@ -13,12 +13,12 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import read_time, wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Table, Verbs, created
 from bunqkit.sandbox.resources.events import announce, record
-from bunqkit.sandbox.resources.generic_resources import Resource, collection
+from bunqkit.sandbox.resources.generic_resources import StoredResource, collection
 from bunqkit.sandbox.resources.labels import label_account, label_pointer, label_user
 from bunqkit.sandbox.resources.payments import (
     book,
@@ -77,7 +77,7 @@ def create_batch(call: Call) -> list[Item]:
     if total != sum(read_cents(body, "amount_inquired", account["currency"]) for body in bodies):
         raise refuse(400, 'The "total_amount_inquired" is not the sum of the amounts.')
     values = {"total_amount_inquired": amount(total, account["currency"])}
-    number = Resource.post(call, "RequestInquiryBatch", values).id
+    number = StoredResource.post(call, "RequestInquiryBatch", values).id
     for body in bodies:
         _ask(call, account, body, batch_id=number)
     record(call.ledger, account["id"], "RequestInquiryBatch", number)
@@ -86,7 +86,7 @@ def create_batch(call: Call) -> list[Item]:
 
 def update_batch(call: Call) -> list[Item]:
     """Revoke those requests of a batch that are pending."""
-    batch = Resource.find(call)
+    batch = StoredResource.find(call)
     _check_revokes(call)
     for row in _requests_of(batch):
         if row["status"] == "PENDING":
@@ -94,14 +94,14 @@ def update_batch(call: Call) -> list[Item]:
     return created(batch.id)
 
 
-def show_batch(batch: Resource) -> Item:
+def show_batch(batch: StoredResource) -> Item:
     """Return a batch with its requests."""
     requests = [show_request(batch.ledger, row)[1] for row in _requests_of(batch)]
     name, fields = batch.show("RequestInquiryBatch")
     return name, fields | {"request_inquiries": requests}
 
 
-def _requests_of(batch: Resource) -> list[sqlite3.Row]:
+def _requests_of(batch: StoredResource) -> list[sqlite3.Row]:
     query = "SELECT * FROM request WHERE json_extract(details, '$.batch_id') = ? ORDER BY id"
     return batch.ledger.rows(query, batch.id)
 
@@ -163,7 +163,7 @@ def _ask(
 
 
 def add_request(
-    ledger: Ledger,
+    ledger: BankLedger,
     account_id: int,
     payer_id: int | None,
     cents: int,
@@ -192,13 +192,13 @@ def add_request(
     return number
 
 
-def accept_request(ledger: Ledger, number: int, *, at: datetime | None = None) -> None:
+def accept_request(ledger: BankLedger, number: int, *, at: datetime | None = None) -> None:
     """Make the payer pay what is asked: one outgoing and one incoming payment."""
     answer(ledger, read_request(ledger, number), "ACCEPTED", at=at)
 
 
 def answer(
-    ledger: Ledger,
+    ledger: BankLedger,
     row: sqlite3.Row,
     status: str,
     *,
@@ -241,7 +241,7 @@ def answer(
     _announce(ledger, row["id"], status, at=at)
 
 
-def _announce(ledger: Ledger, number: int, word: str, *, at: datetime | None = None) -> None:
+def _announce(ledger: BankLedger, number: int, word: str, *, at: datetime | None = None) -> None:
     """Write the events of both sides of a request, and their callbacks."""
     row = read_request(ledger, number)
     about, notices = ("RequestInquiry", number), (("REQUEST", f"REQUEST_INQUIRY_{word}"),)
@@ -258,12 +258,12 @@ def _announce(ledger: Ledger, number: int, word: str, *, at: datetime | None = N
         )
 
 
-def read_request(ledger: Ledger, number: int) -> sqlite3.Row:
+def read_request(ledger: BankLedger, number: int) -> sqlite3.Row:
     """Return a request that is known to exist."""
     return read_row(ledger, "request", number)
 
 
-def show_request(ledger: Ledger, row: sqlite3.Row) -> Item:
+def show_request(ledger: BankLedger, row: sqlite3.Row) -> Item:
     """Return a request as the one who asked sees it."""
     payer_id, url = row["payer_id"], None
     if payer_id is None:
@@ -295,7 +295,7 @@ def _name_maker(call: Call, item: Item) -> Item:
     return name, fields
 
 
-def show_response(ledger: Ledger, row: sqlite3.Row) -> Item:
+def show_response(ledger: BankLedger, row: sqlite3.Row) -> Item:
     """Return a request as the one who is asked sees it."""
     details = json.loads(row["details"])
     refunded_by = details.pop("refunded_by", None)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection
 from typing import Any
 
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 
 ALIASES = ("IBAN", "EMAIL", "PHONE_NUMBER")
@@ -14,7 +14,9 @@ ALIASES = ("IBAN", "EMAIL", "PHONE_NUMBER")
 _MOST_DIGITS = 18
 
 
-def find_row(ledger: Ledger, kind: str, number: object, query: str, *values: object) -> sqlite3.Row:
+def find_row(
+    ledger: BankLedger, kind: str, number: object, query: str, *values: object
+) -> sqlite3.Row:
     """Return the first row of a query; refuse with bunq's "not found" if there is none.
 
     Parameters
@@ -32,7 +34,7 @@ def find_row(ledger: Ledger, kind: str, number: object, query: str, *values: obj
     return row
 
 
-def read_row(ledger: Ledger, table: str, number: object) -> sqlite3.Row:
+def read_row(ledger: BankLedger, table: str, number: object) -> sqlite3.Row:
     """Return the row of an id that is known to exist."""
     return ledger.rows(f"SELECT * FROM {table} WHERE id = ?", number)[0]
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import Refusal, not_found, refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Page, Verbs, created
 from bunqkit.sandbox.resources.events import announce
 from bunqkit.sandbox.resources.generic_resources import (
-    Resource,
+    StoredResource,
     collection,
     page_of_accounts,
     scope_of,
@@ -39,7 +39,7 @@ _NOT_DELETED = "scope = ? AND json_extract(item, '$.status') <> 'CANCELLED'"
 
 def list_payments(call: Call) -> Page:
     """List the scheduled payments of an account that were not deleted, newest first."""
-    return Resource.page(call, show_scheduled, _NOT_DELETED, scope_of(call))
+    return StoredResource.page(call, show_scheduled, _NOT_DELETED, scope_of(call))
 
 
 def get_payment(call: Call) -> list[Item]:
@@ -94,12 +94,12 @@ def list_schedules(call: Call) -> Page:
 
 def get_schedule(call: Call) -> list[Item]:
     """Return one schedule, with what it pays."""
-    return [show_schedule(Resource.find(call, *scopes_of_accounts(call, *_KINDS)))]
+    return [show_schedule(StoredResource.find(call, *scopes_of_accounts(call, *_KINDS)))]
 
 
 def update_instance(call: Call) -> list[Item]:
     """Try once more a turn of a schedule that failed."""
-    turn = Resource.find(call)
+    turn = StoredResource.find(call)
     own_account(call)
     if call.body.get("state") != "RETRY":
         raise refuse(400, 'The state of a schedule instance can only be set to "RETRY".')
@@ -112,7 +112,7 @@ def update_instance(call: Call) -> list[Item]:
 
 
 def add_schedule(
-    ledger: Ledger,
+    ledger: BankLedger,
     account: sqlite3.Row,
     entries: list[dict[str, Any]],
     schedule: dict[str, Any],
@@ -134,13 +134,13 @@ def add_schedule(
     scope, values = f"monetary-account/{account['id']}/{kind}", {"status": "ACTIVE"}
     if purpose is not None:
         values["purpose"] = purpose
-    resource = Resource.add(ledger, scope, _KINDS[kind], values, secret=secret)
+    resource = StoredResource.add(ledger, scope, _KINDS[kind], values, secret=secret)
     _plan(resource)
     _announce(resource, "CREATED")
     return resource.id
 
 
-def cancel_schedule(schedule: Resource, *, person_id: int) -> None:
+def cancel_schedule(schedule: StoredResource, *, person_id: int) -> None:
     """Cancel a schedule for good."""
     scheduled_jobs.cancel(schedule.ledger, "schedule", schedule.id)
     schedule.secret["cancelled_by"] = person_id
@@ -148,14 +148,14 @@ def cancel_schedule(schedule: Resource, *, person_id: int) -> None:
     _announce(schedule, "CANCELLED")
 
 
-def run_schedule(ledger: Ledger, number: int) -> None:
+def run_schedule(ledger: BankLedger, number: int) -> None:
     """Take the turn of a schedule that is due, and plan the next one."""
-    schedule, now = Resource.read(ledger, number), wire_time(ledger.clock.now())
+    schedule, now = StoredResource.read(ledger, number), wire_time(ledger.clock.now())
     account_id, entries = schedule.secret["account_id"], schedule.secret["entries"]
     scope = f"monetary-account/{account_id}/schedule/{number}/schedule-instance"
     secret = {"schedule_id": number, "account_id": account_id, "entries": entries}
     times = {"time_start": now, "time_end": now}
-    _take_turn(Resource.add(ledger, scope, "ScheduledInstance", times, secret=secret))
+    _take_turn(StoredResource.add(ledger, scope, "ScheduledInstance", times, secret=secret))
     schedule.secret["turn"] += 1
     schedule.save()
     if not _plan(schedule):
@@ -163,7 +163,7 @@ def run_schedule(ledger: Ledger, number: int) -> None:
         _announce(schedule, "FINISHED")
 
 
-def _plan(schedule: Resource) -> bool:
+def _plan(schedule: StoredResource) -> bool:
     """Plan the next turn; return True if there is one."""
     due = due_at(schedule.secret["schedule"], schedule.secret["turn"])
     if due is None:
@@ -173,11 +173,11 @@ def _plan(schedule: Resource) -> bool:
     return True
 
 
-def _take_turn(turn: Resource) -> None:
+def _take_turn(turn: StoredResource) -> None:
     """Pay, or write down why it was not possible."""
     ledger, secret, problems = turn.ledger, turn.secret, []
     account, schedule_id = ledger.account(secret["account_id"]), secret["schedule_id"]
-    is_batch = _is_batch(Resource.read(ledger, schedule_id))
+    is_batch = _is_batch(StoredResource.read(ledger, schedule_id))
     state, word = "FINISHED_SUCCESSFULLY", "SUCCEEDED"
     try:
         with ledger.attempt():
@@ -192,33 +192,33 @@ def _take_turn(turn: Resource) -> None:
     announce(ledger, account["id"], about, notices, lambda: show_instance(turn))
 
 
-def _announce(schedule: Resource, word: str) -> None:
+def _announce(schedule: StoredResource, word: str) -> None:
     about, kind = (schedule.type, schedule.id), _BATCH if _is_batch(schedule) else _ONE
     notices = (("SCHEDULE_STATUS", f"SCHEDULE_DEFINITION_{kind}_{word}"),)
     account_id = schedule.secret["account_id"]
     announce(schedule.ledger, account_id, about, notices, lambda: show_scheduled(schedule))
 
 
-def _is_batch(schedule: Resource) -> bool:
+def _is_batch(schedule: StoredResource) -> bool:
     return schedule.type == _KINDS["schedule-payment-batch"]
 
 
-def _check_entries(ledger: Ledger, account: sqlite3.Row, entries: list[dict[str, Any]]) -> None:
+def _check_entries(ledger: BankLedger, account: sqlite3.Row, entries: list[dict[str, Any]]) -> None:
     if not entries:
         raise refuse(400, "A payment batch needs at least one payment.")
     for body in entries:
         read_order(ledger, account, body)
 
 
-def _find(call: Call) -> Resource:
-    schedule = Resource.find(call)
+def _find(call: Call) -> StoredResource:
+    schedule = StoredResource.find(call)
     if schedule.status == "CANCELLED":
         raise not_found(call.operation.resource.replace("-", " ").capitalize(), schedule.id)
     return schedule
 
 
 @shown_as()
-def show_scheduled(schedule: Resource) -> dict[str, Any]:
+def show_scheduled(schedule: StoredResource) -> dict[str, Any]:
     """Return a scheduled payment or batch, with when it is paid."""
     secret, ledger = schedule.secret, schedule.ledger
     account, cancelled_by = label_account(ledger, secret["account_id"]), secret.get("cancelled_by")
@@ -238,14 +238,14 @@ def show_scheduled(schedule: Resource) -> dict[str, Any]:
     }
 
 
-def show_schedule(schedule: Resource) -> Item:
+def show_schedule(schedule: StoredResource) -> Item:
     """Return a schedule, with what it pays inside."""
     if not schedule.hidden:
         return schedule.show("Schedule")
     return "Schedule", _show_times(schedule) | {"object": dict([show_scheduled(schedule)])}
 
 
-def _show_times(schedule: Resource) -> dict[str, Any]:
+def _show_times(schedule: StoredResource) -> dict[str, Any]:
     secret, due = schedule.secret, None
     if schedule.status == "ACTIVE":
         due = due_at(secret["schedule"], secret["turn"])
@@ -254,10 +254,10 @@ def _show_times(schedule: Resource) -> dict[str, Any]:
 
 
 @shown_as("ScheduledInstance")
-def show_instance(turn: Resource) -> dict[str, Any]:
+def show_instance(turn: StoredResource) -> dict[str, Any]:
     """Return one turn of a schedule, with what was paid."""
     secret, ledger = turn.secret, turn.ledger
-    schedule, number = Resource.read(ledger, secret["schedule_id"]), secret.get("result")
+    schedule, number = StoredResource.read(ledger, secret["schedule_id"]), secret.get("result")
     return {
         "scheduled_object": dict([show_scheduled(schedule)]),
         "result_object": number and show_entries(ledger, number, is_batch=_is_batch(schedule)),

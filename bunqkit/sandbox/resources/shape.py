@@ -9,7 +9,7 @@ from typing import Any
 
 from bunqkit.catalogue.operations import Field, Type, type_named
 from bunqkit.errors import UnknownNameError
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.resources.labels import label_account, label_pointer, label_user
 
 _LABEL = "LabelMonetaryAccount"
@@ -48,7 +48,7 @@ def _shape_one(kind: str, value: Any) -> Any:
 
 
 def fill(
-    ledger: Ledger,
+    ledger: BankLedger,
     type_name: str,
     body: dict[str, Any],
     *,
@@ -77,13 +77,13 @@ def fill(
     return values
 
 
-def read(ledger: Ledger, type_name: str, body: dict[str, Any]) -> dict[str, Any]:
+def read(ledger: BankLedger, type_name: str, body: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a body as they will be read: a pointer becomes the label behind it."""
     type_ = type_named(type_name)
     return {name: _read_field(ledger, type_, name, value) for name, value in body.items()}
 
 
-def _read_field(ledger: Ledger, type_: Type, name: str, value: Any) -> Any:
+def _read_field(ledger: BankLedger, type_: Type, name: str, value: Any) -> Any:
     if value is None or name not in type_:
         return value
     if isinstance(value, list):
@@ -91,7 +91,7 @@ def _read_field(ledger: Ledger, type_: Type, name: str, value: Any) -> Any:
     return _read_one(ledger, type_[name], value)
 
 
-def _read_one(ledger: Ledger, field: Field, value: Any) -> Any:
+def _read_one(ledger: BankLedger, field: Field, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if field.body_kind == "Pointer" and field.kind in (_LABEL, "LabelUser"):
@@ -102,7 +102,7 @@ def _read_one(ledger: Ledger, field: Field, value: Any) -> Any:
         return value
 
 
-def _default(ledger: Ledger, field: Field, person_id: int, account_id: int | None) -> Any:
+def _default(ledger: BankLedger, field: Field, person_id: int, account_id: int | None) -> Any:
     """Return the value of a field that was not sent: its maker, its account, its status."""
     name, kind = field.name, field.kind
     if name == "status":

@@ -13,12 +13,12 @@ from typing import Any
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import read_time, wire_time
 from bunqkit.sandbox.fields import SHARE_DETAILS
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account, person_behind
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce, record_for
-from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
+from bunqkit.sandbox.resources.generic_resources import StoredResource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.rows import read_row
 from bunqkit.sandbox.resources.wire import read_moment
@@ -54,8 +54,8 @@ def create_inquiry(call: Call) -> list[Item]:
         "start_date": wire_time(start or now),
         "end_date": end and wire_time(end),
     }
-    inquiry = Resource.post(call, _INQUIRY, values, secret=secret)
-    response = Resource.add(
+    inquiry = StoredResource.post(call, _INQUIRY, values, secret=secret)
+    response = StoredResource.add(
         ledger,
         f"user/{guest_id}/share-invite-monetary-account-response",
         _RESPONSE,
@@ -95,7 +95,7 @@ def _detail_of(access: str) -> dict[str, dict[str, bool]]:
 def update_inquiry(call: Call) -> list[Item]:
     """Take an invitation back, or end the share."""
     own_account(call)
-    inquiry, status = Resource.find(call), call.body.get("status")
+    inquiry, status = StoredResource.find(call), call.body.get("status")
     if status not in ("REVOKED", "CANCELLED"):
         raise refuse(400, 'A share can only be changed to status "REVOKED" or "CANCELLED".')
     _check_status(inquiry, *(("ACCEPTED", "PENDING") if status == "REVOKED" else ("ACCEPTED",)))
@@ -116,8 +116,8 @@ def _shorten_details(call: Call, item: Item) -> Item:
 
 def update_response(call: Call) -> list[Item]:
     """Accept or reject an invitation, or give up the share."""
-    response, status = Resource.find(call), call.body.get("status")
-    inquiry = Resource.read(call.ledger, response.secret["inquiry_id"])
+    response, status = StoredResource.find(call), call.body.get("status")
+    inquiry = StoredResource.read(call.ledger, response.secret["inquiry_id"])
     if status in ("ACCEPTED", "ACTIVE"):
         _check_status(response, "PENDING")
         _accept(inquiry)
@@ -129,9 +129,9 @@ def update_response(call: Call) -> list[Item]:
     return created(response.id)
 
 
-def keep_time(ledger: Ledger, number: int) -> None:
+def keep_time(ledger: BankLedger, number: int) -> None:
     """Open an accepted share at its start, and end any at its end."""
-    inquiry = Resource.read(ledger, number)
+    inquiry = StoredResource.read(ledger, number)
     end = _time(inquiry, "end_date")
     if end is not None and end <= ledger.clock.now():
         _end(inquiry, "CANCELLED" if inquiry.status == "ACCEPTED" else "REVOKED", by=None)
@@ -141,15 +141,15 @@ def keep_time(ledger: Ledger, number: int) -> None:
         scheduled_jobs.plan(ledger, "share", number, end)
 
 
-def end_shares(ledger: Ledger, account_id: int, person_id: int) -> None:
+def end_shares(ledger: BankLedger, account_id: int, person_id: int) -> None:
     """End all shares of an account, as when it is closed."""
     for share in ledger.rows("SELECT id FROM share WHERE account_id = ?", account_id):
-        inquiry = Resource.read(ledger, share["id"])
+        inquiry = StoredResource.read(ledger, share["id"])
         if inquiry.status in ("PENDING", "ACCEPTED"):
             _end(inquiry, "REVOKED", by=person_id)
 
 
-def _accept(inquiry: Resource) -> None:
+def _accept(inquiry: StoredResource) -> None:
     ledger, start = inquiry.ledger, _time(inquiry, "start_date")
     _set_status(inquiry, "ACCEPTED")
     if start is not None and start > ledger.clock.now():
@@ -158,33 +158,33 @@ def _accept(inquiry: Resource) -> None:
         ledger.update("share", inquiry.id, is_open=1)
 
 
-def _end(inquiry: Resource, status: str, *, by: int | None) -> None:
+def _end(inquiry: StoredResource, status: str, *, by: int | None) -> None:
     scheduled_jobs.cancel(inquiry.ledger, "share", inquiry.id)
     inquiry.ledger.update("share", inquiry.id, is_open=0)
     _set_status(inquiry, status, {} if by is None else {"ended_by": by})
 
 
-def _set_status(inquiry: Resource, status: str, more: dict[str, Any] | None = None) -> None:
+def _set_status(inquiry: StoredResource, status: str, more: dict[str, Any] | None = None) -> None:
     """Change the status of both sides of a share, and announce it."""
     share = read_row(inquiry.ledger, "share", inquiry.id)
-    response = Resource.read(inquiry.ledger, share["response_id"])
+    response = StoredResource.read(inquiry.ledger, share["response_id"])
     for side in (inquiry, response):
         side.hidden |= more or {}
         side.save(status=status)
     _announce(inquiry, response, status)
 
 
-def _time(inquiry: Resource, name: str) -> datetime | None:
+def _time(inquiry: StoredResource, name: str) -> datetime | None:
     text = inquiry.fields.get(name)
     return text and read_time(text)
 
 
-def _check_status(side: Resource, *allowed: str) -> None:
+def _check_status(side: StoredResource, *allowed: str) -> None:
     if side.status not in allowed:
         raise refuse(400, f"This share is {side.status} and can't be changed so.")
 
 
-def _announce(inquiry: Resource, response: Resource, word: str) -> None:
+def _announce(inquiry: StoredResource, response: StoredResource, word: str) -> None:
     """Write the events of both sides, by the names that the wire keeps, and the callbacks."""
     ledger, name = inquiry.ledger, "ShareInviteBankInquiry"
     announce(
@@ -201,7 +201,7 @@ def _announce(inquiry: Resource, response: Resource, word: str) -> None:
 
 
 @shown_as(_INQUIRY)
-def show_inquiry(inquiry: Resource) -> dict[str, Any]:
+def show_inquiry(inquiry: StoredResource) -> dict[str, Any]:
     """Return an invitation as the one who invites sees it."""
     secret, ledger = inquiry.secret, inquiry.ledger
     return {
@@ -214,7 +214,7 @@ def show_inquiry(inquiry: Resource) -> dict[str, Any]:
 
 
 @shown_as(_RESPONSE)
-def show_response(response: Resource) -> dict[str, Any]:
+def show_response(response: StoredResource) -> dict[str, Any]:
     """Return an invitation as the one who is invited sees it: no account until it is accepted."""
     account_id = response.secret["account_id"]
     return {
@@ -224,7 +224,7 @@ def show_response(response: Resource) -> dict[str, Any]:
     }
 
 
-def _ended_by(side: Resource) -> dict[str, Any] | None:
+def _ended_by(side: StoredResource) -> dict[str, Any] | None:
     person_id = side.secret.get("ended_by")
     return None if person_id is None else label_user(side.ledger, person_id)
 

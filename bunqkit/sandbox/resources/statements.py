@@ -15,12 +15,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import MINE, own_account
 from bunqkit.sandbox.resources.call import Call, File, Item, Verbs, created
 from bunqkit.sandbox.resources.event_list import show_object
-from bunqkit.sandbox.resources.generic_resources import Resource, content_of, scope_of
+from bunqkit.sandbox.resources.generic_resources import StoredResource, content_of, scope_of
 from bunqkit.sandbox.resources.labels import label_account, label_user
 from bunqkit.sandbox.resources.rows import check_choice
 from bunqkit.sandbox.resources.shape import fill
@@ -86,7 +86,7 @@ def _keep(call: Call, type_name: str, **more: Any) -> list[Item]:
     values = fill(ledger, type_name, body, person_id=call.person_id, account_id=call.account_id)
     values |= {"status": "COMPLETED"} | more
     secret = {"last": ledger.rows("SELECT MAX(id) AS last FROM entry")[0]["last"]}
-    return created(Resource.add(ledger, scope, type_name, values, secret=secret).id)
+    return created(StoredResource.add(ledger, scope, type_name, values, secret=secret).id)
 
 
 def read_statement(call: Call) -> File:
@@ -116,7 +116,7 @@ def read_card_statement(call: Call) -> File:
     item, start, end, last = _asked_for(call)
     card_id, ledger = call.number("cardID"), call.ledger
     condition = "type = 'MasterCardAction' AND json_extract(item, '$.card_id') = ?"
-    actions = Resource.select(ledger, condition, card_id)
+    actions = StoredResource.select(ledger, condition, card_id)
     ids = [number for action in actions for number in action.fields.get("payment_ids", [])]
     rows = ledger.rows(
         f"SELECT * FROM payment WHERE id IN ({', '.join('?' * len(ids))}) AND id <= ? "
@@ -190,7 +190,7 @@ def read_event_statement(call: Call) -> File:
 def _asked_for(call: Call) -> tuple[dict[str, Any], date, date, int]:
     """Return the paper that was asked for, its period, and the last booking that it shows."""
     scope, number = content_of(call)
-    paper = Resource.within(call.ledger, [scope, f"{scope}-csv", f"{scope}-pdf"], number)
+    paper = StoredResource.within(call.ledger, [scope, f"{scope}-csv", f"{scope}-pdf"], number)
     if paper is None:
         raise not_found(scope.rpartition("/")[2].replace("-", " ").capitalize(), number)
     # What was put there by hand may lack anything.
@@ -199,7 +199,9 @@ def _asked_for(call: Call) -> tuple[dict[str, Any], date, date, int]:
     return item, start, end, last
 
 
-def _state(ledger: Ledger, account: sqlite3.Row, start: date, end: date, last: int) -> Statement:
+def _state(
+    ledger: BankLedger, account: sqlite3.Row, start: date, end: date, last: int
+) -> Statement:
     """Return an account's bookings of a period, up to the last booking that a paper shows."""
     first, after = _instants(start, end)
     source = "FROM payment WHERE account_id = ? AND id <= ? AND created"
@@ -216,7 +218,7 @@ def _state(ledger: Ledger, account: sqlite3.Row, start: date, end: date, last: i
     )
 
 
-def _lines(ledger: Ledger, rows: Iterable[sqlite3.Row]) -> tuple[Line, ...]:
+def _lines(ledger: BankLedger, rows: Iterable[sqlite3.Row]) -> tuple[Line, ...]:
     lines = []
     for row in rows:
         other = label_account(ledger, row["counter_id"])
@@ -250,7 +252,7 @@ def _instants(start: date, end: date) -> tuple[str, str]:
     return first, last
 
 
-def _today(ledger: Ledger) -> date:
+def _today(ledger: BankLedger) -> date:
     return ledger.clock.now().astimezone(_ZONE).date()
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger, Movement
+from bunqkit.sandbox.ledger import BankLedger, Movement
 from bunqkit.sandbox.refusal import refuse
 from bunqkit.sandbox.resources.accounts import own_account
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import announce, record
-from bunqkit.sandbox.resources.generic_resources import Resource, collection, shown_as
+from bunqkit.sandbox.resources.generic_resources import StoredResource, collection, shown_as
 from bunqkit.sandbox.resources.labels import label_account
 from bunqkit.sandbox.resources.payments import book, check_description, show_payment_of
 from bunqkit.sandbox.resources.shape import shape
@@ -37,7 +37,7 @@ def create_tab(call: Call) -> list[Item]:
     expiry = ledger.clock.now() + _LIFETIME
     secret = {"account_id": account["id"], "cents": cents, "entry": entry, "paid": []}
     values = {"status": "WAITING_FOR_PAYMENT", "time_expiry": wire_time(expiry)}
-    tab = Resource.post(call, "BunqMeTab", values, secret=secret)
+    tab = StoredResource.post(call, "BunqMeTab", values, secret=secret)
     scheduled_jobs.plan(ledger, "tab", tab.id, expiry)
     _announce(tab, "CREATED")
     return created(tab.id)
@@ -46,7 +46,7 @@ def create_tab(call: Call) -> list[Item]:
 def update_tab(call: Call) -> list[Item]:
     """Cancel a link that waits: the one change that it takes."""
     own_account(call)
-    tab = Resource.find(call)
+    tab = StoredResource.find(call)
     if call.body.get("status") != "CANCELLED":
         raise refuse(400, 'A bunq.me tab can only be changed to status "CANCELLED".')
     _check_open(tab)
@@ -54,12 +54,12 @@ def update_tab(call: Call) -> list[Item]:
     return created(tab.id)
 
 
-def expire_tab(ledger: Ledger, number: int) -> None:
+def expire_tab(ledger: BankLedger, number: int) -> None:
     """End a link whose time is over."""
-    end_tab(Resource.read(ledger, number), "EXPIRED")
+    end_tab(StoredResource.read(ledger, number), "EXPIRED")
 
 
-def end_tab(tab: Resource, status: str) -> None:
+def end_tab(tab: StoredResource, status: str) -> None:
     """End a link: nobody can pay by it any more."""
     scheduled_jobs.cancel(tab.ledger, "tab", tab.id)
     tab.save(status=status)
@@ -67,7 +67,7 @@ def end_tab(tab: Resource, status: str) -> None:
 
 
 def pay_tab(
-    ledger: Ledger,
+    ledger: BankLedger,
     number: int,
     *,
     cents: int | None = None,
@@ -85,7 +85,7 @@ def pay_tab(
     name, account_id
         Who pays: somebody outside of that name, or an account of the bank.
     """
-    tab = Resource.typed(ledger, "BunqMeTab", "Bunqme tab", number)
+    tab = StoredResource.typed(ledger, "BunqMeTab", "Bunqme tab", number)
     secret = tab.secret
     _check_open(tab)
     cents = secret["cents"] if cents is None else cents
@@ -103,17 +103,17 @@ def pay_tab(
     _announce(tab, "PAID", "TAB_RESULT")
     if account_id is not None:
         scope = f"monetary-account/{account_id}/bunqme-tab-result-response"
-        result = Resource.add(ledger, scope, _RESULT, {}, secret={"payment_id": paid})
+        result = StoredResource.add(ledger, scope, _RESULT, {}, secret={"payment_id": paid})
         record(ledger, account_id, _RESULT, result.id)
     return got
 
 
-def _check_open(tab: Resource) -> None:
+def _check_open(tab: StoredResource) -> None:
     if tab.status != "WAITING_FOR_PAYMENT":
         raise refuse(400, f"This bunq.me tab is {tab.status} and leads nowhere any more.")
 
 
-def _announce(tab: Resource, word: str, *more: str) -> None:
+def _announce(tab: StoredResource, word: str, *more: str) -> None:
     """Announce what happened to a link, to further categories of filters first."""
     notices = tuple((category, f"BUNQME_TAB_{word}") for category in (*more, "BUNQME_TAB"))
     about, account_id = ("BunqMeTab", tab.id), tab.secret["account_id"]
@@ -121,7 +121,7 @@ def _announce(tab: Resource, word: str, *more: str) -> None:
 
 
 @shown_as("BunqMeTab")
-def show_tab(tab: Resource) -> dict[str, Any]:
+def show_tab(tab: StoredResource) -> dict[str, Any]:
     """Return a link, with what was paid by it."""
     item, secret, ledger = tab.fields, tab.secret, tab.ledger
     account, cents = ledger.account(secret["account_id"]), secret["cents"]
@@ -153,7 +153,7 @@ def show_tab(tab: Resource) -> dict[str, Any]:
 
 
 @shown_as(_RESULT)
-def show_result(result: Resource) -> dict[str, Any]:
+def show_result(result: StoredResource) -> dict[str, Any]:
     """Return what was paid by a link, as the payer sees it."""
     return {"payment": show_payment_of(result.ledger, result.secret["payment_id"])[1]}
 

@@ -13,14 +13,14 @@ from typing import Any
 
 from bunqkit.sandbox import scheduled_jobs
 from bunqkit.sandbox.clock import wire_time
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import account_to_use
 from bunqkit.sandbox.resources.call import Call, Item, Verbs, created
 from bunqkit.sandbox.resources.events import record
 from bunqkit.sandbox.resources.facts import facts, usual
 from bunqkit.sandbox.resources.generic_resources import (
-    Resource,
+    StoredResource,
     collection,
     parent_of,
     shown_as,
@@ -58,15 +58,15 @@ def link_user(call: Call) -> list[Item]:
     return created(_link(call.ledger, call.person_id))
 
 
-def _link(ledger: Ledger, person_id: int) -> int:
+def _link(ledger: BankLedger, person_id: int) -> int:
     """Link a person to Wise, unless they are linked; return the link's id."""
     scope = f"user/{person_id}/transferwise-user"
-    for link in Resource.select(ledger, "scope = ?", scope):
+    for link in StoredResource.select(ledger, "scope = ?", scope):
         return link.id
     person = ledger.person(person_id)
     # No source shows what the field ``source`` holds; the value is our own.
     values = {"name": person["name"], "email": person["email"], "source": "BUNQ"}
-    return Resource.add(ledger, scope, "TransferwiseUser", values).id
+    return StoredResource.add(ledger, scope, "TransferwiseUser", values).id
 
 
 def create_quote(call: Call) -> list[Item]:
@@ -91,7 +91,7 @@ def create_quote(call: Call) -> list[Item]:
             "amount_fee": amount(fee, source),
         }
     _link(ledger, call.person_id)
-    quote = Resource.post(call, "TransferwiseQuote", values, secret=secret)
+    quote = StoredResource.post(call, "TransferwiseQuote", values, secret=secret)
     scheduled_jobs.plan(ledger, "transfer quote", quote.id, now + _LIFETIME)
     return created(quote.id)
 
@@ -117,9 +117,9 @@ def _amounts(body: dict[str, Any], rate: Decimal) -> tuple[int, int, int] | None
     return gives, gets, fee
 
 
-def expire_quote(ledger: Ledger, number: int) -> None:
+def expire_quote(ledger: BankLedger, number: int) -> None:
     """End a quote: it can be read, and not be paid any more."""
-    _set_quote(Resource.read(ledger, number), "EXPIRED")
+    _set_quote(StoredResource.read(ledger, number), "EXPIRED")
 
 
 def list_requirements(call: Call) -> list[Item]:
@@ -152,7 +152,7 @@ def create_recipient(call: Call) -> list[Item]:
         "account_number": number,
         "bank_code": codes[0] if codes else None,
     }
-    return created(Resource.post(call, "TransferwiseRecipient", values).id)
+    return created(StoredResource.post(call, "TransferwiseRecipient", values).id)
 
 
 def list_recipients(call: Call) -> list[Item]:
@@ -186,7 +186,7 @@ def create_transfer(call: Call) -> list[Item]:
     values = usual("TransferwisePayment") | {field: item[field] for field in names}
     values |= {"reference": f"To {name}", "pay_in_reference": item["quote_id"]}
     ids = {"account_id": account["id"], "quote_id": quote.id}
-    number = Resource.post(
+    number = StoredResource.post(
         call,
         "TransferwisePayment",
         values,
@@ -197,34 +197,34 @@ def create_transfer(call: Call) -> list[Item]:
     return created(number)
 
 
-def arrive(ledger: Ledger, number: int) -> None:
+def arrive(ledger: BankLedger, number: int) -> None:
     """Complete a transfer: the money has arrived."""
-    payment = Resource.read(ledger, number)
+    payment = StoredResource.read(ledger, number)
     payment.save(status="COMPLETED", status_transferwise="outgoing_payment_sent")
     record(ledger, payment.secret["account_id"], "TransferwisePayment", number)
 
 
-def _quote(call: Call) -> Resource:
+def _quote(call: Call) -> StoredResource:
     """Return the quote in the path; that it exists is checked with the path."""
-    return Resource.read(call.ledger, int(parent_of(call)[1]))
+    return StoredResource.read(call.ledger, int(parent_of(call)[1]))
 
 
-def _set_quote(quote: Resource, status: str) -> None:
+def _set_quote(quote: StoredResource, status: str) -> None:
     scheduled_jobs.cancel(quote.ledger, "transfer quote", quote.id)
     quote.secret["status"] = status
     quote.save()
 
 
-def _kind(quote: Resource) -> tuple[str, tuple[str, ...]]:
+def _kind(quote: StoredResource) -> tuple[str, tuple[str, ...]]:
     return _KINDS.get(_target(quote), _OTHERS)
 
 
-def _target(quote: Resource) -> str:
+def _target(quote: StoredResource) -> str:
     """Return the currency that arrives; a quote that was put there by hand has none."""
     return str(quote.hidden.get("target", "EUR"))
 
 
-def _check_recipient(quote: Resource, body: dict[str, Any]) -> list[str]:
+def _check_recipient(quote: StoredResource, body: dict[str, Any]) -> list[str]:
     """Check what a recipient tells; return it in the order of the keys."""
     kind, keys = _kind(quote)
     if body["type"] != kind:
@@ -236,14 +236,14 @@ def _check_recipient(quote: Resource, body: dict[str, Any]) -> list[str]:
     return [details[key] for key in keys]
 
 
-def _recipients(call: Call, quote: Resource) -> list[Resource]:
+def _recipients(call: Call, quote: StoredResource) -> list[StoredResource]:
     """List the recipients of the quote's currency, written down for this quote or another."""
     condition = "scope LIKE ? AND json_extract(item, '$.currency') = ?"
     scope = f"user/{call.person_id}/transferwise-quote/%/transferwise-recipient"
-    return Resource.select(call.ledger, condition, scope, _target(quote))
+    return StoredResource.select(call.ledger, condition, scope, _target(quote))
 
 
-def _recipient(call: Call, quote: Resource) -> Resource:
+def _recipient(call: Call, quote: StoredResource) -> StoredResource:
     number = call.body["recipient_id"]
     for recipient in _recipients(call, quote):
         if recipient.id == read_id(number):
@@ -252,13 +252,13 @@ def _recipient(call: Call, quote: Resource) -> Resource:
 
 
 @shown_as("TransferwisePayment")
-def show_transfer(payment: Resource) -> dict[str, Any]:
+def show_transfer(payment: StoredResource) -> dict[str, Any]:
     """Return a transfer with its quote."""
     secret, ledger = payment.secret, payment.ledger
     return {
         "alias": label_account(ledger, secret["account_id"]),
         "counterparty_alias": label_outside(secret["name"], country=secret["country"]),
-        "quote": Resource.read(ledger, secret["quote_id"]).show("TransferwiseQuote")[1],
+        "quote": StoredResource.read(ledger, secret["quote_id"]).show("TransferwiseQuote")[1],
     }
 
 

@@ -12,7 +12,7 @@ import sqlite3
 from typing import Any
 
 from bunqkit.sandbox import people
-from bunqkit.sandbox.ledger import Ledger
+from bunqkit.sandbox.ledger import BankLedger
 from bunqkit.sandbox.refusal import not_found, refuse
 from bunqkit.sandbox.resources.accounts import MOST_ACCOUNTS, check_avatar, count_accounts
 from bunqkit.sandbox.resources.call import Call, Item, Table, Verbs, by_person, created
@@ -145,7 +145,7 @@ def _caller(call: Call, name: str) -> sqlite3.Row:
     return person
 
 
-def show_user(ledger: Ledger, person: sqlite3.Row) -> Item:
+def show_user(ledger: BankLedger, person: sqlite3.Row) -> Item:
     """Return the user object of a person, a company, or a payment service provider."""
     details, kind = json.loads(person["details"]), person["kind"]
     nick = details.get("public_nick_name") or details.get("nick_name") or person["label"]
@@ -175,7 +175,7 @@ def show_user(ledger: Ledger, person: sqlite3.Row) -> Item:
     return kind, shape(kind, values | details | {"public_nick_name": nick})
 
 
-def show_consent(ledger: Ledger, row: sqlite3.Row) -> Item:
+def show_consent(ledger: BankLedger, row: sqlite3.Row) -> Item:
     """Return the user of a session that an app opened by a consent."""
     asking, granting = (ledger.person(row[name]) for name in ("requester_id", "granter_id"))
     return "UserApiKey", {
@@ -187,7 +187,7 @@ def show_consent(ledger: Ledger, row: sqlite3.Row) -> Item:
     }
 
 
-def _company(ledger: Ledger, person: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any]:
+def _company(ledger: BankLedger, person: sqlite3.Row, details: dict[str, Any]) -> dict[str, Any]:
     query = "SELECT iban FROM account WHERE person_id = ? ORDER BY id LIMIT 1"
     account = ledger.row(query, person["id"])
     owner, form = details.get("owner_id"), details.get("legal_form") or "BV"
