@@ -23,7 +23,7 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Give a notebook the magic ``%bunq``; called by ``%load_ext bunqkit``."""
+    """Register the magic ``%bunq``; IPython calls this for ``%load_ext bunqkit``."""
     from bunqkit.cli import magics
 
     magics.load(shell)

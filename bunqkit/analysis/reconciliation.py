@@ -95,7 +95,7 @@ class Reconciliation:
         return f"{self._title()} The first:\n  {printable(self.gaps[0].message)}"
 
     def _repr_html_(self) -> str:
-        messages = {each.account: each.message for each in self.gaps}
+        messages = {gap.account: gap.message for gap in self.gaps}
         return card(self._title(), key_values(messages))
 
     def _title(self) -> str:

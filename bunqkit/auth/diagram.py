@@ -28,7 +28,7 @@ class _Step:
     is_done: bool
     sent: str
     opened_by: str
-    came: str
+    answer: str
     purpose: str
     kept: str
     end: str
@@ -95,7 +95,7 @@ class HandshakePicture(Sheet):
                             {
                                 "you send": step.sent,
                                 "opened by": step.opened_by,
-                                "you get" if step.is_done else "you will get": step.came,
+                                "you get" if step.is_done else "you will get": step.answer,
                                 "what for": step.purpose,
                                 "kept": step.kept,
                                 "ends": step.end,
@@ -246,7 +246,7 @@ class _Drawing:
         self._labels.append(_Label(f"{number}. {step.name}{state}", self._y, weight=600))
         self._message(step.sent, _LEFT, _RIGHT, is_dashed=not step.is_done)
         self._note("opened by", step.opened_by)
-        self._message(step.came, _RIGHT, _LEFT, is_dashed=not step.is_done)
+        self._message(step.answer, _RIGHT, _LEFT, is_dashed=not step.is_done)
         self._note("for", step.purpose)
         self._note("kept", step.kept)
         self._note("ends", step.end)

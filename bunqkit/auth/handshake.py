@@ -70,16 +70,16 @@ class Restart(Enum):
 
 
 class Observer:
-    """Gets told about each stage of a handshake. Override the methods that you need."""
+    """Observes the stages of a handshake. Override the methods that you need."""
 
     def on_start(self, stage: Stage) -> None:
-        """Get told that a stage is about to send its call."""
+        """Note that a stage is about to send its call."""
 
     def on_done(self, stage: Stage, exchange: Exchange) -> None:
-        """Get told that a stage has its result."""
+        """Note that a stage has its result."""
 
     def on_failure(self, stage: Stage, error: CallError | SignatureError) -> None:
-        """Get told that a stage has failed. Then the handshake restarts or raises the error."""
+        """Note that a stage has failed. Then the handshake restarts or raises the error."""
 
 
 class Handshake(Private):
@@ -104,7 +104,7 @@ class Handshake(Private):
     new_key
         Returns a new key pair for an installation.
     observer
-        Gets told what is done.
+        Observes what is done.
 
     Attributes
     ----------

@@ -35,13 +35,13 @@ def look_up(base_url: str, place: str) -> tuple[str, ...]:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise SettingsError(
             f"BUNQ_BASE_URL in {place} names the host {host}, which is not found. Check the name, "
             "or write the address of the bank's machine in its place."
         ) from error
-    addresses = tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+    addresses = tuple(dict.fromkeys(str(address[0]) for *_, address in entries))
     for address in addresses:
         if not is_near(ipaddress.ip_address(address)):
             raise SettingsError(

@@ -127,10 +127,10 @@ class Verb:
         self._call = call
         self.__name__ = operation.python_name.rpartition(".")[2]
 
-    def __call__(self, *own_id: object, **given: Any) -> Answer:
+    def __call__(self, *own_id: object, **arguments: Any) -> Answer:
         """Call the operation; its signature lists the arguments."""
-        given = conceal(given)
-        return self._call(self.operation, *own_id, **given)
+        arguments = conceal(arguments)
+        return self._call(self.operation, *own_id, **arguments)
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]

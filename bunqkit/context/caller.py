@@ -69,7 +69,7 @@ class Caller:
         params: Mapping[str, str | int] | None = None,
         check: bool = True,
         even_if_unsettled: bool = False,
-        **given: Any,
+        **arguments: Any,
     ) -> Answer:
         """Call any operation, and return its verified answer.
 
@@ -91,7 +91,7 @@ class Caller:
         even_if_unsettled
             Whether a write is sent although the outcome of a similar one is not known. The same
             thing may be done twice then.
-        given
+        arguments
             Ids (``payment_id``), ``account`` (id, IBAN or description; the main account if it is
             left out), query parameters (``count``), and fields of the body: ``amount="10.00"``,
             ``to`` an e-mail address, phone number or IBAN, dates for times.
@@ -110,21 +110,21 @@ class Caller:
         ApiError, NoAnswerError, SignatureError, BadAnswerError
             As for ``Client.request``.
         """
-        given, body = conceal(given), conceal(body)
+        arguments, body = conceal(arguments), conceal(body)
         options: dict[str, Any] = {"body": body, "params": params or {}}
         options["even_if_unsettled"] = even_if_unsettled
         method, _, path = operation.strip().partition(" ")
         if not path:
             known = catalogue_operation(method)
-            return self._call_operation(known, *own_id, check=check, **options, **given)
+            return self._call_operation(known, *own_id, check=check, **options, **arguments)
         path, _, query = path.strip().partition("?")
         options["params"] = {**dict(parse_qsl(query)), **options["params"]}
         try:
             known = catalogue_operation(f"{method} {path}")
         except UnknownNameError:
-            return self._call_path(method.upper(), path, given, **options)
-        given = {**known.read_ids(path), **given}
-        return self._call_operation(known, *own_id, check=check, **options, **given)
+            return self._call_path(method.upper(), path, arguments, **options)
+        arguments = {**known.read_ids(path), **arguments}
+        return self._call_operation(known, *own_id, check=check, **options, **arguments)
 
     def preview(
         self,
@@ -134,7 +134,7 @@ class Caller:
         body: Mapping[str, Any] | bytes | None = None,
         check: bool = True,
         headers: Mapping[str, str] | None = None,
-        **given: Any,
+        **arguments: Any,
     ) -> Exchange:
         """Return what the next ``call`` with the same arguments will send, and send nothing.
 
@@ -142,7 +142,7 @@ class Caller:
 
         Parameters
         ----------
-        operation, own_id, check, given
+        operation, own_id, check, arguments
             As for ``call``; the operation must be in the catalogue.
         body
             The whole body, instead of single fields; for an upload, the bytes of the file.
@@ -154,8 +154,10 @@ class Caller:
         Exchange
             A call without an answer and without a time: look at ``xray()``, ``as_curl()``.
         """
-        given, body, known = conceal(given), conceal(body), catalogue_operation(operation)
-        arranged = self._arrange(known, own_id, given, None if isinstance(body, bytes) else body)
+        arguments, body, known = conceal(arguments), conceal(body), catalogue_operation(operation)
+        arranged = self._arrange(
+            known, own_id, arguments, None if isinstance(body, bytes) else body
+        )
         if not isinstance(body, bytes):
             body = arranged.body and self._references.preview(known, arranged.body)
         if check and body is not None:
@@ -189,12 +191,12 @@ class Caller:
             self._main_account = min(active, key=lambda account: int(account["id"]))
         return self._main_account
 
-    def pages(self, /, operation: str, *own_id: object, **given: Any) -> Iterator[Answer]:
+    def pages(self, /, operation: str, *own_id: object, **arguments: Any) -> Iterator[Answer]:
         """Return the pages of a list, newest first; each is fetched when it is asked for.
 
         Parameters
         ----------
-        operation, own_id, given
+        operation, own_id, arguments
             As for ``call``. ``count`` is 200 by default; older pages are fetched by the bank's
             own ``older_url``.
 
@@ -203,11 +205,11 @@ class Caller:
         BadAnswerError
             If a page comes twice, or there are more than 100,000 pages.
         """
-        return self._pages(operation, *own_id, is_enveloped=True, **given)
+        return self._pages(operation, *own_id, is_enveloped=True, **arguments)
 
-    def raw_pages(self, /, operation: str, *own_id: object, **given: Any) -> Iterator[Answer]:
+    def raw_pages(self, /, operation: str, *own_id: object, **arguments: Any) -> Iterator[Answer]:
         """Return the pages of a list as ``pages`` does; the caller parses all but the first."""
-        return self._pages(operation, *own_id, is_enveloped=False, **given)
+        return self._pages(operation, *own_id, is_enveloped=False, **arguments)
 
     def list_accounts(self) -> list[dict[str, Any]]:
         """Return the user's accounts as the bank describes them, without their type names."""
@@ -229,13 +231,13 @@ class Caller:
         *own_id: object,
         money: Literal["float", "decimal", "cents"] = "float",
         max_rows: int | None = None,
-        **given: Any,
+        **arguments: Any,
     ) -> pd.DataFrame:
         """Return every page of a list as one table.
 
         Parameters
         ----------
-        operation, own_id, given
+        operation, own_id, arguments
             As for ``call``.
         money
             Amounts as float64, ``Decimal`` objects, or whole cents; see ``to_frame``.
@@ -258,28 +260,28 @@ class Caller:
         check_max_rows(max_rows)
         known = find_operation(operation)
         if known is not None and known.is_paged and max_rows is not None:
-            count = -(-max_rows // int(given.get("count", _PAGE)))
+            count = -(-max_rows // int(arguments.get("count", _PAGE)))
             limiter = self._channel.client.limiter
             limiter.announce("GET", known.path, count, what=f"At most {count} pages")
         return frame_of_pages(
-            self.raw_pages(operation, *own_id, **given),
+            self.raw_pages(operation, *own_id, **arguments),
             operation=None if known is None else known.name,
             money=money,
             max_rows=max_rows,
             is_said=True,
         )
 
-    def download(self, /, operation: str, *own_id: object, **given: Any) -> Content:
+    def download(self, /, operation: str, *own_id: object, **arguments: Any) -> Content:
         """Return a file's bytes, which show themselves: ``download("attachment.content", 7)``.
 
         Parameters
         ----------
-        operation, own_id, given
+        operation, own_id, arguments
             As for ``call``; the operation must be one that answers bytes.
         """
         if not catalogue_operation(operation).is_bytes:
             raise FieldError(f"{operation} answers no file. Use bunq.call({operation!r}).")
-        return self.call(operation, *own_id, **given).content
+        return self.call(operation, *own_id, **arguments).content
 
     def upload(
         self,
@@ -289,7 +291,7 @@ class Caller:
         *,
         description: str = "",
         media_type: str | None = None,
-        **given: Any,
+        **arguments: Any,
     ) -> dict[str, Any]:
         """Send a file, and return the new item with its id or uuid.
 
@@ -305,7 +307,7 @@ class Caller:
             The name of the file at the bank.
         media_type
             Such as ``image/png``; guessed from the name of the file if it is left out.
-        given
+        arguments
             Ids and ``account``, as for ``call``.
 
         Raises
@@ -318,22 +320,22 @@ class Caller:
         if not catalogue_operation(operation).sends_bytes:
             raise FieldError(f"{operation} takes no file. Use bunq.call({operation!r}).")
         content, headers = read_upload(file, description=description, media_type=media_type)
-        return self.send_bytes(operation, content, headers, **given).first()
+        return self.send_bytes(operation, content, headers, **arguments).first()
 
     def send_bytes(
-        self, /, operation: str, content: bytes, headers: Mapping[str, str], **given: Any
+        self, /, operation: str, content: bytes, headers: Mapping[str, str], **arguments: Any
     ) -> Answer:
         """Send signed bytes, with the headers that describe them.
 
         Parameters
         ----------
-        operation, given
+        operation, arguments
             As for ``upload``.
         content, headers
             As ``read_upload`` returns them.
         """
         known = catalogue_operation(operation)
-        path = self._arrange(known, (), given, None).path
+        path = self._arrange(known, (), arguments, None).path
         return self._writes.write(
             "POST", path, content, known, headers=headers, even_if_unsettled=True
         )
@@ -346,13 +348,13 @@ class Caller:
         params: Mapping[str, str | int] | None = None,
         check: bool = True,
         even_if_unsettled: bool = False,
-        **given: Any,
+        **arguments: Any,
     ) -> Answer:
         if operation.sends_bytes:
             raise FieldError(
                 f"{operation.name} takes a file: bunq.upload({operation.name!r}, ...)."
             )
-        arranged = self._arrange(operation, own_id, given, body)
+        arranged = self._arrange(operation, own_id, arguments, body)
         path, body = arranged.path, arranged.body
         if check and body is not None:
             operation.check(body)
@@ -375,7 +377,7 @@ class Caller:
         self,
         method: str,
         path: str,
-        given: Mapping[str, Any],
+        arguments: Mapping[str, Any],
         *,
         body: Mapping[str, Any] | None,
         params: Mapping[str, str | int],
@@ -389,9 +391,9 @@ class Caller:
             )
         path = path.replace("{userID}", str(self._channel.sessions.current().user_id))
         if "{monetary-accountID}" in path:
-            account = self.find_account(given.get("account"))
+            account = self.find_account(arguments.get("account"))
             path = path.replace("{monetary-accountID}", str(account["id"]))
-        unused = [*re.findall(r"\{.*?\}", path), *(name for name in given if name != "account")]
+        unused = [*re.findall(r"\{.*?\}", path), *(name for name in arguments if name != "account")]
         if unused:
             raise FieldError(
                 f"The catalogue does not know {method} {path}, so {', '.join(unused)} can't be "
@@ -407,26 +409,26 @@ class Caller:
         self,
         operation: Operation,
         own_id: tuple[object, ...],
-        given: Mapping[str, Any],
+        arguments: Mapping[str, Any],
         body: Mapping[str, Any] | None,
     ) -> Arranged:
         return arrange(
             operation,
             own_id,
-            given,
+            arguments,
             body=body,
             user_id=self._channel.sessions.current().user_id,
             find_account=self.find_account,  # type: ignore[arg-type]
         )
 
     def _pages(
-        self, operation: str, *own_id: object, is_enveloped: bool, **given: Any
+        self, operation: str, *own_id: object, is_enveloped: bool, **arguments: Any
     ) -> Iterator[Answer]:
         known = find_operation(operation)
         if known is not None and known.is_paged:
-            given.setdefault("count", _PAGE)
+            arguments.setdefault("count", _PAGE)
         # The first page is always parsed, since its ids are noted.
-        first = self.call(operation, *own_id, **given)
+        first = self.call(operation, *own_id, **arguments)
         yield from self._channel.follow(first, is_enveloped=is_enveloped)
 
 

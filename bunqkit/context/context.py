@@ -528,9 +528,9 @@ class Context(Private):
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _create(self, resource: str, **given: Any) -> dict[str, Any]:
-        account = self.find_account(given.pop("account"))["id"]
-        created = self.call(f"{resource}.create", account=account, **given).first("Id")
+    def _create(self, resource: str, **arguments: Any) -> dict[str, Any]:
+        account = self.find_account(arguments.pop("account"))["id"]
+        created = self.call(f"{resource}.create", account=account, **arguments).first("Id")
         return self.call(f"{resource}.get", created["id"], account=account).item
 
     def _summary(self) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Steps(Private):
     env_file, profile
         As for ``load_settings``.
     observer
-        Gets told about each step.
+        Observes each step.
 
     Attributes
     ----------

@@ -69,7 +69,7 @@ class Checkup:
         """The most likely cause in one line, or that there is none."""
         if self.cause is not None:
             return self.cause.summary
-        results = [check.told for check in self.checks if check.name in ("bank", "session")]
+        results = [check.finding for check in self.checks if check.name in ("bank", "session")]
         return f"All is well: {results[-1]}"
 
     def __repr__(self) -> str:
@@ -80,14 +80,14 @@ class Checkup:
                 parts += _fill(step, f"  {number}. ")
         parts += ["", "Checks"]
         for check in self.checks:
-            parts += _fill(printable(check.told), f"  {check.name:<13}{check.state:<7}")
+            parts += _fill(printable(check.finding), f"  {check.name:<13}{check.state:<7}")
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
         steps = self.cause.steps if self.cause else ()
-        told = {str(number): step for number, step in enumerate(steps, 1)}
-        rows = [[check.name, check.state, check.told] for check in self.checks]
-        parts = [key_values(told)] if told else []
+        numbered = {str(number): step for number, step in enumerate(steps, 1)}
+        rows = [[check.name, check.state, check.finding] for check in self.checks]
+        parts = [key_values(numbered)] if numbered else []
         parts.append(table(("check", "state", "found"), rows))
         return card(self.headline, *parts, environment=self.environment or "")
 
@@ -137,7 +137,7 @@ def doctor(
             cause = minor_causes[0]
         return Checkup(
             cause and Cause(cause.name, _tidy(cause.summary), tuple(map(_tidy, cause.steps))),
-            tuple(replace(check, told=_tidy(check.told)) for check in examination.checks),
+            tuple(replace(check, finding=_tidy(check.finding)) for check in examination.checks),
             settings.environment if settings else "",
         )
 

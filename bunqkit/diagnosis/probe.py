@@ -88,13 +88,13 @@ class Check:
         The name of the check.
     state
         ``well``, ``wrong`` or ``note``.
-    told
+    finding
         What was seen, in words.
     """
 
     name: str
     state: str
-    told: str
+    finding: str
 
 
 class CauseFoundError(Exception):

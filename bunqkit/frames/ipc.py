@@ -16,7 +16,7 @@ _HOLLOW = {b"hollow": b"1"}
 
 
 def pack(rows: Rows) -> bytes | None:
-    """Give rows of one type as bytes; ``None`` if some column is no Arrow column.
+    """Return rows of one type as bytes; ``None`` if some column is no Arrow column.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def pack(rows: Rows) -> bytes | None:
 
 
 def unpack(packed: bytes) -> Rows:
-    """Give the rows of which :func:`pack` made the bytes."""
+    """Return the rows that :func:`pack` wrote."""
     with pa.ipc.open_stream(packed) as stream:
         batch = stream.read_next_batch()
     kind = batch.schema.metadata[_TYPE].decode()

@@ -134,7 +134,7 @@ class View:
         return "\n".join(lines)
 
     def html(self) -> str:
-        """Give the table and the line below it, for a place that has a frame already."""
+        """Return the table and the line below it, without a frame around them."""
         rows = list(zip(*self._texts.values(), strict=True))
         numbers = {at for at, title in enumerate(self._texts) if title in self._numbers}
         table = data_table(list(self._texts), rows, numbers=numbers, longest=_LONGEST)

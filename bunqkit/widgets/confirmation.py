@@ -11,7 +11,7 @@ from bunqkit.widgets.panel import Panel
 
 
 class Confirmation:
-    """Says what would happen, with a button that does it and one that does not.
+    """A question before a write: what would be sent, a button that sends it, one that does not.
 
     Parameters
     ----------

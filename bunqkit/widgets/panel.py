@@ -208,7 +208,7 @@ class Button(ipywidgets.Button):
 
 
 class ProgressBar(ipywidgets.HBox):
-    """Says what is being done, since when and how far it is, with a button that stops it."""
+    """The progress of a fetch: what is done, since when, how far, and a button that stops it."""
 
     def __init__(self, panel: Panel) -> None:
         self._stop = threading.Event()

@@ -815,8 +815,8 @@ def test_where_each_setting_stands_is_told(town: Town) -> None:
     town.write()
     town.monkeypatch.setenv("BUNQ_LANGUAGE", "nl_NL")
     (check,) = [check for check in doctor().checks if check.name == "places"]
-    assert f"BUNQ_BASE_URL, BUNQ_API_KEY, BUNQ_STATE_DIR from {Path.cwd()}/.env" in check.told
-    assert "BUNQ_LANGUAGE from the environment" in check.told
+    assert f"BUNQ_BASE_URL, BUNQ_API_KEY, BUNQ_STATE_DIR from {Path.cwd()}/.env" in check.finding
+    assert "BUNQ_LANGUAGE from the environment" in check.finding
 
 
 def test_a_system_without_owners_is_said_to_have_none(town: Town) -> None:
@@ -828,7 +828,7 @@ def test_a_system_without_owners_is_said_to_have_none(town: Town) -> None:
     checkup = doctor()
     assert checkup.is_well
     (check,) = [check for check in checkup.checks if check.name == "permissions"]
-    assert (check.state, check.told) == (
+    assert (check.state, check.finding) == (
         "note",
         "not checked: files have no owners and modes here",
     )
@@ -840,5 +840,5 @@ def test_profiles_are_listed(town: Town) -> None:
     for name in (".env.work", ".env.home", ".env.example", ".env.a b"):
         Path(name).write_text("")
     (check,) = [check for check in doctor().checks if check.name == "profiles"]
-    assert check.told == "to choose by BUNQ_PROFILE: home, work"
+    assert check.finding == "to choose by BUNQ_PROFILE: home, work"
     assert doctor(profile="work").environment == "OFFLINE"
