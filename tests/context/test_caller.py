@@ -113,7 +113,7 @@ def test_a_preview_is_checked_and_shows_no_secret(caller: Context) -> None:
 def test_all_operations_are_in_the_api(known: Operation) -> None:
     """Each has a method with a signature, a docstring and a page; no connection is needed."""
     seen: list[Any] = []
-    node: Any = make_api(lambda *own_id, **arguments: seen.append((own_id, given)))
+    node: Any = make_api(lambda *own_id, **given: seen.append((own_id, given)))
     for part in known.python_name.split("."):
         assert part in dir(node)
         node = getattr(node, part)
@@ -226,9 +226,9 @@ def test_dictionaries_are_sent_as_they_are(caller: Context, recorder: Recorder) 
         "counterparty_alias": {"type": "EMAIL", "value": "x@example.com", "name": "X"},
         "description": "tea",
     }
-    caller.call("payment.create", **arguments)
+    caller.call("payment.create", **given)
     assert without_reference(recorder.last[3]) == given
-    caller.call("payment.create", **arguments, merchant_reference="mine")
+    caller.call("payment.create", **given, merchant_reference="mine")
     assert recorder.last[3] == given | {"merchant_reference": "mine"}
     caller.call("payment.create", body=given)
     assert without_reference(recorder.last[3]) == given
@@ -306,7 +306,7 @@ def test_what_is_wrong_is_told_before_sending(
     """Nothing but the look-up of accounts goes out, and the message names the field."""
     name, own_id, given, told = case
     with pytest.raises(FieldError, match=told):
-        caller.call(name, *own_id, **arguments)
+        caller.call(name, *own_id, **given)
     assert {path for _, path, *_ in recorder.seen} <= {"/v1/user/42/monetary-account"}
 
 
@@ -404,7 +404,7 @@ def test_uploads_that_cannot_be(
 ) -> None:
     """A missing file, an unknown type, a header that can't be: told before anything is sent."""
     with pytest.raises(FieldError, match=told):
-        caller.upload(operation_name, file, **arguments)
+        caller.upload(operation_name, file, **given)
 
 
 def test_downloads_show_and_save_themselves(caller: Context, tmp_path: Path) -> None:
