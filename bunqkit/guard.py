@@ -1,4 +1,4 @@
-"""The guard of writes, by the name that notebooks use."""
+"""The guard of writes under the name that notebooks import: ``bunqkit.guard``."""
 
 from bunqkit.context.guard import Guard
 

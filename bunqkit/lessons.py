@@ -1,4 +1,4 @@
-"""The lessons, by the name that notebooks use."""
+"""The lessons under the name that notebooks import: ``bunqkit.lessons``."""
 
 from bunqkit.course.lessons import check, find_exercise, list_exercises, summary
 

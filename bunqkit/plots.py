@@ -1,4 +1,4 @@
-"""The plots, by the name that notebooks use."""
+"""The plots under the name that notebooks import: ``bunqkit.plots``."""
 
 from bunqkit.analysis.plots import (
     plot_balances,

@@ -1,4 +1,4 @@
-"""Recurring payments, by the name that notebooks use."""
+"""Recurring payments under the name that notebooks import: ``bunqkit.recurring``."""
 
 from bunqkit.analysis.recurring import forecast, price_changes, recurring
 

@@ -305,10 +305,10 @@ def load_settings(
 def read_values(
     env_file: str | os.PathLike[str] | None = None, profile: str | None = None
 ) -> tuple[Path | None, dict[str, Secret]]:
-    """Return the path of the ``.env`` in use, and its values and those of the environment.
+    """Return the path of the ``.env`` in use, and the values of the file and the environment.
 
-    The values are not checked. Of the file all names are listed, known or not; of the environment
-    those that begin with ``BUNQ_``.
+    The values are not checked. The result has every name of the file, also unknown ones, but only
+    those names of the environment that begin with ``BUNQ_``.
     """
     try:
         search = _SettingsSearch(env_file, profile)

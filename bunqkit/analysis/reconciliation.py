@@ -141,8 +141,8 @@ def reconcile(
         attrs = frame.attrs.get(ATTRS, {})
         if attrs.get("complete") is False and not allow_incomplete:
             raise FrameError(
-                f"The table of {name} is cut by {attrs.get('cut_by')}, so it proves nothing. Fetch "
-                "all of it, or pass allow_incomplete=True."
+                f"The table of {name} is incomplete (cut by {attrs.get('cut_by')}), so it can't "
+                "prove the balances. Fetch all of it, or pass allow_incomplete=True."
             )
     unclear = payments.loc[payments["amount_cents"].isna() | payments["balance_after"].isna(), "id"]
     if len(unclear):

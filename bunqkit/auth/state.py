@@ -411,5 +411,5 @@ def _state_from_json(kept: dict[str, Any], password: Secret | None = None) -> St
 def _aware(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("a time in the state has no zone")
+        raise ValueError("a time in the saved state has no time zone")
     return moment

@@ -116,7 +116,9 @@ def _typed(answer_or_items: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise FrameError("drift() takes an answer, or a list of items under their types.")
     for entry in items:
         if not (isinstance(entry, Mapping) and len(entry) == 1):
-            raise FrameError("Each item must be alone under its type: {'Payment': {...}}.")
+            raise FrameError(
+                "Each item must be an object with one key, its type: {'Payment': {...}}."
+            )
         name, item = next(iter(entry.items()))
         if not isinstance(item, Mapping):
             raise FrameError(f"The value under {name!r} is not an object.")

@@ -88,7 +88,7 @@ class Type:
 
     @cached_property
     def readable(self) -> tuple[Field, ...]:
-        """The fields of answers."""
+        """The fields that an answer of this type can have."""
         return tuple(field for field in self.fields if field.readable)
 
     @cached_property

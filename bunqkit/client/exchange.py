@@ -162,7 +162,7 @@ class Exchange(Private):
         return write_curl(self)
 
     def as_python(self) -> Snippet:
-        """Return a Python program of the call, which reads ``BUNQ_API_KEY``."""
+        """Return a Python program that makes this call; it reads the key from ``BUNQ_API_KEY``."""
         from bunqkit.inspection.snippets import write_python
 
         return write_python(self)

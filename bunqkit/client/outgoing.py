@@ -98,7 +98,7 @@ def serialise(body: Mapping[str, Any] | bytes | None) -> tuple[Body, frozenset[S
 
     def reveal(value: object) -> Any:
         if not isinstance(value, Secret):
-            raise TypeError(f"a {value.__class__.__name__} is no JSON")
+            raise TypeError(f"a {value.__class__.__name__} can't be written as JSON")
         secrets.add(value)
         return value.reveal_value()
 

@@ -23,7 +23,7 @@ class Part(Protocol):
     """A part of a section: prose, facts, code or bytes."""
 
     def html(self) -> str:
-        """Return the part as HTML."""
+        """Return this part of the report as HTML."""
         ...
 
     def text(self) -> str:
@@ -38,7 +38,7 @@ class Words:
     words: str
 
     def html(self) -> str:
-        """Return the part as HTML."""
+        """Return this part of the report as HTML."""
         return html.paragraph(self.words)
 
     def text(self) -> str:
@@ -53,7 +53,7 @@ class Facts:
     facts: Mapping[str, str]
 
     def html(self) -> str:
-        """Return the part as HTML."""
+        """Return this part of the report as HTML."""
         return html.key_values(self.facts)
 
     def text(self) -> str:
@@ -73,7 +73,7 @@ class Notes:
     rows: Sequence[tuple[str, str, str]]
 
     def html(self) -> str:
-        """Return the part as HTML."""
+        """Return this part of the report as HTML."""
         return html.notes(self.header, self.rows)
 
     def text(self) -> str:
@@ -93,7 +93,7 @@ class Verbatim:
     lines: str
 
     def html(self) -> str:
-        """Return the part as HTML."""
+        """Return this part of the report as HTML."""
         return html.code(self.lines)
 
     def text(self) -> str:
@@ -140,7 +140,7 @@ class Bytes:
     end: int | None = None
 
     def html(self) -> str:
-        """Return the part as HTML."""
+        """Return this part of the report as HTML."""
         return html.byte_view(self.label, self._rows(), self.framed)
 
     def text(self) -> str:

@@ -67,7 +67,7 @@ class ListDtype(pd.ArrowDtype):
         """Accept the name of any column of lists."""
         if isinstance(string, str) and string.startswith("list<") and string.endswith("[pyarrow]"):
             return cls(pa.list_(pa.null()))
-        raise TypeError(f"{string!r} is no name of a column of lists")
+        raise TypeError(f"{string!r} is not the dtype of a column whose values are lists")
 
     def __from_arrow__(self, array: pa.Array | pa.ChunkedArray) -> pd.arrays.ArrowExtensionArray:
         """Return the column with the type that it has."""

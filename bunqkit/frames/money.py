@@ -133,7 +133,7 @@ def read_amounts(
 
 
 def read_decimals(texts: pa.ChunkedArray) -> tuple[Any, str] | None:
-    """Return texts as Decimals in an array of objects; ``None`` if one would print differently."""
+    """Return texts as Decimals; ``None`` if one of them, printed, would differ from its text."""
     numbers = [None if text is None else exact(text) for text in texts.to_pylist()]
     if numbers.count(None) > texts.null_count:
         return None

@@ -59,7 +59,7 @@ def tabulate_accounts(accounts: Gathered) -> pd.DataFrame:
     Parameters
     ----------
     accounts
-        As they came.
+        The items of the bank's answers, in any order.
 
     Returns
     -------
@@ -76,12 +76,12 @@ def tabulate_accounts(accounts: Gathered) -> pd.DataFrame:
 
 
 def tabulate_payments(payments: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
-    """Return one row a payment, newest first.
+    """Return one row for each payment, newest first.
 
     Parameters
     ----------
     payments
-        As they came.
+        The items of the bank's answers, in any order.
     accounts
         Your accounts, for their names, and to recognise transfers between them.
 
@@ -115,7 +115,7 @@ def tabulate_money_requests(requests: Gathered, accounts: Accounts = ()) -> pd.D
     Parameters
     ----------
     requests
-        As they came.
+        The items of the bank's answers, in any order.
     accounts
         Your accounts, for their names.
     """
@@ -126,18 +126,18 @@ def tabulate_money_requests(requests: Gathered, accounts: Accounts = ()) -> pd.D
 
 
 def tabulate_cards(cards: Gathered) -> pd.DataFrame:
-    """Return one row a card, newest first.
+    """Return one row for each card, newest first.
 
     Parameters
     ----------
     cards
-        As they came.
+        The items of the bank's answers, in any order.
     """
     return _newest_first(_read("cards", cards))
 
 
 def tabulate_card_transactions(actions: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
-    """Return one row a card transaction, newest first; one that comes twice has one row.
+    """Return one row for each card transaction, newest first; one that comes twice has one row.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def tabulate_events(events: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
     Parameters
     ----------
     events
-        As they came.
+        The items of the bank's answers, in any order.
     accounts
         Your accounts, for their names.
     """
@@ -215,7 +215,7 @@ def tabulate_events(events: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
 
 
 def tabulate_scheduled_payments(payments: Gathered, accounts: Accounts = ()) -> pd.DataFrame:
-    """Return one row a scheduled payment, newest first.
+    """Return one row for each scheduled payment, newest first.
 
     Parameters
     ----------

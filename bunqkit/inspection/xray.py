@@ -89,8 +89,9 @@ class Xray(Sheet):
     ) -> None:
         if reveal and not exchange.may_reveal:
             raise SettingsError(
-                "reveal=True shows tokens and keys whole, which is only for OFFLINE, where they "
-                "open nothing. Leave it out, or make the same call at the offline bank."
+                "reveal=True shows complete tokens and keys. It is allowed for OFFLINE only, where "
+                "they give access to no real money. Leave it out, or make the same call at the "
+                "offline bank."
             )
         self._exchange = exchange
         self._reveal = reveal

@@ -153,7 +153,9 @@ def _run_in_duckdb(
         try:
             statements = engine.extract_statements(query)
             if len(statements) != 1 or statements[0].type.name not in _DUCKDB_READS:
-                raise _refuse("it is not one statement that reads.", tables)
+                raise _refuse(
+                    "it must be exactly one SQL statement that reads, such as SELECT.", tables
+                )
             # Batch by batch: the whole answer may not fit into memory.
             reader = pa.RecordBatchReader.from_stream(engine.sql(statements[0]))
             batches = list(_up_to_limit(reader, lambda batch: batch.nbytes, tables))
@@ -190,7 +192,9 @@ def _run_in_sqlite(query: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFra
                 raise KeyboardInterrupt from error
             raise _refuse(_first_line(error), tables) from error
         if cursor.description is None:
-            raise _refuse("it is not one statement that reads.", tables)
+            raise _refuse(
+                "it must be exactly one SQL statement that reads, such as SELECT.", tables
+            )
         names = [column[0] for column in cursor.description]
     return pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
 

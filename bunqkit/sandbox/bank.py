@@ -534,9 +534,9 @@ def _warn_of_habits() -> None:
 
 
 def _first_day(seed: int, start: datetime) -> bytes:
-    """Return the books of a new bank without secrets, as an image.
+    """Return the database of a new bank as bytes; it holds no secret.
 
-    The image is kept on disk if the clock starts at the usual time.
+    The bytes are cached on disk if the clock starts at the default time.
     """
 
     def build() -> bytes:

@@ -210,7 +210,7 @@ class _Crowd:
         return self._days[day] + self._minutes[minute] + self._seconds[second]
 
     def _write_requests(self, requests: list[tuple[_Plan, str]]) -> list[_Event]:
-        """Write requests in the order of their asking; return the events of both sides."""
+        """Store money requests, oldest first; return the events of those who ask and are asked."""
         requests.sort(key=lambda request: request[0].asked or request[0].when)
         ledger = self._ledger
         first = ledger.reserve("request", len(requests))

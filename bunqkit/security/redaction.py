@@ -89,8 +89,8 @@ class Private:
     def __reduce_ex__(self, _protocol: SupportsIndex) -> NoReturn:
         raise PickleRefusedError(
             f"A {type(self).__name__} holds secrets, and a pickle would store them as plain text, "
-            "so none is made. Pickle the tables or the items that you need; another process calls "
-            "bunqkit.connect() by itself."
+            "so it can't be pickled. Pickle the tables or the items that you need. In another "
+            "process, call bunqkit.connect() again."
         )
 
 

@@ -128,7 +128,7 @@ def _value_of(token: str) -> str:
 
 
 def _offsets(token: str) -> Sequence[int]:
-    """Return the place in a token of each letter of its value, and of its end."""
+    """Return where each character of a string stands in its JSON token; last comes the end."""
     if "\\" not in token:
         return range(1, len(token))
     offsets: list[int] = []
@@ -235,7 +235,7 @@ def _below(place: str, word: str) -> str:
 
 
 def _name_under(word: str, siblings: dict[str, str], name: str) -> str:
-    """Return the name of a member's value; it may be in a sibling, or the name of the object."""
+    """Return the name of a value: its key, a neighbouring member's text, or the object's name."""
     if siblings.get("model_name") == "PasswordModel" and word == "state":
         return "password"
     if word not in ("value", "text"):

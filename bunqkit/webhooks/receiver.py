@@ -292,7 +292,7 @@ class _WrongLengthError(Exception):
 
 
 class _Source(io.RawIOBase):
-    """The bytes of a connection until a deadline, which holds for all of them together."""
+    """Reads the bytes of a connection. One deadline applies to the whole request."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         super().__init__()

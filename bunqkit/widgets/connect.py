@@ -191,7 +191,7 @@ class ConnectPanel(Panel):
     # The parts of the panel.
 
     def _show(self, state: str) -> None:
-        """Show the steps, the next of them in a state, and everything that depends on them."""
+        """Show the steps, mark the next one by its state, and update what depends on them."""
         is_done = self._done == len(_STEPS)
         self._list.value = _steps_html(self._done, state)
         if is_done:

@@ -83,7 +83,9 @@ def tell_difference(answer: Any, truth: object) -> str | None:
         return _tell_number(answer, truth)
     if isinstance(truth, Collection):
         return _tell_collection(answer, truth)
-    raise FieldError(f"The truth is {type(truth).__name__}: no number, text or collection.")
+    raise FieldError(
+        f"The right answer is a {type(truth).__name__}, no number, text or collection."
+    )
 
 
 def _tell_text(answer: Any, truth: str) -> str | None:

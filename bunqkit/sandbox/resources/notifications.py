@@ -70,7 +70,7 @@ def _replace(call: Call, scope: str, type_name: str, filters: list[dict[str, Any
 
 
 def _scope(call: Call) -> str:
-    """Return the scope of the filters: an app has its own beside those of the person."""
+    """Return whose filters a call means: those of the person, or those of an OAuth app."""
     scope = scope_of(call)
     if call.consent is None:
         return scope
