@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, settings, strategies as st
 from bunqkit.catalogue import operations as catalogue
 from bunqkit.frames.frames import Gathered, to_items
 from bunqkit.frames.json_reader import EnvelopeReader
+from bunqkit.frames.money import Money
 
-FORMS = ("float", "decimal", "cents")
+FORMS: tuple[Money, ...] = ("float", "decimal", "cents")
 lenient = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -115,6 +116,7 @@ def _objects(
             is_object = field.kind[0].isupper()
             if fate == 1 or (is_object and (len(inside) > _DEPTH or field.kind in inside)):
                 continue
+            value: st.SearchStrategy[Any]
             if is_object:
                 value = _objects(field.kind, (*inside, type_name), odd=odd)
             elif field.name == "currency":

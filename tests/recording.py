@@ -87,7 +87,7 @@ class Recorder:
         return method, path, query, json.loads(body) if body else None
 
 
-def own_ids(known: Operation) -> dict[str, int | str]:
+def own_ids(known: Operation) -> dict[str, Any]:
     """Give every id that has no default."""
     return {
         name: "6f0f1c6e-0000-4000-8000-000000000000" if name.endswith("uuid") else 9

@@ -49,7 +49,7 @@ def is_in(frame: pd.DataFrame, path: tuple[str, ...], value: Any) -> bool:
     if isinstance(value, list):
         return pruned([found]) == pruned([value])
     if isinstance(found, pd.Timestamp):
-        return f"{found:%Y-%m-%d %H:%M:%S.%f}" == value
+        return bool(f"{found:%Y-%m-%d %H:%M:%S.%f}" == value)
     return bool(found == (float(value) if isinstance(found, float) else value))
 
 

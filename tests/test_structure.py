@@ -10,6 +10,7 @@ import sys
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,12 +203,13 @@ def test_every_library_is_a_dependency_of_one_of_the_kinds() -> None:
 
 def test_public_names_are_there_and_sorted() -> None:
     """``__all__`` is what can be imported, and ``dir()`` shows it."""
-    assert bunqkit.__all__ == sorted(bunqkit.__all__)
-    for name in bunqkit.__all__:
-        assert getattr(bunqkit, name) is not None
-    assert set(bunqkit.__all__) <= set(dir(bunqkit))
+    package: Any = bunqkit
+    assert package.__all__ == sorted(package.__all__)
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    assert set(package.__all__) <= set(dir(package))
     with pytest.raises(AttributeError, match="attribute nothing"):
-        _ = bunqkit.nothing
+        _ = package.nothing
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -76,7 +76,11 @@ class Wire:
         self.headers.append({k: v for k, v in environ.items() if k.startswith("HTTP_")})
         self.bend_request(environ)
         told: list[Any] = []
-        body = b"".join(self.bank(environ, lambda status, headers: told.extend((status, headers))))
+
+        def start(*line: Any) -> Any:
+            told.extend(line)
+
+        body = b"".join(self.bank(environ, start))
         status, headers, body = self.bend(int(told[0].split()[0]), dict(told[1]), body)
         headers["Content-Length"] = str(len(body))
         start_response(f"{status} As Told", list(headers.items()))

@@ -417,10 +417,10 @@ def prepare(world: World, operation: Operation) -> tuple[str, Any]:
         world.ids["transferwise-quoteID"] = world.post(quote, world.path(quote))
     if operation.name == "notification-filter-failure.create":
         world.bank.ledger.execute("UPDATE callback SET due = NULL, problem = 'x' WHERE id = 1")
-    number = world.item(operation) if operation.path.endswith("/{itemId}") else None
-    if number is not None:
-        path = f"{world.ids['_']}/{number}" if "_" in world.ids else None
-        path = path or world.path(operation, itemId=number)
+    item_id = world.item(operation) if operation.path.endswith("/{itemId}") else None
+    if item_id is not None:
+        own = f"{world.ids['_']}/{item_id}" if "_" in world.ids else None
+        path = own or world.path(operation, itemId=item_id)
     else:
         path = content_path(world, operation) if operation.is_bytes else world.path(operation)
     world.ids.pop("_", None)

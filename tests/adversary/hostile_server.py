@@ -379,7 +379,11 @@ def _ask(bank: Bank, method: str, target: str, headers: dict[str, str], body: by
     }
     environ |= {f"HTTP_{name.upper().replace('-', '_')}": text for name, text in headers.items()}
     told: list[Any] = []
-    content = b"".join(bank(environ, lambda status, lines: told.extend((status, lines))))
+
+    def start(*line: Any) -> Any:
+        told.extend(line)
+
+    content = b"".join(bank(environ, start))
     named = {name.lower() for name, _ in told[1]}
     lines = [f"HTTP/1.1 {told[0]}", *(f"{name}: {text}" for name, text in told[1])]
     if "content-length" not in named:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from adversary.hostile_server import Fault, HostileServer, How, Leg, visit
@@ -31,7 +32,7 @@ class Town:
     def pay(self) -> int:
         """Pay a cent that no other payment is like; give its id."""
         self.paid += 1
-        body = {
+        body: dict[str, Any] = {
             "amount": {"value": "0.01", "currency": "EUR"},
             "counterparty_alias": {"type": "EMAIL", "value": "bravo@bunq.com"},
             "description": f"number {self.paid}",

@@ -89,14 +89,16 @@ def shown(error: BaseException) -> Iterator[tuple[str, str]]:
     from rich.traceback import Traceback
 
     file = io.StringIO()
+    # Rich takes None, though its annotation says int.
+    unlimited: Any = None
     console.Console(file=file, width=300).print(
         Traceback.from_exception(
             type(error),
             error,
             at,
             show_locals=True,
-            locals_max_length=None,
-            locals_max_string=None,
+            locals_max_length=unlimited,
+            locals_max_string=unlimited,
             max_frames=1000,
         )
     )

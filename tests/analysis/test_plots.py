@@ -124,7 +124,7 @@ def contrast(one: str, other: str) -> float:
 
 def test_writing_is_readable_on_light_and_dark(payments: pd.DataFrame) -> None:
     """The same figure stands out from a white page and from a dark one."""
-    axes = plot_balances(payments).axes[0]
+    axes: Any = plot_balances(payments).axes[0]
     writing = [axes._left_title, axes.yaxis.label, *axes.get_yticklabels()]
     (colour,) = {str(each.get_color()) for each in writing}
     for page in ("#ffffff", "#111111"):

@@ -81,7 +81,8 @@ def test_the_way_round_does_not_matter(
 
 def drop(frame: pd.DataFrame, at: int) -> pd.DataFrame:
     """Take a row out."""
-    return frame.drop(index=main(frame)[at])
+    rest: pd.DataFrame = frame.drop(index=main(frame)[at])
+    return rest
 
 
 def double(frame: pd.DataFrame, at: int) -> pd.DataFrame:

@@ -25,6 +25,8 @@ def test_the_three_steps_are_told() -> None:
     bunq = bunqkit.connect()
     text = flat(bunq.handshake)
     state, session = bunq.handshake, bunq.session
+    assert state.installation is not None
+    assert state.device is not None
     parts = [
         "POST /installation: your public key " + state.installation.key.public.fingerprint[:8],
         "the installation token " + shorten(state.installation.token.reveal()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -86,7 +85,7 @@ def test_the_client_and_its_address_are_made_once(owner: bunqkit.Context) -> Non
 
 
 @pytest.fixture
-def app(owner: bunqkit.Context) -> Iterator[bunqkit.OAuthApp]:
+def app(owner: bunqkit.Context) -> bunqkit.OAuthApp:
     """Return an app whose owner is a person without a past."""
     return bunqkit.OAuthApp(owner, BACK)
 

@@ -107,7 +107,11 @@ def in_process(bank: Bank) -> Send:
         }
         for name, text in headers.items():
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
-        answer = b"".join(bank(environ, lambda *start: told.extend(start)))
+
+        def start(*line: Any) -> Any:
+            told.extend(line)
+
+        answer = b"".join(bank(environ, start))
         return int(told[0][:3]), dict(told[1])["X-Bunq-Server-Signature"], answer
 
     return send
@@ -215,4 +219,4 @@ def main(swagger: str, prism: str, seconds: float = 5.0) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], *map(float, sys.argv[3:]))
+    main(sys.argv[1], sys.argv[2], *map(float, sys.argv[3:]))

@@ -134,7 +134,9 @@ def main() -> None:
             assert len(frame) == rows
             pages = frame.attrs["bunqkit"]["pages"]
             least = (pages - 1) // CALLS * WINDOW_S
-            refusals = bunq.client.limiter.refusals
+            limiter = bunq.client.limiter
+            assert isinstance(limiter, Counting)
+            refusals = limiter.refusals
     say(
         f"fetch: {rows:,} rows, {pages} pages; classic {seconds:.1f} s of {least:.0f} s allowed "
         f"({(seconds / least - 1) * 100:+.1f} %), {refusals} refused; off {theirs / ours:.2f}x peer"

@@ -170,9 +170,11 @@ def polars(pages: list[bytes]) -> Any:
 
     lines = pl.read_ndjson(b"\n".join(pages), infer_schema_length=None)
     frame = lines.select(pl.col("Response").explode()).unnest("Response").unnest("Payment")
-    while structs := [name for name, kind in frame.schema.items() if kind == pl.Struct]:
-        for name in structs:
-            fields = [f"{name}.{field.name}" for field in frame.schema[name].fields]
+    while structs := {
+        name: kind for name, kind in frame.schema.items() if isinstance(kind, pl.Struct)
+    }:
+        for name, kind in structs.items():
+            fields = [f"{name}.{field.name}" for field in kind.fields]
             frame = frame.with_columns(pl.col(name).struct.rename_fields(fields)).unnest(name)
     times = [pl.col(name).str.to_datetime(time_zone="UTC") for name in ("created", "updated")]
     sums = [pl.col(f"{name}.value").cast(pl.Float64) for name in AMOUNTS]
@@ -189,10 +191,12 @@ def duckdb(pages: list[bytes]) -> Any:
         file.write(b"\n".join(pages))
         file.flush()
         # It reads objects of 16 MB at most, unless it is told how large they are.
-        table = db.sql(
+        relation = db.sql(
             "SELECT unnest(entry.Payment, recursive := true) FROM (SELECT unnest(Response) AS entry"
             f" FROM read_json('{file.name}', format='newline_delimited', sample_size=-1))"
-        ).to_arrow_table()
+        )
+        assert relation is not None
+        table = relation.to_arrow_table()
     return table.to_pandas(types_mapper=pd.ArrowDtype)
 
 

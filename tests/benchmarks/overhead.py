@@ -24,7 +24,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-PAYMENT = {"amount": "0.01", "to": "bravo@bunq.com", "description": "tea"}
+PAYMENT: dict[str, Any] = {"amount": "0.01", "to": "bravo@bunq.com", "description": "tea"}
 SDK = """
 import sys, time
 from bunq.sdk.context.api_context import ApiContext
@@ -69,7 +69,11 @@ def serve() -> None:
         }
         environ |= {f"HTTP_{k.upper().replace('-', '_')}": text for k, text in headers.items()}
         told: list[Any] = []
-        content = b"".join(bank(environ, lambda *line: told.extend(line)))
+
+        def start(*line: Any) -> Any:
+            told.extend(line)
+
+        content = b"".join(bank(environ, start))
         lines = [f"HTTP/1.1 {told[0]}", *(f"{name}: {text}" for name, text in told[1]), "", ""]
         whole = "\r\n".join(lines).encode() + content
         if bare.endswith("/payment"):

@@ -114,7 +114,15 @@ def axe() -> str:
     script = folder / "node_modules/axe-core/axe.min.js"
     if not script.exists():
         folder.mkdir(exist_ok=True)
-        install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, AXE]
+        install: list[str | Path] = [
+            "npm",
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            folder,
+            AXE,
+        ]
         done = subprocess.run(install, check=False, capture_output=True, timeout=300)
         need(done.returncode == 0, f"{AXE} can't be installed")
     return script.read_text()

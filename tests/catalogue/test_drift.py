@@ -85,8 +85,8 @@ def test_differences_are_counted_with_an_example() -> None:
     items = [{"Payment": PAYMENT | {"new": "x" * 500, "secret": "s3cr3t" * 9}} for _ in range(3)]
     found = drift(items).set_index("field")
     assert found["count"].tolist() == [3, 3]
-    assert len(found.loc["new", "example"]) < 70
-    assert "s3cr3ts3cr3t" not in found.loc["secret", "example"]
+    assert len(found["example"]["new"]) < 70
+    assert "s3cr3ts3cr3t" not in found["example"]["secret"]
 
 
 def test_no_drift_is_an_empty_table_with_columns() -> None:

@@ -28,6 +28,7 @@ def shell(bank: Bank, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterato
     shell.run_cell("%load_ext bunqkit").raise_error()
     shell.user_ns["bunq"] = bunqkit.connect(bank=bank, api_key=bank.demo_key)
     yield shell
+    assert shell.history_manager is not None
     shell.history_manager.end_session()
     InteractiveShell.clear_instance()
 

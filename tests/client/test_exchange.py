@@ -84,7 +84,8 @@ def test_refused_and_failed_calls_are_kept(visitor: Visitor) -> None:
 
 def test_every_attempt_is_kept(visitor: Visitor) -> None:
     """Each attempt knows those before it, the pause, and how long the limiter kept it back."""
-    time, pauses = Frozen(), []
+    time = Frozen()
+    pauses: list[float] = []
 
     patient = visitor.door.client(
         key=visitor.client.key,
@@ -138,6 +139,7 @@ def secrets_of(bunq: Context) -> list[str]:
     """Return all that opens something: key, both tokens, the lines of the private key."""
     state, key = bunq.handshake, bunq.settings.api_key
     assert key is not None
+    assert state.installation is not None
     assert state.session is not None
     # The first lines hold the modulus, which the public key shows too.
     private = state.installation.key.to_pem().reveal().splitlines()[9:-1]

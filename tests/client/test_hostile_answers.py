@@ -119,23 +119,21 @@ def test_only_our_errors_come_out(
     bunq: Context, status: int, body: bytes, headers: dict[str, str], *, is_signed: bool
 ) -> None:
     """Arbitrary bytes, JSON, headers and statuses, through every way to call and to tabulate."""
-    adapter: Any = bunq.client._transport._adapter
-    adapter._application.told = (status, body, headers, is_signed)
+    transport: Any = bunq.client._transport
+    transport._adapter._application.told = (status, body, headers, is_signed)
     for way in look(bunq):
         with contextlib.suppress(BunqkitError):
             way()
 
 
-@settings(
-    max_examples=settings.default.max_examples * 3 // 2, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=settings().max_examples * 3 // 2, suppress_health_check=list(HealthCheck))
 @given(told=ENVELOPES, way=st.integers(0, 9))
 def test_what_the_bank_signs_may_be_nonsense_too(
     bunq: Context, told: dict[str, Any], way: int
 ) -> None:
     """Well-formed envelopes of items that nobody expects: a table, or an error of ours."""
-    adapter: Any = bunq.client._transport._adapter
-    adapter._application.told = (200, json.dumps(told).encode(), {}, True)
+    transport: Any = bunq.client._transport
+    transport._adapter._application.told = (200, json.dumps(told).encode(), {}, True)
     with contextlib.suppress(BunqkitError):
         look(bunq)[way]()
 
@@ -179,8 +177,8 @@ def wide(keys: int) -> bytes:
 def test_what_is_deep_or_wide_is_read_or_refused(bunq: Context, way: str, inside: bytes) -> None:
     """Within the time-out, and no RecursionError comes out."""
     body = b'{"Response":[{"Event":{"id":1,"x":' + inside + b"}}]}"
-    adapter: Any = bunq.client._transport._adapter
-    adapter._application.told = (200, body, {}, True)
+    transport: Any = bunq.client._transport
+    transport._adapter._application.told = (200, body, {}, True)
     ways: dict[str, Callable[[], object]] = {
         "frame": lambda: bunq.frame("event.list"),
         "page": lambda: bunq.call("event.list").frame(),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from adversary.look_ups import LookUps
@@ -305,7 +306,7 @@ def test_a_file_found_upward_sends_no_key_elsewhere(
     below = Path.cwd() / "notebooks"
     below.mkdir()
     monkeypatch.chdir(below)
-    given = {}
+    given: dict[str, Any] = {}
     if place == "the environment":
         monkeypatch.setenv("BUNQ_API_KEY", key)
     else:

@@ -109,7 +109,8 @@ def test_the_words_of_a_429_are_taken(words: str, calls: int, seconds: int) -> N
 
 def test_long_waits_are_announced() -> None:
     """With length and reason, and not each time anew."""
-    time, said = Frozen(), []
+    time = Frozen()
+    said: list[str] = []
     limits = Limiter("classic", clock=time, sleep=time.sleep, say=said.append)
     for _ in range(12):
         limits.wait("GET", PAYMENTS)
@@ -118,7 +119,8 @@ def test_long_waits_are_announced() -> None:
 
 def test_long_work_is_announced() -> None:
     """With its estimate, by the path as the catalogue writes it; short work is not."""
-    time, said = Frozen(), []
+    time = Frozen()
+    said: list[str] = []
     limits = Limiter("classic", clock=time, sleep=time.sleep, say=said.append)
     path = "/user/{userID}/monetary-account/{monetary-accountID}/payment"
     limits.announce("GET", path, 73, what="At most 73 pages")

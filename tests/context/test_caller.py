@@ -57,10 +57,10 @@ def test_all_operations_can_be_called(
         content = caller.download(known.name, **ids)
         assert (content, content.media_type) == (b"\x89PNG", "image/png")
     else:
-        body = example_body(known)
-        answer = caller.call(known.name, body=body, **ids)
+        wanted = example_body(known)
+        answer = caller.call(known.name, body=wanted, **ids)
         assert answer.wrapped == example_answer(known) or known.name == "monetary-account.list"
-        assert without_own(recorder.last[3]) == body
+        assert without_own(recorder.last[3]) == wanted
     method, path = recorder.seen[-1][:2]
     filled = path.removeprefix("/v1")
     assert method == known.method
@@ -77,7 +77,7 @@ def test_a_preview_is_what_is_sent_and_sends_nothing(
     """Each of the 480: URL, body and signature are, byte for byte, those of the call."""
     ids = own_ids(known)
     content, headers = b"bytes", {"Content-Type": "image/png"}
-    body = content if known.sends_bytes else example_body(known)
+    body: Any = content if known.sends_bytes else example_body(known)
     caller.find_account()
     before = len(recorder.seen)
     preview = caller.preview(
@@ -113,7 +113,11 @@ def test_a_preview_is_checked_and_shows_no_secret(caller: Context) -> None:
 def test_all_operations_are_in_the_api(known: Operation) -> None:
     """Each has a method with a signature, a docstring and a page; no connection is needed."""
     seen: list[Any] = []
-    node: Any = make_api(lambda *own_id, **given: seen.append((own_id, given)))
+
+    def record(*own_id: Any, **given: Any) -> Any:
+        seen.append((own_id, given))
+
+    node: Any = make_api(record)
     for part in known.python_name.split("."):
         assert part in dir(node)
         node = getattr(node, part)
@@ -128,7 +132,7 @@ def test_all_operations_are_in_the_api(known: Operation) -> None:
             name = "to" if field.name == "counterparty_alias" else field.name
             parameter = signature.parameters[name]
             assert (parameter.default is parameter.empty) == field.required
-    assert known.path in inspect.getdoc(node)
+    assert known.path in (inspect.getdoc(node) or "")
     assert known.path in node._repr_markdown_()
     node()
     assert seen == [((known,), {})]
@@ -221,7 +225,7 @@ def test_short_forms_are_written_out(caller: Context, recorder: Recorder) -> Non
 
 def test_dictionaries_are_sent_as_they_are(caller: Context, recorder: Recorder) -> None:
     """Who writes bunq's own forms is not improved upon."""
-    given = {
+    given: dict[str, Any] = {
         "amount": {"value": "10", "currency": "EUR"},
         "counterparty_alias": {"type": "EMAIL", "value": "x@example.com", "name": "X"},
         "description": "tea",

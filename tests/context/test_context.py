@@ -150,7 +150,7 @@ def test_since_is_inclusive_and_until_exclusive(bunq: Context) -> None:
 
 def test_one_account_by_any_name(bunq: Context) -> None:
     """Id, IBAN and description find the same account; a wrong name lists the right ones."""
-    holiday = bunq.accounts().set_index("description").loc["Holiday"]
+    holiday: Any = bunq.accounts().set_index("description").loc["Holiday"]
     for named in (int(holiday["id"]), holiday["iban"], "Holiday"):
         assert set(bunq.payments(account=named)["account"]) == {"Holiday"}
     with pytest.raises(UnknownNameError, match="'Holiday'"):
@@ -305,13 +305,15 @@ def crash(error: BaseException) -> str:
     from rich.traceback import Traceback
 
     told = io.StringIO()
+    # Rich takes None, though its annotation says int.
+    unlimited: Any = None
     console.Console(file=told, width=300).print(
         Traceback.from_exception(
             type(error),
             error,
             error.__traceback__,
             show_locals=True,
-            locals_max_length=None,
+            locals_max_length=unlimited,
             max_frames=1000,
         )
     )

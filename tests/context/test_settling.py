@@ -188,7 +188,7 @@ def test_what_another_kernel_is_at_is_not_unsettled(kernels: Kernels) -> None:
         newest_before=None,
     )  # fmt: skip
     one._writes.journal.begin(entry)
-    assert one.unsettled == other.unsettled == ()
+    assert [one.unsettled, other.unsettled] == [(), ()]
     assert one._writes.journal._held is not None
     one._writes.journal._held.release()
     assert other.unsettled == (entry,)

@@ -155,7 +155,11 @@ def plant(notebook: dict[str, Any], place: str, text: str) -> None:
     """Put a text into a place of a notebook."""
     part = PLACES[place](text)
     notebook["metadata"] |= part.pop("notebook", {})
-    cell = {"cell_type": "code", "id": f"cell-{len(notebook['cells'])}", "metadata": {}}
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "id": f"cell-{len(notebook['cells'])}",
+        "metadata": {},
+    }
     cell |= {"source": "x = 1"} | part
     if cell["cell_type"] == "code":
         cell = {"execution_count": None, "outputs": []} | cell

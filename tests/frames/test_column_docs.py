@@ -30,7 +30,7 @@ def test_payments_of_a_context_are_described() -> None:
     frame = bunqkit.connect().payments(max_rows=2)
     frame["mine"] = 1
     told = describe_columns(frame).set_index("column")
-    assert told.loc["amount", ["unit", "source"]].tolist() == ["currency", "amount"]
+    assert list(told.loc["amount", ["unit", "source"]]) == ["currency", "amount"]
     assert told.loc["mine", "meaning"] == "A column of yours."
 
 
@@ -43,7 +43,7 @@ def test_fields_are_described_by_their_path(money: Any, unit: str) -> None:
         [{"Payment": {"id": 1, "amount": {"value": "1.00", "currency": "EUR"}}}], money=money
     )
     told = describe_columns(frame).set_index("column")
-    assert told.loc["amount.value", ["meaning", "unit"]].tolist() == [
+    assert list(told.loc["amount.value", ["meaning", "unit"]]) == [
         "Value of amount: an amount.", unit,
     ]  # fmt: skip
     assert told.loc["created", "unit"] == "UTC"

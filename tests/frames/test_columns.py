@@ -29,7 +29,11 @@ def test_accounts_of_all_kinds_share_their_columns() -> None:
 
 def test_a_field_that_changes_kind_keeps_its_values_and_is_named() -> None:
     """Nothing becomes text because something else is."""
-    items = [{"Payment": {"id": 1}}, {"Payment": {"id": "two"}}, {"Payment": {"id": [3]}}]
+    items: list[dict[str, Any]] = [
+        {"Payment": {"id": 1}},
+        {"Payment": {"id": "two"}},
+        {"Payment": {"id": [3]}},
+    ]
     frame = to_frame(items)
     assert frame["id"].tolist() == [1, "two", [3]]
     assert "id" in frame.attrs["bunqkit"]["kept"]
@@ -64,7 +68,7 @@ def test_nothing_is_made_up() -> None:
 
 def test_empty_objects_are_told_from_missing_ones() -> None:
     """An object that holds nothing is True in a column of its own name."""
-    items = [
+    items: list[dict[str, Any]] = [
         {"Payment": {"id": 1, "geolocation": {}}},
         {"Payment": {"id": 2, "geolocation": None}},
         {"Payment": {"id": 3, "geolocation": {"latitude": None}}},

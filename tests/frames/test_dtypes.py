@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -48,7 +49,7 @@ def test_rates_are_decimals() -> None:
 
 def test_lists_are_arrow_where_their_items_have_one_kind() -> None:
     """A known list has the type that the catalogue says, an odd one is of objects."""
-    items = [
+    items: list[dict[str, Any]] = [
         {"Payment": {"attachment": [{"id": 1, "monetary_account_id": 2}], "odd": [1]}},
         {"Payment": {"attachment": [], "odd": [{"a": 1}]}},
     ]

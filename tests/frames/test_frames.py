@@ -89,7 +89,7 @@ def test_both_ways_agree_on_hostile_items(items: list[dict[str, Any]]) -> None:
 
 def test_bare_items_need_their_type() -> None:
     """With a type, bare items and wrapped ones give the same table; without, bare ones fail."""
-    bare = [{"id": 1, "description": "tea"}, {"id": 2}]
+    bare: list[dict[str, Any]] = [{"id": 1, "description": "tea"}, {"id": 2}]
     wrapped = [{"Payment": item} for item in bare]
     same(to_frame(bare, type="Payment"), to_frame(wrapped))
     with pytest.raises(FrameError, match='type="Payment"'):

@@ -43,7 +43,7 @@ def check(items: list[dict[str, Any]]) -> bool:
             gathered = Gathered()
             gathered.add(each)
             tables.append(gathered.frame("decimal"))
-        pd.testing.assert_frame_equal(*tables)
+        pd.testing.assert_frame_equal(tables[0], tables[1])
         assert tables[0].attrs == tables[1].attrs
     return is_packed
 

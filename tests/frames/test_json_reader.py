@@ -79,7 +79,7 @@ def test_known_field_of_another_kind_goes_the_general_way() -> None:
 
 def test_one_odd_page_does_not_change_the_others() -> None:
     """Pages that go either way make one table."""
-    items = [{"Payment": {"id": 1}}, {"Payment": {"id": "two"}}]
+    items: list[dict[str, Any]] = [{"Payment": {"id": 1}}, {"Payment": {"id": "two"}}]
     gathered, reader = Gathered(), EnvelopeReader()
     for item in items:
         for part in reader.read([page_of([item])]):
@@ -122,7 +122,7 @@ def test_rows_of_a_span_keep_their_order_and_types(
     since: str | None, until: str | None, expected: list[int], *, is_past: bool
 ) -> None:
     """Whatever their types; what does not say when it was created stays."""
-    items = [
+    items: list[dict[str, Any]] = [
         {"A": {"id": 1, "created": "2024-01-05"}},
         {"B": {"id": 2, "created": "2024-01-04"}},
         {"A": {"id": 3, "created": None}},

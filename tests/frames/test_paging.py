@@ -122,8 +122,9 @@ def test_a_cut_answer_complains_with_its_call() -> None:
             """Complain."""
             raise BadAnswerError("cut off", method="GET", path="/v1/user", status=200)
 
+    cut: Any = Cut()
     with pytest.raises(BadAnswerError, match="cut off"):
-        frame_of_pages([Cut()])
+        frame_of_pages([cut])
 
 
 @pytest.mark.parametrize("most", [1, 3, 25])

@@ -83,7 +83,7 @@ def test_rows_are_said(max_rows: int | None, rows: int, said: str) -> None:
 @pytest.mark.parametrize("money", ["float", "decimal", "cents"])
 def test_any_table_can_be_shown(money: Any) -> None:
     """Lists, missing values and every form of money; and the table stays as it was."""
-    items = [
+    items: list[dict[str, Any]] = [
         {"Payment": {"id": 1, "attachment": [{"id": 2}], "amount": {"value": "1.00",
          "currency": "EUR"}, "odd": {}}},
         {"Card": {"id": 2}},

@@ -23,7 +23,7 @@ from bunqkit.frames.tables import (
 )
 
 SELF = {"type": "IBAN", "value": "NL02SELF"}
-ACCOUNTS = [
+ACCOUNTS: list[dict[str, Any]] = [
     {"id": 7, "description": "Main"},
     {"id": 8, "description": "Savings", "alias": [SELF]},
     {"id": 9, "description": None},
@@ -212,13 +212,13 @@ def test_requests_say_who_pays() -> None:
 
 def test_events_say_what_happened_to_what() -> None:
     """Type and id are those of the object; an object nobody has heard of works too."""
-    events = [
+    events: list[dict[str, Any]] = [
         {"id": 1, "action": "CREATE", "object": {"Payment": {"id": 9, "description": "tea"}}},
         {"id": 2, "action": "UPDATE", "object": {"OfTomorrow": {}}},
         {"id": 3, "object": None},
     ]
     frame = tabulate_events(gather(events, "Event"), ACCOUNTS).set_index("id")
-    assert frame.loc[1, ["type", "object_id", "description"]].tolist() == ["Payment", 9, "tea"]
+    assert list(frame.loc[1, ["type", "object_id", "description"]]) == ["Payment", 9, "tea"]
     assert frame.loc[2, "type"] == "OfTomorrow"
     assert frame.loc[3].drop("created").isna().all()
 

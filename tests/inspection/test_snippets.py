@@ -198,7 +198,9 @@ def test_openssl_makes_the_same_signature(
     exchanges = signed(bunq)
     assert [each.method for each in exchanges] == ["POST", "POST", "POST", "PUT", "POST", "POST"]
     pem, large = tmp_path / "key.pem", tmp_path / "large.png"
-    pem.write_text(bunq.handshake.installation.key.to_pem().reveal())
+    installation = bunq.handshake.installation
+    assert installation is not None
+    pem.write_text(installation.key.to_pem().reveal())
     large.write_bytes(PNG + bytes(40_000))
     for exchange in exchanges:
         made = run(
@@ -224,6 +226,7 @@ def test_snippets_hold_no_secret(served: tuple[Bank, str], bunq: Context) -> Non
     card = bunq.call("card.list").items[0]
     bunq.call("card.update", card["id"], body={"pin_code": "4711"})
     state = bunq.handshake
+    assert state.installation is not None
     assert state.session is not None
     secrets = [served[0].demo_key, state.installation.token, state.session.token]
     texts = [each.reveal() for each in secrets]

@@ -93,7 +93,15 @@ def sdk_python() -> Path:
         return python
     try:
         venv.create(folder, with_pip=True, clear=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--no-input", RELEASE]
+        install: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-input",
+            RELEASE,
+        ]
         subprocess.run(install, check=True, capture_output=True, timeout=300)
     except (subprocess.SubprocessError, OSError) as error:
         if os.environ.get("CI") == "true":
@@ -109,7 +117,15 @@ def node_folder() -> Path:
     if (folder / "node_modules/@bunq-community/bunq-js-client").exists():
         return folder
     folder.mkdir(exist_ok=True)
-    install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, NODE_RELEASE]
+    install: list[str | Path] = [
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        folder,
+        NODE_RELEASE,
+    ]
     try:
         subprocess.run(install, check=True, capture_output=True, timeout=300)
     except (subprocess.SubprocessError, OSError) as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -23,8 +25,8 @@ def ledger(demo_ledger: Ledger) -> Ledger:
 
 def check_tables(ledger: Ledger, bunq: bunqkit.Context, *, events: bool) -> None:
     """Insist that tables are those of the bank, read for the first time and once more."""
-    since = {"since": "2026-01-01", "until": "2026-03-01"}
-    live = [
+    since: dict[str, Any] = {"since": "2026-01-01", "until": "2026-03-01"}
+    live: list[tuple[Callable[..., pd.DataFrame], pd.DataFrame]] = [
         (ledger.payments, bunq.payments()),
         (partial(ledger.payments, **since), bunq.payments(**since)),
         (partial(ledger.frame, "mastercard-action.list"), bunq.frame("mastercard-action.list")),

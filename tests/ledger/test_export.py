@@ -227,7 +227,7 @@ def organisation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.Dat
     return folder / "all", pd.concat(tables, ignore_index=True)
 
 
-def monthly_flow(payments: pd.DataFrame) -> dict[tuple[int, str], int]:
+def monthly_flow(payments: pd.DataFrame) -> dict[Any, int]:
     """Return what came in less what went out, by account and month, as pandas sums it."""
     months = payments["created"].dt.tz_convert("Europe/Amsterdam").dt.strftime("%Y-%m")
     return payments.groupby(["account_id", months])["amount_cents"].sum().to_dict()

@@ -191,6 +191,7 @@ def test_orders_have_a_bound(http: requests.Session) -> None:
     deep = http.post(f"{ORIGIN}/control/clock", b"[" * 90_000, **send)  # type: ignore[arg-type]
     assert deep.status_code == 400
     for what in http.get(f"{ORIGIN}/control/", timeout=5).json()["POST"]:
+        strange: Any
         for strange in ([], {"id": {}, "account_id": [], "category": {}, "path": 1, "seed": []}):
             answer = http.post(f"{ORIGIN}/control/{what}", json=strange, timeout=5)
             assert answer.status_code in (200, 400, 404)

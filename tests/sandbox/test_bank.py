@@ -438,10 +438,11 @@ def test_same_seed_gives_the_same_world() -> None:
 
 def test_names_of_the_first_release_still_work() -> None:
     """The names of version 0.1 name the same things, and warn."""
+    package: Any = sandbox
     with pytest.deprecated_call(match="now called Quirks"):
-        assert sandbox.Habits is Quirks
+        assert package.Habits is Quirks
     with pytest.deprecated_call(match="now called Admin"):
-        assert sandbox.Office is sandbox.Admin
+        assert package.Office is sandbox.Admin
     quirks = Quirks(expired_is_401=True)
     with pytest.deprecated_call(match="now called quirks"):
         bank = Bank(habits=quirks)
@@ -451,4 +452,4 @@ def test_names_of_the_first_release_still_work() -> None:
         bank.habits = Quirks()
     assert not bank.quirks.expired_is_401
     with pytest.raises(AttributeError, match="Nothing"):
-        _ = sandbox.Nothing
+        _ = package.Nothing

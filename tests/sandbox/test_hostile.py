@@ -16,7 +16,7 @@ from bunqkit.sandbox import Bank
 from bunqkit.sandbox.resources.generic_resources import StoredResource
 from bunqkit.security.signing import KeyPair
 
-EXAMPLES = int(os.environ.get("BUNQKIT_EXAMPLES", settings.default.max_examples * 4))
+EXAMPLES = int(os.environ.get("BUNQKIT_EXAMPLES", settings().max_examples * 4))
 OPERATIONS = [
     each
     for each in catalogue.operations()

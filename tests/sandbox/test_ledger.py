@@ -302,7 +302,7 @@ class Books(RuleBasedStateMachine):
 
 KEY = KeyPair.generate()
 Books.TestCase.settings = settings(
-    max_examples=int(os.environ.get("BUNQKIT_EXAMPLES", settings.default.max_examples // 10)),
+    max_examples=int(os.environ.get("BUNQKIT_EXAMPLES", settings().max_examples // 10)),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -353,8 +353,8 @@ def test_cards_of_hidden_accounts_are_hidden(app: App, person: Visitor) -> None:
     change = {"status": "ACTIVE"}
     guest.call("PUT", f"{guest.user}/card/{cards[0]}", change)
     assert refusal(lambda: guest.call("PUT", f"{guest.user}/card/{cards[1]}", change))[0] == 404
-    pins = {"pin_code_assignment": [{"type": "PRIMARY", "monetary_account_id": pot(person)}]}
-    assert refusal(lambda: guest.call("PUT", f"{guest.user}/card/{cards[0]}", pins))[0] == 404
+    given = {"pin_code_assignment": [{"type": "PRIMARY", "monetary_account_id": pot(person)}]}
+    assert refusal(lambda: guest.call("PUT", f"{guest.user}/card/{cards[0]}", given))[0] == 404
 
 
 def test_an_app_pays_between_own_accounts_only(app: App, person: Visitor) -> None:

@@ -14,7 +14,9 @@ def test_filters_are_replaced_and_checked(visitor: Visitor, hook: Hook) -> None:
         400,
         'Invalid type for field "notification_filters" (expected ARRAY containing STRUCT).',
     )
-    for bad in ([one] * 3, [one | {"notification_target": "http://example.org/"}], [{}]):
+    elsewhere = one | {"notification_target": "http://example.org/"}
+    wrong: list[list[dict[str, str]]] = [[one] * 3, [elsewhere], [{}]]
+    for bad in wrong:
         body = {"notification_filters": bad}
         assert refusal(lambda b=body: visitor.call("POST", path, b))[0] == 400
     assert len(visitor.call("GET", path).items) == 1

@@ -118,6 +118,7 @@ def test_csv_of_every_account_is_its_payments(
     demo: bunqkit.Context, period: tuple[str, str]
 ) -> None:
     """Row for row: day, amount, both accounts, name and description."""
+    account: Any
     for account in demo.accounts().itertuples():
         rows = list(csv.DictReader(io.StringIO(told(demo, account.id, "CSV", period))))
         payments = oldest_first(demo, account.id, period)
@@ -139,6 +140,7 @@ def test_mt940_of_every_account_is_its_payments(
     demo: bunqkit.Context, period: tuple[str, str]
 ) -> None:
     """Row for row by another's parser, and opening and mutations make the closing balance."""
+    account: Any
     for account in demo.accounts().itertuples():
         parsed = mt940.models.Transactions()
         parsed.parse(told(demo, account.id, "MT940", period))
@@ -188,12 +190,13 @@ def test_annual_overview_agrees_with_the_books(demo: bunqkit.Context) -> None:
     number = made.first("Id")["id"]
     text = pdf_text(demo.download("export-annual-overview.content", number))
     savings = [each["id"] for each in demo.call("monetary-account-savings.list").items]
+    account: Any
     for account in demo.accounts().itertuples():
         part = text[text.index(account.iban) :].splitlines()[1:6]
         values = [int(Decimal(line.split()[-1]) * 100) for line in part]
-        year = oldest_first(demo, account.id, ("2025-01-01", "2025-12-31"))["amount_cents"]
-        assert values[1] - values[0] == values[2] + values[3] == year.sum()
-        assert (values[2], values[3]) == (year[year > 0].sum(), year[year < 0].sum())
+        cents = oldest_first(demo, account.id, ("2025-01-01", "2025-12-31"))["amount_cents"]
+        assert values[1] - values[0] == values[2] + values[3] == cents.sum()
+        assert (values[2], values[3]) == (cents[cents > 0].sum(), cents[cents < 0].sum())
         assert (values[4] > 0) == (account.id in savings)
     for year in (2026, 1999, 3000):
         told = refusal(lambda y=year: demo.call("export-annual-overview.create", year=y))
