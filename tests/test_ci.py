@@ -65,7 +65,7 @@ def run_ci(tmp_path: Path, failing: str, **environment: str) -> subprocess.Compl
     [
         ("tour", "stub bunqkit tour"),
         ("install", "stub pip install"),
-        ("types", "mypy "),
+        ("types", "mypy --config-file tests/mypy.ini"),
         ("style", "ruff format --check ."),
         ("default", "python -m pytest -n auto"),
         ("slow", "--ignore tests/interop"),
@@ -101,7 +101,7 @@ def test_steps_come_in_the_order_of_their_cost(tmp_path: Path) -> None:
     assert took[4:] == ["default", "slow", "browser", "interop"]
     said = [line for line in done.stdout.splitlines() if " in CI=" in line]
     cache = tmp_path / ".cache/pip"
-    assert [line.partition(" in ")[2] for line in said] == [f"CI=true, cache {cache}, home 0"] * 12
+    assert [line.partition(" in ")[2] for line in said] == [f"CI=true, cache {cache}, home 0"] * 13
     assert "python -m pytest -n auto" in [line.partition(" in ")[0] for line in said]
 
 

@@ -291,9 +291,7 @@ class _Build:
                     facts.pop("required", None)
                 for kind in filter(None, (facts["kind"], facts.get("body"))):
                     if is_type_name(kind) and kind not in self.types:
-                        raise CatalogueError(
-                            f"{type_}.{name} is a {kind}, which is not defined"
-                        )
+                        raise CatalogueError(f"{type_}.{name} is a {kind}, which is not defined")
                 fields[name] = {key: facts[key] for key in _ORDER_OF_FACTS if facts.get(key)}
 
     def _aliases(self) -> dict[str, str]:
