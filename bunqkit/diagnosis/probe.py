@@ -63,6 +63,7 @@ _CONNECTION_CAUSES = {
     "ConnectTimeout": "no answer in time",
     "ReadTimeoutError": "no answer in time",
     "ReadTimeout": "no answer in time",
+    "TimeoutError": "no answer in time",
     "NewConnectionError": "nothing there",
 }
 _KEY_LETTERS = 64
@@ -259,7 +260,7 @@ class Probe(Observer):
         causes = list(_chain(error))
         names = {type(cause).__name__ for cause in causes}
         proxy = self._proxy(self._client)
-        finding = str(error).partition(": ")[2].partition(".")[0]
+        finding = str(error).partition(": ")[2].partition(". ")[0]
         for cause in causes:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 name = _CERTIFICATE_CAUSES.get(cause.verify_code, "certificate unknown")
