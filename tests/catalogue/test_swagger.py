@@ -64,7 +64,7 @@ def breaks(name: str, document: Json) -> None:
         schemas["Payment"]["required"] = ["nothing"]
     elif name == "integer in one answer, text in another":
         schemas["PaymentListing"]["properties"]["id"] = prop("text", "r")
-    elif name == "which is not described":
+    elif name == "which is not defined":
         schemas["Hollow"] = {"type": "object"}
         schemas["PaymentRead"]["properties"]["hollow"] = prop("HollowRead", "r")
         schemas["HollowRead"] = {"type": "object"}
@@ -82,7 +82,7 @@ def breaks(name: str, document: Json) -> None:
         "not the ids of its path",
         "which it does not have",
         "integer in one answer, text in another",
-        "which is not described",
+        "which is not defined",
         "are both payment.list",
     ],
 )

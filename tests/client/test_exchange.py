@@ -206,7 +206,7 @@ def test_secrets_are_revealed_only_offline(bank: Bank) -> None:
     )
     visitor_client = bunqkit.Client("https://bank.invalid/v1", transport=bunq.client._transport)
     bunqkit.create_sandbox_user(visitor_client)
-    with pytest.raises(BunqkitError, match="only for OFFLINE"):
+    with pytest.raises(BunqkitError, match="for OFFLINE only"):
         visitor_client.exchanges[-1].xray(reveal=True)
 
 
