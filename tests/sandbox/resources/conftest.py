@@ -21,3 +21,23 @@ def rich(visitor: Visitor) -> Visitor:
     """Return somebody with 500 euro."""
     visitor.top_up()
     return visitor
+
+
+@pytest.fixture
+def card(visitor: Visitor) -> int:
+    """Return an active card of somebody with money."""
+    visitor.top_up()
+    user = f"/user/{visitor.session.user_id}"
+    names = visitor.call("GET", f"{user}/card-name").item["possible_card_name_array"]
+    body = {
+        "type": "MASTERCARD",
+        "product_type": "MASTERCARD_DEBIT",
+        "second_line": "mine",
+        "name_on_card": names[0],
+    }
+    answer = visitor.call("POST", f"{user}/card-debit", body)
+    assert answer.types == ["CardDebit"]
+    number: int = answer.item["id"]
+    assert answer.item["status"] == "DEACTIVATED"
+    visitor.call("PUT", f"{user}/card/{number}", {"status": "ACTIVE"})
+    return number

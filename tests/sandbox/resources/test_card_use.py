@@ -12,26 +12,6 @@ from bunqkit.sandbox import CardUse
 # Cards
 
 
-@pytest.fixture
-def card(visitor: Visitor) -> int:
-    """Give an active card of somebody with money."""
-    visitor.top_up()
-    user = f"/user/{visitor.session.user_id}"
-    names = visitor.call("GET", f"{user}/card-name").item["possible_card_name_array"]
-    body = {
-        "type": "MASTERCARD",
-        "product_type": "MASTERCARD_DEBIT",
-        "second_line": "mine",
-        "name_on_card": names[0],
-    }
-    answer = visitor.call("POST", f"{user}/card-debit", body)
-    assert answer.types == ["CardDebit"]
-    number: int = answer.item["id"]
-    assert answer.item["status"] == "DEACTIVATED"
-    visitor.call("PUT", f"{user}/card/{number}", {"status": "ACTIVE"})
-    return number
-
-
 def actions(visitor: Visitor) -> list[dict[str, Any]]:
     """Give the card transactions of the first account."""
     items: list[dict[str, Any]] = visitor.call("GET", f"{visitor.account}/mastercard-action").items

@@ -7,40 +7,12 @@ from decimal import Decimal
 
 import pytest
 from pypdf import PdfReader
-from visitors import Frozen, Visitor
-
-import bunqkit
-from bunqkit.sandbox import Bank, Clock
+from visitors import Visitor
 
 
 def pdf_text(content: bytes) -> str:
     """Read a PDF as a program of somebody else does."""
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
-
-
-# The demo world
-
-
-@pytest.fixture(scope="module")
-def demo() -> bunqkit.Context:
-    """Give the demo person, whose bank's clock stands still."""
-    bank = Bank(clock=Clock(tick=Frozen()))
-    return bunqkit.connect(bank=bank, api_key=bank.demo_key)
-
-
-def told(demo: bunqkit.Context, account: int, form: str, period: tuple[str, str]) -> str:
-    """Ask for a statement of one of the demo person's accounts, and read it."""
-    made = demo.call(
-        "customer-statement.create",
-        account=account,
-        statement_format=form,
-        date_start=period[0],
-        date_end=period[1],
-        regional_format="UK_US",
-    )
-    number = made.first("Id")["id"]
-    content = demo.download("customer-statement.content", number, account=account)
-    return bytes(content).decode()
 
 
 def test_an_invoice_is_booked_told_and_read(visitor: Visitor) -> None:
